@@ -1,0 +1,1 @@
+//! Real clusters on loopback and a workload that keeps books.

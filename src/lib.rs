@@ -1,0 +1,4 @@
+//! Tideover: a MySQL-wire-protocol proxy for switching a database primary without the application seeing an error.
+
+pub mod session;
+pub mod sql;

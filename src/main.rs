@@ -1,0 +1,3 @@
+//! The `tideover` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a statement is, without asking a server.
