@@ -9,10 +9,16 @@ use super::{Dialect, Effects, Kind, Statement, Tags, ddl, session_verbs};
 /// Any bytes are allowed. What is not understood is `UNSURE | WRITES` and has no tags.
 #[must_use]
 pub fn classify(text: &[u8], dialect: Dialect) -> Statement {
+    if u32::try_from(text.len()).is_err() {
+        // No server takes packets of that size.
+        let mut tags = Tags::default();
+        tags.clear();
+        return Statement { kind: Kind::Other, effects: Effects::UNSURE | Effects::WRITES, tags };
+    }
     let mut walk = Walk::new(text, dialect);
     let mut whole = Statement { kind: Kind::Empty, effects: Effects::READS_ONLY, tags: Tags::default() };
     loop {
-        let from = walk.last.end;
+        let from = walk.last.end();
         walk.restart();
         let piece = statement(&mut walk, from);
         let ended = walk.last.kind == TokenKind::End;
@@ -81,7 +87,7 @@ fn statement(walk: &mut Walk<'_>, from: usize) -> Piece {
     let start = match walk.lexer.executable_start() {
         Some(at) if at >= from => Some(at),
         Some(_) => None,
-        None => Some(first.start),
+        None => Some(first.start()),
     };
     let in_parentheses = first.kind == TokenKind::Open;
     while first.kind == TokenKind::Open {

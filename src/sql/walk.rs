@@ -13,12 +13,23 @@ enum Role {
     Into,
 }
 
+/// What is remembered of the token before the last.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) kind: TokenKind,
+    pub(super) key: Key,
+}
+
+impl Seen {
+    const NOTHING: Self = Self { kind: TokenKind::Other, key: Key::None };
+}
+
 pub(super) struct Walk<'a> {
     pub(super) lexer: Lexer<'a>,
     pub(super) effects: Effects,
     /// The last token and the one before it.
     pub(super) last: Token,
-    pub(super) before: Token,
+    pub(super) before: Seen,
     /// Open parentheses.
     pub(super) depth: u32,
     /// Unknown names before a parenthesis are not functions here (column lists, definitions).
@@ -34,7 +45,7 @@ impl<'a> Walk<'a> {
             lexer: Lexer::new(text, dialect),
             effects: Effects::empty(),
             last: Token::START,
-            before: Token::START,
+            before: Seen::NOTHING,
             depth: 0,
             names_only: false,
             assigning: false,
@@ -46,7 +57,7 @@ impl<'a> Walk<'a> {
     pub(super) const fn restart(&mut self) {
         self.effects = Effects::empty();
         self.last = Token::START;
-        self.before = Token::START;
+        self.before = Seen::NOTHING;
         self.depth = 0;
         self.names_only = false;
         self.assigning = false;
@@ -80,7 +91,7 @@ impl<'a> Walk<'a> {
                 Effects::SETS_LAST_INSERT_ID
             };
         }
-        self.before = self.last;
+        self.before = Seen { kind: self.last.kind, key: self.last.key };
         self.last = token;
         token
     }
@@ -139,7 +150,7 @@ impl<'a> Walk<'a> {
         let qualified = self.before.kind == TokenKind::Dot;
         if !quoted && !qualified {
             let word = words::word(name.word);
-            let apart = word.adjacent && token.start != name.end;
+            let apart = word.adjacent && token.start() != name.end();
             if word.is_callable(self.lexer.dialect) && !apart {
                 self.effects |= word.effects;
                 return;

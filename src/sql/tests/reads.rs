@@ -106,6 +106,7 @@ fn what_a_read_depends_on_is_named() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn selects_that_do_more_than_read() {
     check_both(&[
         ("SELECT 1 FOR UPDATE", Select, "LOCKING"),
