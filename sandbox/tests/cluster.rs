@@ -1,56 +1,173 @@
-use std::time::Instant;
-use tideover_sandbox::servers::*;
+//! The sandbox against real servers: one test for each kind, which `scripts/servers` gets if they are not here yet.
 
-async fn go(flavor: Flavor) {
-    let t = Instant::now();
-    let mut o = ClusterOptions::new(flavor);
-    o.semi_sync = std::env::var_os("SEMI").is_some();
-    let c = Cluster::start(o).await.unwrap();
-    eprintln!("{flavor} {} started in {:?}", flavor.version().unwrap(), t.elapsed());
-    c.primary().run(&["CREATE TABLE app.t(a int primary key)", "INSERT INTO app.t VALUES (1)"]).await.unwrap();
-    c.wait_in_sync().await.unwrap();
-    for s in c.servers() { 
-        let rss = std::fs::read_to_string(format!("/proc/{}/status", s.pid().unwrap())).unwrap();
-        eprintln!("{:?}", rss.lines().find(|l| l.starts_with("VmRSS")));
-        assert_eq!(s.query_one::<i64>("SELECT a FROM app.t").await.unwrap(), Some(1)); 
-        let mut m = s.connect_as("tideover", "tideover", None).await.unwrap();
-        let mut m2 = s.connect_as("app", "app", Some("app")).await.unwrap();
-        use mysql_async::prelude::Queryable;
-        eprintln!("{:?}", m.query::<mysql_async::Row,_>("SHOW REPLICA STATUS").await.unwrap().len());
-        eprintln!("{:?}", m2.query_drop("insert into t values (5)").await);
-        if s.port == c.primary().port { m2.query_drop("delete from t where a=5").await.unwrap(); }
-    }
-    let t = Instant::now();
-    let to = c.replicas()[0].clone();
-    let r = c.promote_by_hand(&to, PromoteOptions::planned()).await.unwrap();
-    eprintln!("{r:?} {:?}", t.elapsed());
-    c.primary().run(&["INSERT INTO app.t VALUES (2)"]).await.unwrap();
-    c.wait_in_sync().await.unwrap();
-    let old = c.primary().clone();
-    c.primary().kill().await.unwrap();
-    let t = Instant::now();
-    let to = c.most_advanced_replica().await.unwrap().clone();
-    let r = c.promote_by_hand(&to, PromoteOptions::failover()).await.unwrap();
-    eprintln!("{r:?} {:?}", t.elapsed());
-    c.primary().run(&["INSERT INTO app.t VALUES (3)"]).await.unwrap();
-    let t = Instant::now();
-    c.rejoin(&old).await.unwrap();
-    c.wait_in_sync().await.unwrap();
-    eprintln!("rejoin {:?}", t.elapsed());
-    for s in c.servers() { 
-        assert_eq!(s.query_one::<i64>("SELECT count(*) FROM app.t").await.unwrap(), Some(3)); 
-    }
-    assert_eq!(c.find_primary().await.unwrap().port, to.port);
-    let t = Instant::now();
-    c.primary().stop().await.unwrap();
-    eprintln!("stop {:?}", t.elapsed());
-    c.primary().start_again().await.unwrap();
-    eprintln!("start {:?}", t.elapsed());
-    let t = Instant::now();
-    drop(c);
-    eprintln!("drop {:?}", t.elapsed());
+use std::time::Duration;
+
+use tideover_sandbox::{
+    SandboxError,
+    servers::{Cluster, ClusterOptions, Flavor, PromoteOptions},
+    workload::{Books, BooksReport, DeadlockPolicy, Snapshot, Workload, WorkloadOptions},
+};
+use tokio::time::sleep;
+
+#[tokio::test]
+async fn mariadb_10_11() -> Result<(), SandboxError> {
+    everything(Flavor::MariaDb1011).await
 }
 
-#[tokio::test] async fn mariadb_1011() { go(Flavor::MariaDb1011).await }
-#[tokio::test] async fn mariadb_118() { go(Flavor::MariaDb118).await }
-#[tokio::test] async fn mysql_9() { go(Flavor::Mysql9).await }
+#[tokio::test]
+async fn mariadb_11_8() -> Result<(), SandboxError> {
+    everything(Flavor::MariaDb118).await
+}
+
+#[tokio::test]
+async fn mysql_9() -> Result<(), SandboxError> {
+    everything(Flavor::Mysql9).await
+}
+
+/// One cluster's life: load in peace, a switchover by hand under load, a crash under load, a rejoin.
+async fn everything(flavor: Flavor) -> Result<(), SandboxError> {
+    let cluster = Cluster::start(ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) }).await?;
+    monitor_account_may_do_its_work(&cluster).await?;
+    clients_of_a_quiet_primary_see_nothing(&cluster).await?;
+    clients_of_a_demoted_primary_see_errors_and_lose_nothing(&cluster).await?;
+    killed_clients_lose_their_sessions(&cluster).await?;
+    a_frozen_primary_answers_nobody(&cluster).await?;
+    a_crashed_primary_rejoins(&cluster).await?;
+
+    let pids: Vec<_> = cluster.servers().iter().filter_map(|server| server.pid()).collect();
+    let directory = cluster.primary().directory().to_owned();
+    assert_eq!(pids.len(), 3);
+    drop(cluster);
+    for pid in pids {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "{pid} outlived its cluster");
+    }
+    assert!(!directory.exists());
+    Ok(())
+}
+
+async fn monitor_account_may_do_its_work(cluster: &Cluster) -> Result<(), SandboxError> {
+    use mysql_async::prelude::Queryable;
+    let replica = cluster.replicas()[0];
+    let mariadb = cluster.flavor().is_mariadb();
+    let read_only = if mariadb { "read_only" } else { "super_read_only" };
+    let mut statements = vec![
+        "SHOW REPLICA STATUS".to_owned(),
+        "SHOW FULL PROCESSLIST".to_owned(),
+        "SHOW BINLOG EVENTS LIMIT 1".to_owned(),
+        "SELECT user, plugin, authentication_string FROM mysql.user".to_owned(),
+        "SELECT COUNT(*) FROM information_schema.innodb_trx".to_owned(),
+        "STOP REPLICA".to_owned(),
+        "START REPLICA".to_owned(),
+        format!("SET GLOBAL {read_only}=0"),
+        "SET SESSION sql_log_bin=0".to_owned(),
+        "CREATE SCHEMA tideover".to_owned(),
+        "DROP SCHEMA tideover".to_owned(),
+        format!("SET GLOBAL {read_only}=1"),
+    ];
+    if mariadb {
+        statements.push("SELECT Priv FROM mysql.global_priv".to_owned());
+        statements.push("SHOW MASTER STATUS".to_owned());
+    } else {
+        statements.push("SELECT * FROM performance_schema.replication_connection_status".to_owned());
+        statements.push("SHOW BINARY LOG STATUS".to_owned());
+        statements.push("SET GLOBAL binlog_rows_query_log_events=ON".to_owned());
+    }
+    let mut connection = replica.connect_as("tideover", "tideover", None).await?;
+    for sql in statements {
+        connection.query_drop(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let app = replica.connect_as("app", "app", Some("app")).await?;
+    connection.query_drop(format!("KILL {}", app.id())).await.expect("the monitor account may end others");
+    Ok(())
+}
+
+async fn clients_of_a_quiet_primary_see_nothing(cluster: &Cluster) -> Result<(), SandboxError> {
+    let (snapshot, books) = load(cluster, |_| {}, async { Ok(()) }).await?;
+    assert!(snapshot.is_clean(), "{snapshot:#?}");
+    assert!(books.is_clean() && books.unknown == 0, "{books:#?}");
+    assert!(books.acknowledged > 20 && snapshot.total_ok() > 40, "{snapshot:#?}");
+    Ok(())
+}
+
+async fn clients_of_a_demoted_primary_see_errors_and_lose_nothing(
+    cluster: &Cluster,
+) -> Result<(), SandboxError> {
+    let target = cluster.replicas()[0].clone();
+    let hold = |options: &mut WorkloadOptions| {
+        options.transaction_hold = Duration::ZERO..Duration::from_millis(20);
+        options.accounts = 20;
+        options.deadlocks = DeadlockPolicy::Retry;
+    };
+    let promote = async { cluster.promote_by_hand(&target, PromoteOptions::planned()).await };
+    let (snapshot, books) = load(cluster, hold, promote).await?;
+    assert!(snapshot.errors.contains_key(&1290), "{snapshot:#?}");
+    assert!(books.is_clean(), "{books:#?}");
+    assert_eq!(cluster.find_primary().await?.port, target.port);
+    Ok(())
+}
+
+async fn killed_clients_lose_their_sessions(cluster: &Cluster) -> Result<(), SandboxError> {
+    let target = cluster.replicas()[0].clone();
+    let promote = async { cluster.promote_by_hand(&target, PromoteOptions::planned_with_kill()).await };
+    let (snapshot, books) = load(cluster, |_| {}, promote).await?;
+    assert!(snapshot.lost_sessions >= 8 && snapshot.reconnects >= 8, "{snapshot:#?}");
+    assert!(books.is_clean(), "{books:#?}");
+    Ok(())
+}
+
+async fn a_frozen_primary_answers_nobody(cluster: &Cluster) -> Result<(), SandboxError> {
+    let workload = Workload::start(options(cluster)).await?;
+    sleep(Duration::from_millis(300)).await;
+    cluster.primary().freeze()?;
+    sleep(Duration::from_millis(600)).await;
+    let waiting = workload.snapshot().waiting_now;
+    assert!(waiting > Duration::from_millis(400), "{waiting:?}");
+    cluster.primary().thaw()?;
+    let report = workload.stop().await;
+    assert!(report.snapshot.is_clean(), "{:#?}", report.snapshot);
+    assert!(report.snapshot.longest_wait > Duration::from_millis(400));
+    Ok(())
+}
+
+async fn a_crashed_primary_rejoins(cluster: &Cluster) -> Result<(), SandboxError> {
+    let old = cluster.primary().clone();
+    let fail_over = async {
+        old.kill().await?;
+        let best = cluster.most_advanced_replica().await?.clone();
+        cluster.promote_by_hand(&best, PromoteOptions::failover()).await
+    };
+    let (snapshot, books) = load(cluster, |_| {}, fail_over).await?;
+    assert!(snapshot.errors.contains_key(&0) && snapshot.lost_sessions > 0, "{snapshot:#?}");
+    assert!(books.is_clean(), "semi-synchronous replication lost something: {books:#?}");
+    cluster.rejoin(&old).await?;
+    cluster.primary().run(&["CREATE TABLE app.last (a INT PRIMARY KEY)"]).await?;
+    cluster.wait_in_sync().await?;
+    assert!(old.is_read_only().await?);
+    Ok(())
+}
+
+fn options(cluster: &Cluster) -> WorkloadOptions {
+    WorkloadOptions { clients: 8, ..WorkloadOptions::new(cluster.primary().address()) }
+}
+
+/// Eight clients directly on the primary for two seconds, with `event` in the middle; then the books against whoever is
+/// primary in the end.
+async fn load<T>(
+    cluster: &Cluster,
+    change: impl FnOnce(&mut WorkloadOptions),
+    event: impl Future<Output = Result<T, SandboxError>>,
+) -> Result<(Snapshot, BooksReport), SandboxError> {
+    let mut options = options(cluster);
+    change(&mut options);
+    let workload = Workload::start(options).await?;
+    sleep(Duration::from_secs(1)).await;
+    event.await?;
+    sleep(Duration::from_secs(1)).await;
+    let report = workload.stop().await;
+    Ok((report.snapshot, check(cluster, &report.books).await?))
+}
+
+async fn check(cluster: &Cluster, books: &Books) -> Result<BooksReport, SandboxError> {
+    let mut connection = cluster.primary().connect_as("root", "", Some("app")).await?;
+    books.check(&mut connection).await
+}

@@ -89,7 +89,12 @@ impl Cluster {
     /// All others, whether they run or not.
     pub fn replicas(&self) -> Vec<&Arc<Server>> {
         let primary = self.primary.load(Ordering::Relaxed);
-        self.servers.iter().enumerate().filter(|&(index, _)| index != primary).map(|(_, server)| server).collect()
+        self.servers
+            .iter()
+            .enumerate()
+            .filter(|&(index, _)| index != primary)
+            .map(|(_, server)| server)
+            .collect()
     }
 
     /// All servers, in the order of their start: index 0 was the first primary.
@@ -122,7 +127,10 @@ impl Cluster {
                 self.set_primary(index);
                 Ok(self.primary())
             }
-            _ => Err(SandboxError::Unexpected(format!("{} servers are writable primaries, not one", found.len()))),
+            _ => Err(SandboxError::Unexpected(format!(
+                "{} servers are writable primaries, not one",
+                found.len()
+            ))),
         }
     }
 
@@ -130,7 +138,9 @@ impl Cluster {
     pub async fn wait_in_sync(&self) -> Result<(), SandboxError> {
         let position = self.primary().position().await?;
         for replica in self.replicas() {
-            if replica.is_running() && replica.replica_status(self.flavor.running_columns()[1]).await?.is_some() {
+            if replica.is_running()
+                && replica.replica_status(self.flavor.running_columns()[1]).await?.is_some()
+            {
                 self.wait_applied(replica, &position, SYNC_LIMIT).await?;
             }
         }

@@ -59,6 +59,10 @@ const MYSQL: &[&str] = &[
     "--performance-schema-max-table-instances=200",
     "--performance-schema-max-thread-instances=300",
     "--performance-schema-digests-size=100",
+    "--performance-schema-error-size=0",
+    "--performance-schema-max-memory-classes=0",
+    "--performance-schema-max-sql-text-length=0",
+    "--performance-schema-events-statements-history-long-size=10",
 ];
 
 /// Both halves on every server, because roles change.

@@ -18,3 +18,4 @@ pub use cluster::{Cluster, ClusterOptions};
 pub use flavor::Flavor;
 pub use promote::{OldPrimary, PromoteOptions, PromoteReport};
 pub use server::Server;
+pub(crate) use server::connection_options;

@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(weight("0-1-17"), 17);
         assert_eq!(weight("0-1-17,1-2-3"), 20);
         assert_eq!(weight("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-17"), 17);
-        assert_eq!(weight("3e11fa47-71ca-11e1-9e33-c80aa9429562:5,\n4e11fa47-71ca-11e1-9e33-c80aa9429562:1-2"), 7);
+        assert_eq!(
+            weight("3e11fa47-71ca-11e1-9e33-c80aa9429562:5,\n4e11fa47-71ca-11e1-9e33-c80aa9429562:1-2"),
+            7
+        );
         assert_eq!(weight(""), 0);
     }
 }
