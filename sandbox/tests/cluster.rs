@@ -29,6 +29,7 @@ async fn everything(flavor: Flavor) -> Result<(), SandboxError> {
     let cluster = Cluster::start(ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) }).await?;
     monitor_account_may_do_its_work(&cluster).await?;
     clients_of_a_quiet_primary_see_nothing(&cluster).await?;
+    books_notice_what_is_wrong(&cluster).await?;
     clients_of_a_demoted_primary_see_errors_and_lose_nothing(&cluster).await?;
     killed_clients_lose_their_sessions(&cluster).await?;
     a_frozen_primary_answers_nobody(&cluster).await?;
@@ -87,6 +88,26 @@ async fn clients_of_a_quiet_primary_see_nothing(cluster: &Cluster) -> Result<(),
     assert!(books.is_clean() && books.unknown == 0, "{books:#?}");
     assert!(books.acknowledged > 20 && snapshot.total_ok() > 40, "{snapshot:#?}");
     Ok(())
+}
+
+/// Each kind of damage, done on purpose, must show.
+async fn books_notice_what_is_wrong(cluster: &Cluster) -> Result<(), SandboxError> {
+    let workload = Workload::start(options(cluster)).await?;
+    sleep(Duration::from_millis(500)).await;
+    let books = workload.stop().await.books;
+    let damage = [
+        "DELETE FROM events ORDER BY row_id DESC LIMIT 1",
+        "INSERT INTO events (token, body) SELECT token, body FROM events ORDER BY row_id DESC LIMIT 1",
+        "INSERT INTO events (token, body) SELECT token + 1000000, '' FROM events ORDER BY row_id DESC LIMIT 1",
+        "UPDATE counters SET n = n - 1 WHERE n > 0",
+        "UPDATE accounts SET balance = balance + 1 WHERE id = 3",
+    ];
+    for sql in damage {
+        cluster.primary().run(&["USE app", sql]).await?;
+    }
+    let report = check(cluster, &books).await?;
+    assert_eq!((report.lost, report.doubled, report.unasked, report.torn), (9, 1, 1, 1), "{report:#?}");
+    cluster.primary().run(&["DROP DATABASE app", "CREATE DATABASE app"]).await
 }
 
 async fn clients_of_a_demoted_primary_see_errors_and_lose_nothing(
@@ -164,6 +185,7 @@ async fn load<T>(
     event.await?;
     sleep(Duration::from_secs(1)).await;
     let report = workload.stop().await;
+    eprintln!("{:#?}", report.snapshot);
     Ok((report.snapshot, check(cluster, &report.books).await?))
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::{
@@ -272,16 +273,22 @@ async fn all(mut tasks: JoinSet<Result<(), SandboxError>>) -> Result<(), Sandbox
     result
 }
 
-/// Ports on which nobody listens at the moment, all different: they are held together and let go together.
+/// Ports on which nobody listens at the moment, all different: they are held together and let go together. They are
+/// below the range from which systems take ports for outgoing connections, so that a server finds its port free when it
+/// starts again.
 fn free_ports(count: usize) -> Result<Vec<u16>, SandboxError> {
+    const FIRST: u64 = 15_000;
+    const RANGE: u64 = 17_000;
+    let random = RandomState::new();
     let mut held = Vec::new();
-    for _ in 0..count {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SandboxError::io("find a free port"))?;
-        held.push(listener);
+    for attempt in 0..RANGE {
+        let port = u16::try_from(FIRST + random.hash_one(attempt) % RANGE).unwrap_or_default();
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            held.push((port, listener));
+        }
+        if held.len() == count {
+            return Ok(held.into_iter().map(|(port, _)| port).collect());
+        }
     }
-    held.iter()
-        .map(|listener| listener.local_addr().map(|address| address.port()))
-        .collect::<Result<_, _>>()
-        .map_err(SandboxError::io("find a free port"))
+    Err(SandboxError::Unexpected("there are not enough free ports on 127.0.0.1".into()))
 }
