@@ -185,7 +185,6 @@ async fn load<T>(
     event.await?;
     sleep(Duration::from_secs(1)).await;
     let report = workload.stop().await;
-    eprintln!("{:#?}", report.snapshot);
     Ok((report.snapshot, check(cluster, &report.books).await?))
 }
 

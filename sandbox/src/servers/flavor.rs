@@ -36,7 +36,7 @@ impl Flavor {
 
     /// Whether the server is on this machine already, so that starting one needs no network.
     pub fn available(self) -> bool {
-        self.directory().join("stamp").exists()
+        provision::is_complete(&self.directory())
     }
 
     /// Gets the server if it is not here yet (some ten seconds and up to 30 MB), and returns its version. Returns at

@@ -1,4 +1,7 @@
-use std::{env, path::Path, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use tokio::process::Command;
 
@@ -6,6 +9,12 @@ use crate::SandboxError;
 
 /// The script itself travels in the binary, so that an installed `tideover demo` needs no source tree.
 const SCRIPT: &str = include_str!("../../../scripts/servers");
+
+/// Whether a server is there, complete and laid out as this version of the script does it.
+pub(crate) fn is_complete(directory: &Path) -> bool {
+    let stamp = fs::read_to_string(directory.join("stamp")).unwrap_or_default();
+    SCRIPT.lines().find_map(|line| line.strip_prefix("REVISION=")) == Some(stamp.trim())
+}
 
 /// Where servers are kept: `TIDEOVER_SERVERS_DIR`, else the source tree's `target/servers` if the tree is there, else
 /// the user's cache directory.
