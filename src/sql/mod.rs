@@ -1,1 +1,27 @@
-//! What a statement is, without asking a server.
+//! What a statement is, without asking a server. PURE.
+//!
+//! `classify` reads a text once with the module's own lexer and says what running it may do. It errs on the
+//! careful side: a statement is `READS_ONLY` only if it surely is, and what is not understood is `UNSURE`.
+//! It knows nothing of sessions, servers or results.
+
+mod builtins;
+mod classify;
+mod ddl;
+mod dialect;
+mod effects;
+mod key;
+mod lexer;
+mod session_verbs;
+mod statement;
+mod tags;
+mod walk;
+mod words;
+
+pub use classify::classify;
+pub use dialect::Dialect;
+pub use effects::Effects;
+pub use statement::{Kind, Statement};
+pub use tags::Tags;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! One logged-in server connection and what we know of the session behind it.
+
+use std::io;
+use std::sync::Arc;
+
+use tideover_protocol::capability::Capabilities;
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::frame::HEADER_LEN;
+use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
+use tideover_protocol::response::{Next, ResponseScanner, ResponseShape};
+use tideover_protocol::status::StatusFlags;
+use tokio::time::Instant;
+
+use crate::net::PacketIo;
+use crate::session::{Change, ServerStatements, SessionState, plan};
+use crate::topology::{Flavor, ServerId};
+
+/// Prepared statements kept open on one server connection.
+const STATEMENTS: usize = 256;
+
+/// A server connection. Who holds it may speak on it.
+#[derive(Debug)]
+pub struct ServerConnection {
+    /// The conversation.
+    pub io: PacketIo,
+    /// Which server.
+    pub server: ServerId,
+    /// Its family.
+    pub flavor: Flavor,
+    /// The connection's id on the server, for KILL.
+    pub thread: u32,
+    /// What was negotiated.
+    pub capabilities: Capabilities,
+    /// What the server's session amounts to now.
+    pub state: SessionState,
+    /// What it amounted to after login.
+    pub base: Arc<SessionState>,
+    /// Statements prepared on it.
+    pub prepared: ServerStatements,
+    /// Goes in front of writes, so that the binary log names this connection.
+    pub tag: Arc<[u8]>,
+    /// GTID of the last commit that this connection acknowledged, as the server reported it.
+    pub last_commit: Vec<u8>,
+    /// Status flags of the last answer.
+    pub status: StatusFlags,
+    /// Must not be used again.
+    pub broken: bool,
+    /// Holds state that only a reset removes.
+    pub dirty: bool,
+    /// When it was opened.
+    pub opened: Instant,
+    /// When it was last given back.
+    pub idle_since: Instant,
+    /// The pool's generation at the time it was opened; an older one is closed instead of reused.
+    pub generation: u64,
+}
+
+/// The answer to a command of ours.
+#[derive(Debug)]
+pub enum Swallow {
+    /// OK, EOF or a result: the first control frame's payload.
+    Done(Vec<u8>),
+    /// The server's error.
+    Error(ErrPacket),
+}
+
+/// What a connection starts from.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) io: PacketIo,
+    pub(super) server: ServerId,
+    pub(super) flavor: Flavor,
+    pub(super) thread: u32,
+    pub(super) capabilities: Capabilities,
+    pub(super) tag: Arc<[u8]>,
+    pub(super) generation: u64,
+}
+
+impl ServerConnection {
+    /// Takes over a fresh login and sets the session up: trackers on, base state read.
+    pub(super) async fn set_up(opened: Opened, base: Option<Arc<SessionState>>) -> io::Result<Self> {
+        let now = Instant::now();
+        let mut connection = Self {
+            io: opened.io,
+            server: opened.server,
+            flavor: opened.flavor,
+            thread: opened.thread,
+            capabilities: opened.capabilities,
+            state: SessionState::default(),
+            base: Arc::new(SessionState::default()),
+            prepared: ServerStatements::new(STATEMENTS),
+            tag: opened.tag,
+            last_commit: Vec::new(),
+            status: StatusFlags::empty(),
+            broken: false,
+            dirty: false,
+            opened: now,
+            idle_since: now,
+            generation: opened.generation,
+        };
+        connection.track().await?;
+        connection.base = match base {
+            Some(base) => base,
+            None => Arc::new(connection.read_base().await?),
+        };
+        connection.state = (*connection.base).clone();
+        Ok(connection)
+    }
+
+    /// Switches session tracking on.
+    async fn track(&mut self) -> io::Result<()> {
+        let set = match self.flavor {
+            Flavor::MariaDb => {
+                "SET SESSION session_track_system_variables='*', session_track_schema=1, session_track_state_change=0"
+            }
+            Flavor::MySql => {
+                "SET SESSION session_track_system_variables='*', session_track_schema=1, session_track_state_change=0, session_track_gtids=OWN_GTID"
+            }
+        };
+        match self.query(set).await? {
+            Swallow::Done(_) => Ok(()),
+            Swallow::Error(error) => {
+                Err(io::Error::other(format!("session tracking: {}", String::from_utf8_lossy(&error.message))))
+            }
+        }
+    }
+
+    /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next.
+    async fn read_base(&mut self) -> io::Result<SessionState> {
+        // As one SET of each to itself: the trackers then report them, spelled by the server.
+        let set = "SET character_set_client=@@character_set_client, character_set_results=@@character_set_results, \
+                   collation_connection=@@collation_connection";
+        let before = std::mem::take(&mut self.state);
+        self.query(set).await?;
+        Ok(std::mem::replace(&mut self.state, before))
+    }
+
+    /// Runs one of our own text statements.
+    pub async fn query(&mut self, sql: &str) -> io::Result<Swallow> {
+        let mut payload = Vec::with_capacity(sql.len() + 3);
+        payload.push(0x03);
+        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            payload.extend_from_slice(&[0, 1]);
+        }
+        payload.extend_from_slice(sql.as_bytes());
+        self.command(&payload).await
+    }
+
+    /// Sends a command of ours and reads its answer, taking in what it says of the session.
+    pub async fn command(&mut self, payload: &[u8]) -> io::Result<Swallow> {
+        self.io.queue_packet(payload, 0);
+        self.io.flush().await?;
+        let shape = CommandKind::of(payload).shape();
+        self.swallow(shape).await
+    }
+
+    /// Reads an answer that no client waits for.
+    pub async fn swallow(&mut self, shape: ResponseShape) -> io::Result<Swallow> {
+        let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
+        let mut first: Option<Vec<u8>> = None;
+        loop {
+            let scan = scanner
+                .scan(self.io.input())
+                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
+            self.io.consume(scan.opaque);
+            let Next::Control { len, control } = scan.next else {
+                self.io.fill_some().await?;
+                continue;
+            };
+            let payload = self.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
+            self.io.consume(len);
+            if payload.first() == Some(&0xff) {
+                let error = ErrPacket::decode(&payload, self.capabilities)
+                    .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
+                return Ok(Swallow::Error(error));
+            }
+            self.take_in(&payload);
+            let last = control.is_last();
+            let first = first.get_or_insert(payload);
+            if last {
+                return Ok(Swallow::Done(std::mem::take(first)));
+            }
+        }
+    }
+
+    /// Takes in what an OK packet says of the session; other packets say nothing.
+    pub fn take_in(&mut self, payload: &[u8]) {
+        if !matches!(payload.first(), Some(0x00 | 0xfe)) {
+            return;
+        }
+        if let Ok(ok) = OkPacket::decode(payload, self.capabilities) {
+            self.status = ok.status;
+            self.observe(&ok.track);
+        }
+    }
+
+    /// Takes in session-track items.
+    pub fn observe(&mut self, items: &[SessionTrack]) {
+        for item in items {
+            match item {
+                SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => {
+                    self.last_commit.clone_from(value);
+                }
+                SessionTrack::SystemVariable { name, value } => {
+                    self.state.apply(Change::Variable { name, value });
+                }
+                SessionTrack::Schema(name) => self.state.apply(Change::Schema(name)),
+                SessionTrack::Gtids(gtids) => self.last_commit.clone_from(gtids),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether [`restore`](Self::restore) can reach `wanted` from here.
+    #[must_use]
+    pub fn can_become(&self, wanted: &SessionState) -> bool {
+        self.state.fingerprint() == wanted.fingerprint()
+            || !plan(&self.state, wanted, &self.base).needs_fresh_connection
+    }
+
+    /// Brings the server's session to `wanted`. One round trip a step; none if it is there already. Not pipelined with
+    /// the statement that follows: if a step is refused (schema dropped, right revoked), that statement must not run.
+    ///
+    /// # Errors
+    /// The socket's; the server's refusal comes as the inner error.
+    pub async fn restore(&mut self, wanted: &SessionState) -> io::Result<Result<(), ErrPacket>> {
+        if self.state.fingerprint() == wanted.fingerprint() {
+            return Ok(Ok(()));
+        }
+        let steps = plan(&self.state, wanted, &self.base);
+        if let Some(schema) = &steps.init_db {
+            let mut command = vec![0x02];
+            command.extend_from_slice(schema);
+            if let Swallow::Error(error) = self.command(&command).await? {
+                return Ok(Err(error));
+            }
+        }
+        if let Some(set) = &steps.set
+            && let Swallow::Error(error) = self.query(set).await?
+        {
+            return Ok(Err(error));
+        }
+        self.state = wanted.clone();
+        Ok(Ok(()))
+    }
+
+    /// COM_RESET_CONNECTION: rolls back, drops temporary tables, locks, variables and statements; keeps the schema.
+    pub async fn reset(&mut self) -> io::Result<()> {
+        if let Swallow::Error(error) = self.command(&[0x1f]).await? {
+            return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
+        }
+        self.prepared = ServerStatements::new(STATEMENTS);
+        let schema = self.state.schema().map(<[u8]>::to_vec);
+        self.track().await?;
+        self.state = (*self.base).clone();
+        if let Some(schema) = schema {
+            self.state.apply(Change::Schema(&schema));
+        }
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Whether it may serve somebody else now.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        !self.broken
+            && !self.dirty
+            && !self.status.contains(StatusFlags::IN_TRANS)
+            && self.io.input().is_empty()
+            && self.io.unsent() == 0
+    }
+}

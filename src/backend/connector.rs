@@ -1,0 +1,191 @@
+//! Logs in to a server: drives the protocol's `Connector` over a socket.
+
+use std::io;
+use std::sync::Arc;
+
+use tideover_protocol::capability::Dialect;
+use tideover_protocol::handshake::{
+    ConnectError, ConnectOptions, ConnectStep, Connected, Connector as Machine, TlsWish,
+};
+use tideover_protocol::packet::ErrPacket;
+use tokio::time::{Instant, timeout_at};
+
+use crate::net::{BufferPool, ClientTls, ClientTlsMode, PacketIo, Stream, dial, encrypt_with_pem};
+
+use super::account::Account;
+
+/// Largest packet in a login conversation, bytes.
+const LOGIN_PACKET: usize = 1 << 20;
+
+/// Where to connect.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `host:port`.
+    pub address: Arc<str>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// The server cannot be reached or went away while we logged in.
+    #[error("{address}: {error}")]
+    Unreachable {
+        /// Which server.
+        address: Arc<str>,
+        /// Why.
+        error: io::Error,
+    },
+    /// No answer in time.
+    #[error("{address}: no answer within the time allowed for connecting")]
+    TimedOut {
+        /// Which server.
+        address: Arc<str>,
+    },
+    /// The server said no, in its own words.
+    #[error("{address}: error {} ({})", .error.code, String::from_utf8_lossy(&.error.message))]
+    Refused {
+        /// Which server.
+        address: Arc<str>,
+        /// Its words.
+        error: ErrPacket,
+    },
+    /// We cannot log in there the way it asks.
+    #[error("{address}: {problem}")]
+    Unable {
+        /// Which server.
+        address: Arc<str>,
+        /// What stands in the way.
+        problem: String,
+    },
+}
+
+impl ConnectFailure {
+    /// Whether the server itself refused this account (as opposed to not being there).
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Unable { .. })
+    }
+
+    /// Whether it cannot be there at all, as opposed to being slow.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// Makes logged-in connections.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    tls: ClientTls,
+    buffers: Arc<BufferPool>,
+    max_packet: u32,
+}
+
+impl Connector {
+    /// With the TLS settings of `[server_tls]`.
+    #[must_use]
+    pub fn new(tls: ClientTls, buffers: Arc<BufferPool>) -> Self {
+        Self { tls, buffers, max_packet: 1 << 30 }
+    }
+
+    /// Dials and logs in.
+    ///
+    /// # Errors
+    /// [`ConnectFailure`], by what kept us out.
+    pub async fn login(
+        &self,
+        target: &Target,
+        account: &Account,
+        dialect: Dialect,
+        deadline: Instant,
+    ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
+        let address = &target.address;
+        match timeout_at(deadline, self.converse(address, account, dialect)).await {
+            Ok(done) => done,
+            Err(_) => Err(ConnectFailure::TimedOut { address: address.clone() }),
+        }
+    }
+
+    async fn converse(
+        &self,
+        address: &Arc<str>,
+        account: &Account,
+        dialect: Dialect,
+    ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
+        let lost = |error| ConnectFailure::Unreachable { address: address.clone(), error };
+        let unable = |problem| ConnectFailure::Unable { address: address.clone(), problem };
+        let raw = dial(address).await.map_err(lost)?;
+        let mut io = PacketIo::new(Stream::Plain(raw), &self.buffers);
+        let mut machine = Machine::new(self.options(address, account, dialect, io.stream().is_secure()));
+        let mut sequence = 0;
+        loop {
+            let (payload, next) = io.read_packet(sequence, LOGIN_PACKET).await.map_err(lost)?;
+            sequence = next;
+            let step = machine.receive(&payload).map_err(|error| refused(address, error))?;
+            match step {
+                ConnectStep::Wait => {}
+                ConnectStep::Send(payload) => {
+                    sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
+                }
+                ConnectStep::SendThenTls(payload) => {
+                    sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
+                    let raw = io.into_stream().map_err(lost)?.into_raw();
+                    let raw = raw.ok_or_else(|| unable("asked for TLS inside TLS".to_owned()))?;
+                    let stream = self.tls.connect(raw, address).await.map_err(|e| unable(format!("TLS: {e}")))?;
+                    io = PacketIo::new(stream, &self.buffers);
+                    let payload = machine.tls_established();
+                    sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
+                }
+                ConnectStep::EncryptRsa { public_key_pem, plaintext } => {
+                    let encrypted = encrypt_with_pem(&public_key_pem, &plaintext)
+                        .ok_or_else(|| unable("the server's RSA key cannot be used".to_owned()))?;
+                    let payload = machine.encrypted(encrypted);
+                    sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
+                }
+                ConnectStep::Done(connected) => return Ok((io, connected)),
+            }
+        }
+    }
+
+    fn options(&self, address: &str, account: &Account, dialect: Dialect, secure: bool) -> ConnectOptions {
+        let local = address.starts_with("unix:") || is_loopback(address);
+        let tls = match self.tls.mode() {
+            ClientTlsMode::Off => TlsWish::Off,
+            // On the machine itself there is no wire to protect, and TLS would double the cost of every query.
+            ClientTlsMode::Preferred if local => TlsWish::Off,
+            ClientTlsMode::Preferred => TlsWish::Preferred,
+            ClientTlsMode::Required | ClientTlsMode::VerifyCa | ClientTlsMode::VerifyIdentity => {
+                TlsWish::Required
+            }
+        };
+        ConnectOptions {
+            user: account.user().to_vec(),
+            secret: account.secret().clone(),
+            database: None,
+            dialect,
+            attributes: vec![
+                (b"_client_name".to_vec(), b"tideover".to_vec()),
+                (b"_client_version".to_vec(), env!("CARGO_PKG_VERSION").as_bytes().to_vec()),
+                (b"_pid".to_vec(), std::process::id().to_string().into_bytes()),
+            ],
+            tls,
+            secure_channel: secure,
+            max_packet: self.max_packet,
+        }
+    }
+}
+
+fn refused(address: &Arc<str>, error: ConnectError) -> ConnectFailure {
+    let address = address.clone();
+    match error {
+        ConnectError::Refused(error) => ConnectFailure::Refused { address, error },
+        other => ConnectFailure::Unable { address, problem: other.to_string() },
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

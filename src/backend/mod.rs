@@ -1,0 +1,16 @@
+//! Towards the servers: logging in, pooling, leasing, and the control connections that monitor and switchover use. It
+//! must not know what a client or a unit of work is.
+
+mod account;
+mod connection;
+mod connector;
+mod control;
+mod lease;
+mod pool;
+
+pub use account::Account;
+pub use connection::{ServerConnection, Swallow};
+pub use connector::{ConnectFailure, Connector, Target};
+pub use control::{Control, ControlError, Row, Rows};
+pub use lease::Lease;
+pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools};

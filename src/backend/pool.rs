@@ -1,0 +1,390 @@
+//! Pools of server connections: one per shard, server, account and dialect, under one limit per server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tideover_protocol::capability::Dialect;
+use tideover_protocol::packet::ErrPacket;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::session::SessionState;
+use crate::topology::ServerId;
+
+use super::account::Account;
+use super::connection::{Opened, ServerConnection};
+use super::connector::{ConnectFailure, Connector, Target};
+use super::control::flavor_of;
+use super::lease::Lease;
+
+/// Idle connections that are looked through for one whose session state fits already.
+const LOOK_THROUGH: usize = 16;
+
+/// Bounds, from `[pool]`.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolLimits {
+    /// Server connections at most, per server, over all accounts (`pool.max_per_server`).
+    pub per_server: usize,
+    /// Wait for a free one at most (`pool.acquire_timeout`).
+    pub acquire: Duration,
+    /// Time for connecting and logging in (`pool.connect_timeout`).
+    pub connect: Duration,
+    /// Idle ones are closed after (`pool.idle_timeout`).
+    pub idle: Duration,
+    /// Connections are not reused beyond this age (`pool.max_lifetime`).
+    pub lifetime: Duration,
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// All connections are in use, and none came back in time.
+    #[error("no server connection became free within {} s (pool.max_per_server = {limit})", .waited.as_secs())]
+    Exhausted {
+        /// `pool.max_per_server`.
+        limit: usize,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// Connecting failed.
+    #[error(transparent)]
+    Connect(#[from] ConnectFailure),
+    /// The server refuses a part of the session's state.
+    #[error("error {}", .0.code)]
+    Restore(ErrPacket),
+    /// The connection broke while the session's state was restored. Nothing of the client's was sent.
+    #[error("connection lost while the session was restored: {0}")]
+    Lost(std::io::Error),
+}
+
+/// Connections of one server by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PoolStats {
+    /// In use.
+    pub leased: usize,
+    /// Waiting to be used.
+    pub idle: usize,
+}
+
+/// What all pools of one server share.
+#[derive(Debug)]
+struct Slots {
+    id: ServerId,
+    target: Target,
+    permits: Arc<Semaphore>,
+    open: AtomicUsize,
+    generation: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    shard: usize,
+    server: ServerId,
+    account: u64,
+    dialect: Dialect,
+}
+
+/// All pools.
+#[derive(Debug)]
+pub struct Pools {
+    limits: PoolLimits,
+    connector: Connector,
+    slots: Vec<Arc<Slots>>,
+    pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
+    tags: TagSource,
+}
+
+/// Gives each server connection a tag that no other has, in this process or another.
+#[derive(Debug)]
+struct TagSource {
+    instance: String,
+    next: AtomicU64,
+}
+
+impl TagSource {
+    fn next(&self) -> Arc<[u8]> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("/*td:{}.{number:x}*/", self.instance).into_bytes().into()
+    }
+}
+
+impl Pools {
+    /// Pools for these servers. `instance` is random text of this process, part of every commit tag.
+    #[must_use]
+    pub fn new(limits: PoolLimits, connector: Connector, servers: &[Target], instance: &str) -> Arc<Self> {
+        let slots = servers.iter().enumerate().map(|(at, target)| {
+            Arc::new(Slots {
+                id: ServerId(at),
+                target: target.clone(),
+                permits: Arc::new(Semaphore::new(limits.per_server)),
+                open: AtomicUsize::new(0),
+                generation: AtomicU64::new(0),
+            })
+        });
+        Arc::new(Self {
+            limits,
+            connector,
+            slots: slots.collect(),
+            pools: Mutex::default(),
+            tags: TagSource { instance: instance.to_owned(), next: AtomicU64::new(1) },
+        })
+    }
+
+    /// The pool for this account and dialect on a server, for sessions of one shard. To be kept by the session.
+    ///
+    /// # Panics
+    /// Never for ids of configured servers.
+    #[must_use]
+    pub fn of(
+        self: &Arc<Self>,
+        shard: usize,
+        server: ServerId,
+        account: &Arc<Account>,
+        dialect: Dialect,
+    ) -> Arc<AccountPool> {
+        let key = Key { shard, server, account: account.id(), dialect };
+        let mut pools = self.pools.lock();
+        let pool = pools.entry(key).or_insert_with(|| {
+            let slots = self.slots.get(server.0).expect("ids come from the configuration").clone();
+            Arc::new(AccountPool {
+                slots,
+                owner: self.clone(),
+                account: account.clone(),
+                dialect,
+                idle: Mutex::default(),
+                base: Mutex::default(),
+            })
+        });
+        pool.clone()
+    }
+
+    /// The login machinery, for control connections.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// Where a server is.
+    #[must_use]
+    pub fn target(&self, server: ServerId) -> Option<&Target> {
+        self.slots.get(server.0).map(|s| &s.target)
+    }
+
+    /// Connections of a server.
+    #[must_use]
+    pub fn stats(&self, server: ServerId) -> PoolStats {
+        let Some(slots) = self.slots.get(server.0) else { return PoolStats::default() };
+        let idle = self.of_server(server).iter().map(|p| p.idle.lock().len()).sum();
+        PoolStats { idle, leased: slots.open.load(Ordering::Relaxed).saturating_sub(idle) }
+    }
+
+    /// Closes what is idle on a server and marks what is in use for closing on return.
+    pub fn retire(&self, server: ServerId) {
+        if let Some(slots) = self.slots.get(server.0) {
+            slots.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        for pool in self.of_server(server) {
+            let idle = std::mem::take(&mut *pool.idle.lock());
+            pool.slots.open.fetch_sub(idle.len(), Ordering::AcqRel);
+        }
+    }
+
+    /// Opens on `to`, ahead of need, as many connections for each account as `from` has open for it.
+    pub async fn warm(self: &Arc<Self>, from: ServerId, to: ServerId, at_most: usize) -> usize {
+        let wanted: Vec<(Arc<AccountPool>, usize)> = {
+            let pools = self.pools.lock();
+            let of_from = pools.iter().filter(|(key, _)| key.server == from);
+            of_from.map(|(key, pool)| (*key, pool.account.clone(), pool.idle.lock().len().max(1))).collect::<Vec<_>>()
+        }
+        .into_iter()
+        .map(|(key, account, count)| (self.of(key.shard, to, &account, key.dialect), count))
+        .collect();
+        let mut made = 0;
+        for (pool, count) in wanted {
+            while pool.idle.lock().len() < count && made < at_most {
+                let Some(_permit) = pool.slots.permits.clone().try_acquire_owned().ok() else { return made };
+                match pool.connect(Instant::now() + self.limits.connect).await {
+                    Ok(connection) => pool.give_back(connection),
+                    Err(_) => break,
+                }
+                made += 1;
+            }
+        }
+        made
+    }
+
+    /// Closes idle connections that are too old or were idle for too long. Called now and then.
+    pub fn reap(&self) {
+        let now = Instant::now();
+        let pools: Vec<_> = self.pools.lock().values().cloned().collect();
+        for pool in pools {
+            let mut idle = pool.idle.lock();
+            let before = idle.len();
+            idle.retain(|c| {
+                now - c.idle_since < self.limits.idle
+                    && now - c.opened < self.limits.lifetime
+                    && !c.io.stream().has_input()
+            });
+            pool.slots.open.fetch_sub(before - idle.len(), Ordering::AcqRel);
+        }
+        // A pool that nobody holds and that holds nothing is forgotten, accounts with old passwords too.
+        self.pools.lock().retain(|_, p| Arc::strong_count(p) > 1 || !p.idle.lock().is_empty());
+    }
+
+    fn of_server(&self, server: ServerId) -> Vec<Arc<AccountPool>> {
+        self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
+    }
+
+    /// Makes room under the server's limit by closing an idle connection of any account.
+    fn evict(&self, server: ServerId) {
+        for pool in self.of_server(server) {
+            let mut idle = pool.idle.lock();
+            if !idle.is_empty() {
+                idle.remove(0);
+                pool.slots.open.fetch_sub(1, Ordering::AcqRel);
+                return;
+            }
+        }
+    }
+}
+
+/// Connections of one account to one server, in one dialect.
+#[derive(Debug)]
+pub struct AccountPool {
+    slots: Arc<Slots>,
+    owner: Arc<Pools>,
+    account: Arc<Account>,
+    dialect: Dialect,
+    /// Most recently used last.
+    idle: Mutex<Vec<Box<ServerConnection>>>,
+    base: Mutex<Option<Arc<SessionState>>>,
+}
+
+impl AccountPool {
+    /// Which server.
+    #[must_use]
+    pub fn server(&self) -> ServerId {
+        self.slots.id
+    }
+
+    /// A connection whose session is in the state `wanted`.
+    ///
+    /// # Errors
+    /// [`AcquireError`]; nothing of the client's was sent in any case.
+    pub async fn acquire(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
+        let permit = match self.slots.permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait().await?,
+        };
+        let connection = match self.take_idle(wanted) {
+            Some(connection) => connection,
+            None => {
+                if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
+                    self.owner.evict(self.slots.id);
+                }
+                self.connect(Instant::now() + self.owner.limits.connect).await?
+            }
+        };
+        let mut lease = Lease::new(connection, self.clone(), permit);
+        if lease.state.fingerprint() != wanted.fingerprint() {
+            // Cancelled half-way it must not be reused.
+            lease.broken = true;
+            match lease.restore(wanted).await {
+                Ok(Ok(())) => lease.broken = false,
+                Ok(Err(error)) => return Err(AcquireError::Restore(error)),
+                Err(error) => return Err(AcquireError::Lost(error)),
+            }
+        }
+        Ok(lease)
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let limits = self.owner.limits;
+        match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),
+        }
+    }
+
+    /// An idle connection that is healthy and fits, preferring one that is in the wanted state already.
+    fn take_idle(&self, wanted: &SessionState) -> Option<Box<ServerConnection>> {
+        let mut idle = self.idle.lock();
+        let from = idle.len().saturating_sub(LOOK_THROUGH);
+        let mut at = idle.len();
+        let mut second = None;
+        while at > from {
+            at -= 1;
+            let candidate = idle.get(at)?;
+            if candidate.io.stream().has_input() {
+                idle.remove(at);
+                self.slots.open.fetch_sub(1, Ordering::AcqRel);
+                second = second.map(|s: usize| s - 1);
+            } else if candidate.state.fingerprint() == wanted.fingerprint() {
+                return Some(idle.remove(at));
+            } else if second.is_none() && candidate.can_become(wanted) {
+                second = Some(at);
+            }
+        }
+        second.map(|at| idle.remove(at))
+    }
+
+    async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Box<ServerConnection>, AcquireError> {
+        self.slots.open.fetch_add(1, Ordering::AcqRel);
+        let counted = Uncount(Some(&self.slots));
+        let generation = self.slots.generation.load(Ordering::Acquire);
+        let target = &self.slots.target;
+        let (io, connected) =
+            self.owner.connector.login(target, &self.account, self.dialect, deadline).await?;
+        let opened = Opened {
+            io,
+            server: self.slots.id,
+            flavor: flavor_of(&String::from_utf8_lossy(&connected.greeting.server_version)),
+            thread: connected.greeting.connection_id,
+            capabilities: connected.capabilities,
+            tag: self.owner.tags.next(),
+            generation,
+        };
+        let base = self.base.lock().clone();
+        let set_up = timeout_at(deadline, ServerConnection::set_up(opened, base)).await;
+        let connection = match set_up {
+            Ok(Ok(connection)) => Box::new(connection),
+            Ok(Err(error)) => return Err(ConnectFailure::Unreachable { address: target.address.clone(), error }.into()),
+            Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
+        };
+        self.base.lock().get_or_insert_with(|| connection.base.clone());
+        counted.keep();
+        Ok(connection)
+    }
+
+    /// Takes a connection back; closes it if it must not be reused.
+    pub(super) fn give_back(&self, connection: Box<ServerConnection>) {
+        let limits = &self.owner.limits;
+        let current = connection.generation == self.slots.generation.load(Ordering::Acquire);
+        if current && connection.is_reusable() && connection.opened.elapsed() < limits.lifetime {
+            self.idle.lock().push(connection);
+        } else {
+            self.slots.open.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Takes a failed or cancelled opening out of the count.
+struct Uncount<'a>(Option<&'a Slots>);
+
+impl Uncount<'_> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Uncount<'_> {
+    fn drop(&mut self) {
+        if let Some(slots) = self.0 {
+            slots.open.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Who may log in. With `auth.mode="database"` the database's accounts are the accounts: their plugins, and the stored
+//! hashes of `mysql_native_password`, are read with the monitor account; what clients prove (passwords) is kept in
+//! memory, so that later logins are fast and a server that has not seen the account yet can be logged in to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use tideover_protocol::auth::{Plugin, caching_sha2, native};
+use tideover_protocol::handshake::Known;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::backend::{Account, Connector, Control, Target};
+use crate::topology::{Flavor, TopologyStore};
+
+/// What was read from a server counts as fresh for this long. A password that does not fit is looked up again at once.
+const FRESH: Duration = Duration::from_secs(10);
+/// Time for reading an account.
+const READ: Duration = Duration::from_secs(2);
+
+/// Where accounts come from (`auth.mode`).
+#[derive(Debug)]
+pub enum AuthMode {
+    /// The database's own.
+    Database,
+    /// A list in the configuration.
+    Users(HashMap<Vec<u8>, FixedUser>),
+}
+
+/// A user of the list.
+#[derive(Debug, Clone)]
+pub enum FixedUser {
+    /// With a password.
+    Password(Zeroizing<Vec<u8>>),
+    /// With the stored hash of `mysql_native_password`.
+    NativeHash([u8; 20]),
+}
+
+/// What is known of an account before its client proves anything.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its plugin.
+    pub plugin: Plugin,
+    /// What a response can be checked against.
+    pub known: Known,
+}
+
+/// All accounts.
+#[derive(Debug)]
+pub struct AccountDirectory {
+    mode: AuthMode,
+    store: Arc<TopologyStore>,
+    targets: Vec<Target>,
+    connector: Connector,
+    reader: Arc<Account>,
+    control: tokio::sync::Mutex<Option<Control>>,
+    read: DashMap<Vec<u8>, (Instant, Vec<Candidate>)>,
+    learned: Mutex<HashMap<Vec<u8>, Zeroizing<Vec<u8>>>>,
+    verified: DashMap<u64, Vec<Vec<u8>>>,
+}
+
+impl AccountDirectory {
+    /// A directory that reads with the monitor account.
+    #[must_use]
+    pub fn new(
+        mode: AuthMode,
+        store: Arc<TopologyStore>,
+        targets: Vec<Target>,
+        connector: Connector,
+        reader: Arc<Account>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            mode,
+            store,
+            targets,
+            connector,
+            reader,
+            control: tokio::sync::Mutex::default(),
+            read: DashMap::new(),
+            learned: Mutex::default(),
+            verified: DashMap::new(),
+        })
+    }
+
+    /// The family that clients see.
+    #[must_use]
+    pub fn flavor(&self) -> Flavor {
+        let topology = self.store.peek();
+        let seen = topology.servers.iter().find(|s| !s.version.is_empty());
+        topology.primary().or(seen).map_or(Flavor::MariaDb, |s| s.flavor)
+    }
+
+    /// What is known of `user`; `fresh` reads again whatever was read before. The client's native `response` to
+    /// `nonce`, where there is one, chooses among accounts of the same name for several hosts.
+    pub async fn find(&self, user: &[u8], fresh: bool, (response, nonce): (&[u8], &[u8; 20])) -> Candidate {
+        if let AuthMode::Users(users) = &self.mode {
+            return users.get(user).map_or_else(unknown_user, fixed);
+        }
+        let candidates = self.candidates(user, fresh).await;
+        let fits = |c: &&Candidate| match &c.known {
+            Known::NativeStage2(stored) => native::verify(response, nonce, stored).is_some(),
+            Known::EmptyPassword => response.is_empty(),
+            _ => false,
+        };
+        let found = candidates.iter().find(fits).or(candidates.first()).cloned();
+        let mut candidate = found.unwrap_or_else(|| self.unread());
+        if candidate.plugin == Plugin::CachingSha2
+            && let Some(password) = self.learned.lock().get(user)
+        {
+            candidate.known = Known::CachingSha2Digest(caching_sha2::digest(password));
+        }
+        candidate
+    }
+
+    /// The password of `user` that an earlier login proved.
+    #[must_use]
+    pub fn password(&self, user: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        if let AuthMode::Users(users) = &self.mode {
+            return match users.get(user) {
+                Some(FixedUser::Password(password)) => Some(password.clone()),
+                _ => None,
+            };
+        }
+        self.learned.lock().get(user).cloned()
+    }
+
+    /// A login with `password` succeeded on a server.
+    pub fn learn(&self, user: &[u8], password: &Zeroizing<Vec<u8>>) {
+        self.learned.lock().insert(user.to_vec(), password.clone());
+    }
+
+    /// A server refused the kept password.
+    pub fn forget(&self, user: &[u8]) {
+        self.learned.lock().remove(user);
+        self.read.remove(user);
+    }
+
+    /// Whether a server has accepted this account with this schema before.
+    #[must_use]
+    pub fn is_verified(&self, account: &Account, schema: Option<&[u8]>) -> bool {
+        let wanted = schema.unwrap_or_default();
+        self.verified.get(&account.id()).is_some_and(|seen| seen.iter().any(|s| s == wanted))
+    }
+
+    /// A server has accepted this account with this schema.
+    pub fn verify(&self, account: &Account, schema: Option<&[u8]>) {
+        let schema = schema.unwrap_or_default();
+        let mut seen = self.verified.entry(account.id()).or_default();
+        if !seen.iter().any(|s| s == schema) {
+            seen.push(schema.to_vec());
+        }
+    }
+
+    async fn candidates(&self, user: &[u8], fresh: bool) -> Vec<Candidate> {
+        if !fresh
+            && let Some(entry) = self.read.get(user)
+            && entry.0.elapsed() < FRESH
+        {
+            return entry.1.clone();
+        }
+        match self.read_account(user).await {
+            Some(candidates) => {
+                self.read.insert(user.to_vec(), (Instant::now(), candidates.clone()));
+                candidates
+            }
+            // Nobody can be asked now: what was known goes on to hold.
+            None => self.read.get(user).map(|entry| entry.1.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Reads an account from the primary, or from any server while there is none. `None` if none can be asked.
+    async fn read_account(&self, user: &[u8]) -> Option<Vec<Candidate>> {
+        let mut kept = self.control.lock().await;
+        let sql = format!(
+            "SELECT plugin, authentication_string, host FROM mysql.user WHERE user={} ORDER BY host='%', \
+             LOCATE('%', host) > 0",
+            hex_literal(user)
+        );
+        let topology = self.store.load();
+        let wanted = topology.primary().or_else(|| topology.servers.iter().find(|s| s.is_up()))?;
+        for _ in 0..2 {
+            if kept.as_ref().is_none_or(|c| c.address() != &wanted.address) {
+                let target = self.targets.get(wanted.id.0)?;
+                *kept = Control::connect(&self.connector, target, &self.reader, READ).await.ok();
+            }
+            match kept.as_mut()?.query(&sql, READ).await {
+                Ok(rows) => {
+                    let accounts = rows.rows.iter().map(|row| {
+                        candidate(&row.at(0).unwrap_or_default(), row.bytes(1).unwrap_or_default())
+                    });
+                    return Some(accounts.collect());
+                }
+                Err(error) if error.is_fatal() => *kept = None,
+                Err(error) => {
+                    tracing::debug!("accounts cannot be read: {error}");
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// What to assume of an account that could not be read: the default of the family. A server decides in the end.
+    fn unread(&self) -> Candidate {
+        let plugin = match self.flavor() {
+            Flavor::MariaDb => Plugin::NativePassword,
+            Flavor::MySql => Plugin::CachingSha2,
+        };
+        if plugin == Plugin::NativePassword { unknown_user() } else { Candidate { plugin, known: Known::Nothing } }
+    }
+}
+
+/// An account that does not exist is treated as one whose password never fits.
+fn unknown_user() -> Candidate {
+    let mut stored = [0; 20];
+    // Any value serves: the client would have to know a preimage of it.
+    stored.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8).wrapping_mul(37) ^ 0x5a);
+    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stored) }
+}
+
+fn fixed(user: &FixedUser) -> Candidate {
+    let stage2 = match user {
+        FixedUser::Password(password) if password.is_empty() => {
+            return Candidate { plugin: Plugin::NativePassword, known: Known::EmptyPassword };
+        }
+        FixedUser::Password(password) => native::stage2(&native::stage1(password)),
+        FixedUser::NativeHash(hash) => *hash,
+    };
+    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stage2) }
+}
+
+fn candidate(plugin: &str, stored: &[u8]) -> Candidate {
+    let plugin = if plugin.is_empty() { Plugin::NativePassword } else { Plugin::from_name(plugin) };
+    let known = match plugin {
+        _ if stored.is_empty() && plugin == Plugin::NativePassword => Known::EmptyPassword,
+        Plugin::NativePassword => std::str::from_utf8(stored)
+            .ok()
+            .and_then(native::parse_stored)
+            .map_or(Known::Nothing, Known::NativeStage2),
+        _ => Known::Nothing,
+    };
+    Candidate { plugin, known }
+}
+
+/// A literal that needs no quoting.
+fn hex_literal(text: &[u8]) -> String {
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    let digits: String = text.iter().map(|b| format!("{b:02x}")).collect();
+    format!("CONVERT(X'{digits}' USING utf8mb4)")
+}

@@ -1,0 +1,103 @@
+//! The one place where the text of an error of ours is made. Names, numbers and states are a contract (README, "What a
+//! client gets when nothing can be done").
+
+use tideover_protocol::packet::ErrPacket;
+
+use crate::backend::{AcquireError, ConnectFailure};
+use crate::gate::EnterError;
+
+/// An error of ours for a client, with the label of `tideover_client_errors_total{cause}`.
+#[derive(Debug, Clone)]
+pub(super) struct ClientError {
+    pub(super) cause: &'static str,
+    pub(super) packet: ErrPacket,
+}
+
+fn error(cause: &'static str, code: u16, state: &str, text: &str) -> ClientError {
+    ClientError { cause, packet: ErrPacket::new(code, state, text) }
+}
+
+/// The gate did not let us in.
+pub(super) fn held(failure: EnterError) -> ClientError {
+    match failure {
+        EnterError::TimedOut { waited, reasons } => {
+            let text = format!(
+                "tideover: no writable primary for {} s (held since then: {}; hold.timeout); nothing was executed",
+                waited.as_secs(),
+                reasons.names().join(", ")
+            );
+            error("hold_timeout", 1205, "HY000", &text)
+        }
+        EnterError::Full { .. } => {
+            error("hold_full", 1205, "HY000", &format!("tideover: {failure}; nothing was executed"))
+        }
+    }
+}
+
+/// No server connection, after all waiting.
+pub(super) fn no_connection(failure: &AcquireError) -> ClientError {
+    match failure {
+        AcquireError::Connect(ConnectFailure::Refused { error, .. }) => {
+            ClientError { cause: "server_refused", packet: error.clone() }
+        }
+        AcquireError::Restore(error) => ClientError { cause: "session_restore", packet: error.clone() },
+        AcquireError::Exhausted { .. } => {
+            error("pool_exhausted", 1040, "08004", &format!("tideover: {failure}; nothing was executed"))
+        }
+        other => error("no_connection", 1205, "HY000", &format!("tideover: {other}; nothing was executed")),
+    }
+}
+
+/// The open transaction is gone and cannot be done again.
+pub(super) fn rolled_back(why: &str) -> ClientError {
+    let text = format!("tideover: transaction rolled back: {why}; try restarting the transaction");
+    error("rolled_back", 1213, "40001", &text)
+}
+
+/// It may have been done, or not.
+pub(super) fn unknown_outcome(why: &str) -> ClientError {
+    error("outcome_unknown", 1180, "HY000", &format!("tideover: outcome unknown: {why}"))
+}
+
+/// State that existed only on a server that is gone.
+pub(super) fn state_lost(pins: &[&str]) -> ClientError {
+    let text = format!("tideover: session state lost with its server: {}", pins.join(", "));
+    error("state_lost", 1927, "70100", &text)
+}
+
+/// A part of a result was delivered and the rest is lost.
+pub(super) fn result_broken() -> ClientError {
+    error("result_broken", 1205, "HY000", "tideover: the server was lost amid a result; run the statement again")
+}
+
+/// A command that we do not know.
+pub(super) fn unknown_command() -> ClientError {
+    error("unknown_command", 1047, "08S01", "Unknown command")
+}
+
+/// A prepared statement that this session does not have.
+pub(super) fn unknown_statement(id: u32, what: &str) -> ClientError {
+    let text = format!("Unknown prepared statement handler ({id}) given to {what}");
+    error("unknown_statement", 1243, "HY000", &text)
+}
+
+/// A command larger than we take.
+pub(super) fn too_large(limit: usize) -> ClientError {
+    let text = format!("tideover: Got a packet bigger than {limit} bytes (max_packet)");
+    error("packet_too_large", 1153, "08S01", &text)
+}
+
+/// A malformed command.
+pub(super) fn malformed(what: &str) -> ClientError {
+    error("malformed_packet", 1835, "HY000", &format!("Malformed communication packet: {what}"))
+}
+
+/// The session was killed.
+pub(super) fn killed() -> ClientError {
+    error("killed", 1927, "70100", "Connection was killed")
+}
+
+/// No such session.
+pub(super) fn unknown_thread(id: u64) -> ClientError {
+    error("unknown_thread", 1094, "HY000", &format!("Unknown thread id: {id}"))
+}

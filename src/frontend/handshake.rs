@@ -1,0 +1,258 @@
+//! Logs a client in: drives the protocol's `Acceptor` and `AuthAcceptor` over its socket, and lets a server have the
+//! last word.
+
+use std::io;
+
+use aws_lc_rs::rand;
+use tideover_protocol::auth::{Nonce, Plugin};
+use tideover_protocol::capability::{Capabilities, Dialect};
+use tideover_protocol::handshake::{
+    Accepted, Acceptor, AuthAcceptor, AuthRequest, AuthStep, Known, Offer, Proof, Secret,
+};
+use tideover_protocol::packet::{ErrPacket, Login};
+use tideover_protocol::status::StatusFlags;
+use zeroize::Zeroizing;
+
+use crate::backend::Account;
+use crate::net::{PacketIo, Stream};
+use crate::topology::Flavor;
+
+use super::registry::SessionHandle;
+use super::shared::Shared;
+
+/// Largest packet before login, bytes: names, attributes and an RSA block fit many times.
+const LOGIN_PACKET: usize = 64 * 1024;
+
+/// A client that has proven itself to us (a server may still refuse it).
+pub(super) struct LoggedIn {
+    pub(super) client: PacketIo,
+    pub(super) login: Box<Login>,
+    pub(super) account: std::sync::Arc<Account>,
+    pub(super) dialect: Dialect,
+    /// Number of the packet that answers the login.
+    pub(super) sequence: u8,
+    pub(super) nonce: Nonce,
+    /// The password itself, when the client sent it: to be remembered once a server has accepted it.
+    pub(super) password: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Why a login ended.
+pub(super) enum LoginFailure {
+    /// The client is gone or broke the transport.
+    Gone(io::Error),
+    /// Tell it this and close.
+    Refuse { client: Box<PacketIo>, sequence: u8, error: ErrPacket },
+}
+
+/// What was proven, and by what.
+pub(super) struct Proven {
+    pub(super) secret: Secret,
+    pub(super) password: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Greets and logs in. The caller bounds the time.
+pub(super) async fn accept(
+    shared: &Shared,
+    handle: &SessionHandle,
+    mut client: PacketIo,
+) -> Result<LoggedIn, LoginFailure> {
+    let nonce = fresh_nonce();
+    let mut acceptor = Acceptor::new(offer(shared, handle.id, nonce, client.stream()));
+    client.send_packet(&acceptor.greeting(), 0).await.map_err(LoginFailure::Gone)?;
+    let mut sequence = 1;
+    let login = loop {
+        let (payload, next) = match client.read_packet(sequence, LOGIN_PACKET).await {
+            Ok(packet) => packet,
+            Err(error) => return Err(unreadable(client, sequence, error)),
+        };
+        sequence = next;
+        match acceptor.receive(&payload) {
+            Ok(Accepted::Login(login)) => break login,
+            Ok(Accepted::StartTls) => client = start_tls(shared, client).await?,
+            Err(error) => {
+                return Err(LoginFailure::Refuse { client: Box::new(client), sequence, error: error.to_err() });
+            }
+        }
+    };
+    handle.set_user(&login.user);
+    let mut conversation = Conversation { shared, client, sequence };
+    let plugin = login.plugin.as_deref().map_or(Plugin::NativePassword, |p| Plugin::from_name(&text(p)));
+    let proven = conversation.prove(&login.user, (plugin, &login.auth_response), nonce).await;
+    let Conversation { client, sequence, .. } = conversation;
+    match proven {
+        Ok(Ok(proven)) => {
+            let dialect = Dialect::new(login.capabilities, login.collation);
+            let account = Account::new(&login.user, proven.secret);
+            let password = proven.password;
+            Ok(LoggedIn { client, login, account, dialect, sequence, nonce, password })
+        }
+        Ok(Err(error)) => Err(LoginFailure::Refuse { client: Box::new(client), sequence, error }),
+        Err(error) => Err(unreadable(client, sequence, error)),
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+/// What cannot be read as a packet gets the protocol's own error; a client that is gone gets nothing.
+fn unreadable(client: PacketIo, sequence: u8, error: io::Error) -> LoginFailure {
+    if error.kind() == io::ErrorKind::InvalidData {
+        let error = if error.to_string().contains("sequence") {
+            ErrPacket::new(1156, "08S01", "Got packets out of order")
+        } else {
+            ErrPacket::new(1043, "08S01", "Bad handshake")
+        };
+        return LoginFailure::Refuse { client: Box::new(client), sequence, error };
+    }
+    LoginFailure::Gone(error)
+}
+
+async fn start_tls(shared: &Shared, client: PacketIo) -> Result<PacketIo, LoginFailure> {
+    let stream = client.into_stream().map_err(LoginFailure::Gone)?;
+    let gone = |text: &str| LoginFailure::Gone(io::Error::new(io::ErrorKind::InvalidData, text.to_owned()));
+    let raw = stream.into_raw().ok_or_else(|| gone("TLS inside TLS"))?;
+    let tls = shared.tls.as_ref().ok_or_else(|| gone("TLS is not offered"))?;
+    // Boxed: a TLS handshake is large and most sessions have none; their tasks must stay small.
+    let stream = Box::pin(tls.accept(raw)).await.map_err(LoginFailure::Gone)?;
+    Ok(PacketIo::new(stream, &shared.buffers))
+}
+
+fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> Offer {
+    let topology = shared.store.load();
+    let seen = topology.primary().or_else(|| topology.servers.iter().find(|s| !s.version.is_empty()));
+    let (flavor, version) = seen.map_or((Flavor::MariaDb, String::new()), |s| (s.flavor, s.version.clone()));
+    let (all, plugin) = match flavor {
+        // CLIENT_MYSQL unset is how a MariaDB server says that extended capabilities follow.
+        Flavor::MariaDb => (Capabilities::all() - Capabilities::LONG_PASSWORD, "mysql_native_password"),
+        Flavor::MySql => (Capabilities::all() - Capabilities::EXTENDED, "caching_sha2_password"),
+    };
+    Offer {
+        server_version: if version.is_empty() { "8.0.0-tideover".to_owned() } else { version },
+        connection_id,
+        nonce,
+        capabilities: Capabilities::offered(all, shared.tls.is_some()),
+        collation: match flavor {
+            Flavor::MariaDb => 45,
+            Flavor::MySql => 255,
+        },
+        status: StatusFlags::AUTOCOMMIT,
+        plugin: plugin.to_owned(),
+        tls_available: shared.tls.is_some(),
+        tls_required: shared.options.tls_required && !stream.is_secure(),
+    }
+}
+
+/// Twenty random bytes, none of them NUL or `$`, as the servers make them.
+pub(super) fn fresh_nonce() -> Nonce {
+    let mut nonce = [0; 20];
+    if rand::fill(&mut nonce).is_err() {
+        // Without randomness no login can be safe; an all-ones nonce would be a constant challenge.
+        std::process::abort();
+    }
+    for byte in &mut nonce {
+        *byte &= 0x7f;
+        if *byte == 0 || *byte == b'$' {
+            *byte += 1;
+        }
+    }
+    nonce
+}
+
+/// The password conversation, for login and COM_CHANGE_USER.
+pub(super) struct Conversation<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) client: PacketIo,
+    pub(super) sequence: u8,
+}
+
+impl Conversation<'_> {
+    /// Lets the client prove that it is `user`. The inner error is the server-like refusal.
+    pub(super) async fn prove(
+        &mut self,
+        user: &[u8],
+        (client_plugin, response): (Plugin, &[u8]),
+        nonce: Nonce,
+    ) -> io::Result<Result<Proven, ErrPacket>> {
+        let accounts = &self.shared.accounts;
+        let mut candidate = accounts.find(user, false, (response, &nonce)).await;
+        if client_plugin == Plugin::NativePassword
+            && let Known::NativeStage2(stored) = &candidate.known
+            && tideover_protocol::auth::native::verify(response, &nonce, stored).is_none()
+        {
+            // Wrong, or changed since it was read.
+            candidate = accounts.find(user, true, (response, &nonce)).await;
+        }
+        let mut auth = AuthAcceptor::new(AuthRequest {
+            client_plugin,
+            response: response.to_vec(),
+            account_plugin: candidate.plugin,
+            nonce,
+            secure: self.client.stream().is_secure(),
+            rsa_public_key: Some(self.shared.rsa.public_pem().to_vec()),
+            known: candidate.known,
+        });
+        let mut step = auth.start();
+        let proof = loop {
+            step = match step {
+                AuthStep::Send(payload) => {
+                    self.sequence = self.client.send_packet(&payload, self.sequence).await?;
+                    let (answer, next) = self.client.read_packet(self.sequence, LOGIN_PACKET).await?;
+                    self.sequence = next;
+                    match auth.receive(&answer) {
+                        Ok(step) => step,
+                        Err(error) => return Ok(Err(error.to_err())),
+                    }
+                }
+                AuthStep::Decrypt(ciphertext) => {
+                    let plaintext = self.shared.rsa.decrypt(&ciphertext);
+                    auth.decrypted(plaintext.as_ref().map(|p| p.as_slice()))
+                }
+                AuthStep::SendThenProven(payload, proof) => {
+                    self.sequence = self.client.send_packet(&payload, self.sequence).await?;
+                    break proof;
+                }
+                AuthStep::Proven(proof) => break proof,
+                AuthStep::Denied => return Ok(Err(denied(user, &self.client, !response.is_empty()))),
+                AuthStep::NeedsSecureChannel => {
+                    let text = "tideover: this account's authentication plugin needs the password itself: \
+                                connect with TLS";
+                    return Ok(Err(ErrPacket::new(1045, "28000", text)));
+                }
+            };
+        };
+        Ok(self.secret(user, proof))
+    }
+
+    fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
+        let accounts = &self.shared.accounts;
+        Ok(match proof {
+            Proof::NativeStage1(stage1) => {
+                Proven { secret: Secret::NativeStage1(stage1), password: None }
+            }
+            Proof::Password(password) if password.is_empty() => {
+                Proven { secret: Secret::Empty, password: None }
+            }
+            Proof::Password(password) => {
+                Proven { secret: Secret::Password(password.clone()), password: Some(password) }
+            }
+            Proof::CachedPassword => {
+                let password = accounts.password(user);
+                let password = password.ok_or_else(|| denied(user, &self.client, true))?;
+                Proven { secret: Secret::Password(password), password: None }
+            }
+            Proof::Empty => Proven { secret: Secret::Empty, password: None },
+        })
+    }
+}
+
+/// ER_ACCESS_DENIED_ERROR in the servers' words.
+pub(super) fn denied(user: &[u8], client: &PacketIo, with_password: bool) -> ErrPacket {
+    let host = client.stream().peer().map_or_else(|| "localhost".to_owned(), |p| p.ip().to_string());
+    let text = format!(
+        "Access denied for user '{}'@'{host}' (using password: {})",
+        String::from_utf8_lossy(user),
+        if with_password { "YES" } else { "NO" }
+    );
+    ErrPacket::new(1045, "28000", &text)
+}

@@ -1,0 +1,21 @@
+//! Towards the clients: accepting, logging in, and the session loop. The only place where a statement meets the gate,
+//! a pool and a server. It must not know how a switchover is done.
+
+mod accept;
+mod accounts;
+mod answer;
+mod command;
+mod error;
+mod handshake;
+mod kill;
+mod prepared;
+mod registry;
+mod run;
+mod session;
+mod shared;
+mod unit;
+
+pub use accept::serve;
+pub use accounts::{AccountDirectory, AuthMode, FixedUser};
+pub use registry::{SessionHandle, SessionRegistry, SessionView};
+pub use shared::{SessionOptions, Shared};

@@ -1,0 +1,237 @@
+//! All live sessions by id: to list, to signal, to kill.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::relay::{Signal, Signals};
+use crate::session::PinReason;
+use crate::topology::ServerId;
+
+/// What others may know of a session and do to it.
+#[derive(Debug)]
+pub struct SessionHandle {
+    /// The id in the client's handshake.
+    pub id: u32,
+    /// The client's address.
+    pub peer: Option<SocketAddr>,
+    /// To tell it something.
+    pub signal: Signal,
+    started: Instant,
+    user: Mutex<String>,
+    in_unit: AtomicBool,
+    in_transaction: AtomicBool,
+    held: AtomicBool,
+    /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
+    server_thread: AtomicU64,
+    pins: AtomicU32,
+}
+
+/// A session as `/v1/sessions` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionView {
+    /// Its id.
+    pub id: u32,
+    /// The account.
+    pub user: String,
+    /// Where the client is.
+    pub client: String,
+    /// `idle`, `held`, `statement` or `transaction`.
+    pub state: &'static str,
+    /// Why it cannot move to another server now; empty if it can.
+    pub pins: Vec<&'static str>,
+    /// The server connection that it holds, if any: server number and thread id there.
+    pub server: Option<(usize, u32)>,
+    /// Age, seconds.
+    pub age_s: u64,
+}
+
+impl SessionHandle {
+    /// The account's name, once known.
+    pub fn set_user(&self, user: &[u8]) {
+        *self.user.lock() = String::from_utf8_lossy(user).into_owned();
+    }
+
+    /// A unit of work begins or ends.
+    pub fn set_in_unit(&self, inside: bool) {
+        self.in_unit.store(inside, Ordering::Release);
+        if !inside {
+            // A cut is meant for the unit that was open: the next one is not concerned.
+            self.signal.lower(Signals::CUT | Signals::SERVER_LOST);
+        }
+    }
+
+    /// Whether a transaction is open.
+    pub fn set_in_transaction(&self, inside: bool) {
+        self.in_transaction.store(inside, Ordering::Relaxed);
+    }
+
+    /// Whether it waits at the gate.
+    pub fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// The server connection that it uses.
+    pub fn set_server(&self, server: Option<(ServerId, u32)>) {
+        let word = server.map_or(0, |(id, thread)| ((id.0 as u64 + 1) << 32) | u64::from(thread));
+        self.server_thread.store(word, Ordering::Release);
+    }
+
+    /// The server connection that it uses now.
+    #[must_use]
+    pub fn server(&self) -> Option<(ServerId, u32)> {
+        let word = self.server_thread.load(Ordering::Acquire);
+        let server = usize::try_from(word >> 32).ok()?.checked_sub(1)?;
+        Some((ServerId(server), (word & 0xffff_ffff) as u32))
+    }
+
+    /// The bits of its pins.
+    pub fn set_pins(&self, bits: u32) {
+        self.pins.store(bits, Ordering::Relaxed);
+    }
+
+    fn view(&self) -> SessionView {
+        let state = if self.held.load(Ordering::Relaxed) {
+            "held"
+        } else if self.in_transaction.load(Ordering::Relaxed) {
+            "transaction"
+        } else if self.in_unit.load(Ordering::Relaxed) {
+            "statement"
+        } else {
+            "idle"
+        };
+        SessionView {
+            id: self.id,
+            user: self.user.lock().clone(),
+            client: self.peer.map_or_else(|| "unix".to_owned(), |p| p.to_string()),
+            state,
+            pins: PinReason::names(self.pins.load(Ordering::Relaxed)),
+            server: self.server().map(|(id, thread)| (id.0, thread)),
+            age_s: self.started.elapsed().as_secs(),
+        }
+    }
+}
+
+/// All live sessions.
+#[derive(Debug, Default)]
+pub struct SessionRegistry {
+    sessions: DashMap<u32, Arc<SessionHandle>>,
+    next: AtomicU32,
+    count: AtomicUsize,
+}
+
+impl SessionRegistry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Registers a new session under an id that no live one has. It is forgotten when the guard is dropped.
+    pub fn register(self: &Arc<Self>, peer: Option<SocketAddr>) -> Registered {
+        loop {
+            let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            let handle = Arc::new(SessionHandle {
+                id,
+                peer,
+                signal: Signal::default(),
+                started: Instant::now(),
+                user: Mutex::default(),
+                in_unit: AtomicBool::new(false),
+                in_transaction: AtomicBool::new(false),
+                held: AtomicBool::new(false),
+                server_thread: AtomicU64::new(0),
+                pins: AtomicU32::new(0),
+            });
+            if id == 0 || self.sessions.contains_key(&id) {
+                continue;
+            }
+            self.sessions.insert(id, handle.clone());
+            self.count.fetch_add(1, Ordering::Relaxed);
+            return Registered { handle, registry: self.clone() };
+        }
+    }
+
+    /// A session by id.
+    #[must_use]
+    pub fn find(&self, id: u32) -> Option<Arc<SessionHandle>> {
+        self.sessions.get(&id).map(|entry| entry.value().clone())
+    }
+
+    /// Live sessions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Raises a signal for all sessions; for [`Signals::CUT`] only for those with an open unit. Gives their number.
+    pub fn raise_all(&self, what: Signals) -> usize {
+        let mut raised = 0;
+        for entry in &self.sessions {
+            let handle = entry.value();
+            if what != Signals::CUT || handle.in_unit.load(Ordering::Acquire) {
+                handle.signal.raise(what);
+                raised += 1;
+            }
+        }
+        raised
+    }
+
+    /// Tells the sessions that use a server that it is lost.
+    pub fn server_lost(&self, server: ServerId) -> usize {
+        let mut told = 0;
+        for entry in &self.sessions {
+            if entry.value().server().is_some_and(|(id, _)| id == server) {
+                entry.value().signal.raise(Signals::SERVER_LOST);
+                told += 1;
+            }
+        }
+        told
+    }
+
+    /// All sessions, by id.
+    #[must_use]
+    pub fn views(&self) -> Vec<SessionView> {
+        let mut views: Vec<SessionView> = self.sessions.iter().map(|entry| entry.value().view()).collect();
+        views.sort_by_key(|v| v.id);
+        views
+    }
+
+    /// How many sessions are pinned for each reason.
+    #[must_use]
+    pub fn pins(&self) -> std::collections::BTreeMap<&'static str, usize> {
+        let mut counts = std::collections::BTreeMap::new();
+        for entry in &self.sessions {
+            for name in PinReason::names(entry.value().pins.load(Ordering::Relaxed)) {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// A registered session.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its handle.
+    pub handle: Arc<SessionHandle>,
+    registry: Arc<SessionRegistry>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.sessions.remove(&self.handle.id);
+        self.registry.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}

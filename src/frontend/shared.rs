@@ -1,0 +1,61 @@
+//! What all sessions share, handed in by `app`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Account, Pools};
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
+use crate::net::{BufferPool, RsaKey, ServerTls};
+use crate::topology::TopologyStore;
+
+use super::accounts::AccountDirectory;
+use super::registry::SessionRegistry;
+
+/// Bounds and choices of sessions, from the configuration.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// A unit waits at the gate at most (`hold.timeout`).
+    pub hold_timeout: Duration,
+    /// A client must have logged in within (`login_timeout`).
+    pub login_timeout: Duration,
+    /// Clients at most (`max_connections`).
+    pub max_connections: usize,
+    /// Largest command of a client, bytes (`max_packet`).
+    pub max_packet: usize,
+    /// Journal of a transaction, bytes (`replay.max_transaction`).
+    pub max_transaction: usize,
+    /// Whether TLS is offered, and demanded.
+    pub tls_required: bool,
+}
+
+/// What all sessions of one shard share.
+pub struct Shared {
+    /// Number of the shard.
+    pub shard: usize,
+    /// Bounds.
+    pub options: SessionOptions,
+    /// What every unit passes.
+    pub gate: Arc<Gate>,
+    /// Who is the primary.
+    pub store: Arc<TopologyStore>,
+    /// Server connections.
+    pub pools: Arc<Pools>,
+    /// Told when something on the data path was not as expected.
+    pub monitor: Arc<Monitor>,
+    /// Live sessions.
+    pub registry: Arc<SessionRegistry>,
+    /// Who may log in.
+    pub accounts: Arc<AccountDirectory>,
+    /// Ends statements on servers.
+    pub control: Arc<Account>,
+    /// Handles of metrics.
+    pub metrics: Arc<Metrics>,
+    /// TLS towards clients, if offered.
+    pub tls: Option<Arc<ServerTls>>,
+    /// For passwords without TLS.
+    pub rsa: Arc<RsaKey>,
+    /// Buffers of this shard.
+    pub buffers: Arc<BufferPool>,
+}

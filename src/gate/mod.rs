@@ -1,0 +1,322 @@
+//! What every unit of work for the primary passes. Entering is one atomic step that also counts, so "drained" is a fact
+//! and not a guess. Closed for named reasons; whoever comes then waits in order and is let in again at a pace that the
+//! pool can serve. The only hand-made concurrency in the project. It must not know what a unit, a session or a
+//! switchover is.
+
+mod queue;
+mod word;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitflags::bitflags;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use queue::Queue;
+use word::Word;
+
+bitflags! {
+    /// Why the gate is closed. Several can hold at once; it opens when the last one goes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Reasons: u8 {
+        /// A switchover commanded through us.
+        const SWITCHOVER = 1;
+        /// `tideover hold`: somebody else's script does the database part.
+        const HOLD = 1 << 1;
+        /// The topology has no primary.
+        const NO_PRIMARY = 1 << 2;
+    }
+}
+
+impl Reasons {
+    /// Names as in status and errors.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all =
+            [(Self::SWITCHOVER, "switchover"), (Self::HOLD, "hold"), (Self::NO_PRIMARY, "no_primary")];
+        all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()
+    }
+}
+
+/// Open, draining or held, for status and `tideover_gate_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateState {
+    /// Units pass.
+    Open,
+    /// Closed, and units that had entered before are still inside.
+    Draining,
+    /// Closed and empty.
+    Held,
+}
+
+impl GateState {
+    /// The metric's value: 0 open, 1 draining, 2 held.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Open => 0,
+            Self::Draining => 1,
+            Self::Held => 2,
+        }
+    }
+}
+
+/// Bounds of the gate.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many may wait at once (`hold.max_sessions`).
+    pub waiting: usize,
+    /// How many units released from the queue may be inside before the next of the queue follows: about what the pool
+    /// can serve at once, so that a release is no stampede.
+    pub pace: u64,
+}
+
+/// Why entering failed. Nothing was executed in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnterError {
+    /// Waited to the deadline.
+    TimedOut {
+        /// How long this caller waited.
+        waited: Duration,
+        /// Why the gate was closed.
+        reasons: Reasons,
+    },
+    /// As many wait already as may.
+    Full {
+        /// `hold.max_sessions`.
+        limit: usize,
+        /// Why the gate was closed.
+        reasons: Reasons,
+    },
+}
+
+impl fmt::Display for EnterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { waited, reasons } => {
+                write!(f, "held for {} ms ({})", waited.as_millis(), reasons.names().join(", "))
+            }
+            Self::Full { limit, reasons } => write!(
+                f,
+                "{limit} sessions are held already (hold.max_sessions = {limit}; {})",
+                reasons.names().join(", ")
+            ),
+        }
+    }
+}
+
+/// The gate. Shared by everyone as an `Arc`.
+#[derive(Debug)]
+pub struct Gate {
+    word: Word,
+    inner: Mutex<Inner>,
+    emptied: Notify,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reasons: Reasons,
+    closed_at: Option<Instant>,
+    queue: Queue,
+}
+
+impl Gate {
+    /// An open gate.
+    #[must_use]
+    pub fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            word: Word::new(),
+            inner: Mutex::new(Inner {
+                reasons: Reasons::empty(),
+                closed_at: None,
+                queue: Queue::default(),
+            }),
+            emptied: Notify::new(),
+            limits,
+        })
+    }
+
+    /// Enters at once, or not at all. The hot path: one atomic step.
+    #[must_use]
+    pub fn try_enter(self: &Arc<Self>) -> Option<Pass> {
+        self.word.try_enter().then(|| Pass { gate: self.clone(), armed: true })
+    }
+
+    /// Waits while the gate is closed and until those who came earlier went in, up to `deadline`. Cancelling gives the
+    /// place up. `on_wait` is called once if there is a wait at all.
+    ///
+    /// # Errors
+    /// [`EnterError`]: nothing was executed.
+    pub async fn enter(
+        self: &Arc<Self>,
+        deadline: Instant,
+        on_wait: impl FnOnce(),
+    ) -> Result<Pass, EnterError> {
+        if let Some(pass) = self.try_enter() {
+            return Ok(pass);
+        }
+        let started = Instant::now();
+        let ticket = {
+            let mut inner = self.inner.lock();
+            // The bit only changes under this lock, so the state seen here is the state.
+            if self.word.try_enter() {
+                return Ok(Pass { gate: self.clone(), armed: true });
+            }
+            if inner.queue.len() >= self.limits.waiting {
+                return Err(EnterError::Full { limit: self.limits.waiting, reasons: inner.reasons });
+            }
+            inner.queue.push()
+        };
+        on_wait();
+        let (number, receiver) = ticket;
+        let mut place = Place { gate: self, number, receiver };
+        match tokio::time::timeout_at(deadline, &mut place.receiver).await {
+            Ok(Ok(pass)) => Ok(pass),
+            _ => Err(EnterError::TimedOut { waited: started.elapsed(), reasons: self.reasons() }),
+        }
+    }
+
+    /// Closes for `reason`. Nobody enters from this moment on; who is inside stays.
+    pub fn close(&self, reason: Reasons) {
+        let mut inner = self.inner.lock();
+        if inner.reasons.is_empty() {
+            inner.closed_at = Some(Instant::now());
+        }
+        inner.reasons |= reason;
+        self.word.set_shut(true);
+        drop(inner);
+        if self.word.inside() == 0 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Takes `reason` away; when it was the last one, the held go in, in order and paced.
+    pub fn open(self: &Arc<Self>, reason: Reasons) {
+        let mut inner = self.inner.lock();
+        inner.reasons &= !reason;
+        if inner.reasons.is_empty() {
+            inner.closed_at = None;
+        }
+        self.admit(&mut inner);
+    }
+
+    /// Waits until nobody is inside. Meaningful only while closed.
+    pub async fn drained(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.word.inside() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Units inside.
+    #[must_use]
+    pub fn inside(&self) -> u64 {
+        self.word.inside()
+    }
+
+    /// Sessions waiting.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inner.lock().queue.len()
+    }
+
+    /// Why it is closed; empty when open.
+    #[must_use]
+    pub fn reasons(&self) -> Reasons {
+        self.inner.lock().reasons
+    }
+
+    /// Since when it is closed.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Instant> {
+        self.inner.lock().closed_at
+    }
+
+    /// Open, draining or held.
+    #[must_use]
+    pub fn state(&self) -> GateState {
+        match (self.reasons().is_empty(), self.word.inside()) {
+            (true, _) => GateState::Open,
+            (false, 0) => GateState::Held,
+            (false, _) => GateState::Draining,
+        }
+    }
+
+    /// Lets waiters in while the pace allows, and clears the shut bit when none is left. Under the lock.
+    fn admit(self: &Arc<Self>, inner: &mut Inner) {
+        if !inner.reasons.is_empty() {
+            return;
+        }
+        while self.word.inside() < self.limits.pace {
+            let Some(waiter) = inner.queue.pop() else {
+                self.word.set_shut(false);
+                return;
+            };
+            self.word.force_enter();
+            // A waiter that has gone drops the pass inside `send`'s error; leaving under our own lock must not lock again.
+            if let Err(mut pass) = waiter.send(Pass { gate: self.clone(), armed: true }) {
+                pass.armed = false;
+                self.word.leave();
+            }
+        }
+    }
+
+    fn left(self: &Arc<Self>) {
+        let left = self.word.leave();
+        if !left.shut {
+            return;
+        }
+        if left.remaining == 0 {
+            self.emptied.notify_waiters();
+        }
+        self.admit(&mut self.inner.lock());
+    }
+}
+
+/// The right to be inside, held for one unit of work. Dropping it leaves.
+#[derive(Debug)]
+#[must_use]
+pub struct Pass {
+    gate: Arc<Gate>,
+    armed: bool,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.armed {
+            self.gate.left();
+        }
+    }
+}
+
+/// A place in the queue; dropping it (cancelled, timed out) gives the place up.
+struct Place<'a> {
+    gate: &'a Arc<Gate>,
+    number: u64,
+    receiver: oneshot::Receiver<Pass>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.receiver.close();
+        let granted = self.receiver.try_recv();
+        let mut inner = self.gate.inner.lock();
+        inner.queue.remove(self.number);
+        // The queue may have become empty with the gate open: then the bit must go.
+        self.gate.admit(&mut inner);
+        drop(inner);
+        drop(granted);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+use super::*;
+
+fn gate(waiting: usize, pace: u64) -> Arc<Gate> {
+    Gate::new(Limits { waiting, pace })
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_units_enter_in_order_and_paced() {
+    let gate = gate(100, 2);
+    gate.close(Reasons::SWITCHOVER);
+    let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
+    for number in 0..10 {
+        let (gate2, sender) = (gate.clone(), sender.clone());
+        tokio::spawn(async move {
+            let pass = gate2.enter(soon(), || ()).await.expect("enters");
+            sender.send((number, gate2.inside())).expect("send");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            drop(pass);
+        });
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gate.held(), 10);
+    gate.open(Reasons::SWITCHOVER);
+    for number in 0..10 {
+        let (got, inside) = order.recv().await.expect("recv");
+        assert_eq!(got, number);
+        assert!(inside <= 2, "{inside} inside");
+    }
+    gate.close(Reasons::HOLD);
+    gate.drained().await;
+    assert_eq!(gate.inside(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_only_when_the_last_pass_is_gone() {
+    let gate = gate(10, 10);
+    let first = gate.try_enter().expect("open");
+    let second = gate.try_enter().expect("open");
+    gate.close(Reasons::HOLD);
+    assert_eq!(gate.state(), GateState::Draining);
+    assert!(gate.try_enter().is_none());
+    drop(first);
+    assert!(tokio::time::timeout(Duration::from_millis(1), gate.drained()).await.is_err());
+    drop(second);
+    gate.drained().await;
+    assert_eq!(gate.state(), GateState::Held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_are_bounded_in_time_and_number() {
+    let gate = gate(1, 10);
+    gate.close(Reasons::NO_PRIMARY);
+    let gate2 = gate.clone();
+    let first =
+        tokio::spawn(async move { gate2.enter(Instant::now() + Duration::from_secs(3), || ()).await });
+    tokio::task::yield_now().await;
+    let second = gate.enter(soon(), || ()).await;
+    assert!(matches!(second, Err(EnterError::Full { limit: 1, .. })), "{second:?}");
+    let first = first.await.expect("task");
+    assert!(matches!(first, Err(EnterError::TimedOut { .. })));
+    assert_eq!(gate.held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_goes_away_leaves_no_hole() {
+    let gate = gate(10, 1);
+    gate.close(Reasons::HOLD);
+    let gate2 = gate.clone();
+    let gone = tokio::spawn(async move { gate2.enter(soon(), || ()).await.map(drop) });
+    let gate3 = gate.clone();
+    let stays = tokio::spawn(async move { gate3.enter(soon(), || ()).await.map(drop) });
+    tokio::task::yield_now().await;
+    assert_eq!(gate.held(), 2);
+    gone.abort();
+    let _ = gone.await;
+    assert_eq!(gate.held(), 1);
+    gate.open(Reasons::HOLD);
+    stays.await.expect("task").expect("enters");
+    assert!(gate.try_enter().is_some(), "the gate is open again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn opens_only_when_every_reason_is_gone() {
+    let gate = gate(10, 10);
+    gate.close(Reasons::HOLD);
+    gate.close(Reasons::NO_PRIMARY);
+    gate.open(Reasons::HOLD);
+    assert!(gate.try_enter().is_none());
+    gate.open(Reasons::NO_PRIMARY);
+    assert!(gate.try_enter().is_some());
+}

@@ -1,0 +1,141 @@
+//! The metrics of the contract, as resolved handles. Names are a contract: tests and dashboards use them.
+
+use std::fmt;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// What a statement was, for `tideover_statements_total{kind}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// Only reads.
+    Read = 0,
+    /// May write.
+    Write = 1,
+    /// Begins or ends a transaction.
+    Transaction = 2,
+    /// Everything else.
+    Other = 3,
+}
+
+const KINDS: [&str; 4] = ["read", "write", "transaction", "other"];
+
+/// Handles of all metrics.
+pub struct Metrics {
+    registry: Registry,
+    /// `tideover_client_connections`.
+    pub client_connections: IntGauge,
+    /// `tideover_server_connections{server,state}`.
+    pub server_connections: IntGaugeVec,
+    statements: [IntCounter; 4],
+    /// `tideover_proxy_seconds`: time spent in the proxy, waiting for servers and at the gate not included.
+    pub proxy_seconds: Histogram,
+    /// `tideover_held_sessions`.
+    pub held_sessions: IntGauge,
+    /// `tideover_hold_seconds`.
+    pub hold_seconds: Histogram,
+    /// `tideover_switchovers_total{cause,result}`.
+    pub switchovers: IntCounterVec,
+    /// `tideover_switchover_phase_seconds{phase}`.
+    pub switchover_phase_seconds: HistogramVec,
+    /// `tideover_replays_total{result}`.
+    pub replays: IntCounterVec,
+    /// `tideover_in_doubt_total{outcome}`.
+    pub in_doubt: IntCounterVec,
+    /// `tideover_client_errors_total{cause}`: errors that the proxy itself gave to clients.
+    pub client_errors: IntCounterVec,
+    /// `tideover_pins_total{reason}`.
+    pub pins: IntCounterVec,
+    /// `tideover_server_up{server,role}`.
+    pub server_up: IntGaugeVec,
+    /// `tideover_replica_lag_seconds{server}`.
+    pub replica_lag_seconds: prometheus::GaugeVec,
+    /// `tideover_gate_state`: 0 open, 1 draining, 2 held.
+    pub gate_state: IntGauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// All metrics, registered in a registry of their own.
+    ///
+    /// # Errors
+    /// Never for the names below; the library checks them.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let r = Registry::new();
+        let statements = counters(&r, "tideover_statements_total", "Statements by kind and by the role of the server that ran them.", &["kind", "role"])?;
+        Ok(Self {
+            client_connections: gauge(&r, "tideover_client_connections", "Clients connected.")?,
+            server_connections: gauges(&r, "tideover_server_connections", "Server connections by state.", &["server", "state"])?,
+            statements: KINDS.map(|kind| statements.with_label_values(&[kind, "primary"])),
+            proxy_seconds: histogram(&r, "tideover_proxy_seconds", "Time spent in the proxy per statement.", FINE)?,
+            held_sessions: gauge(&r, "tideover_held_sessions", "Sessions that wait at the gate.")?,
+            hold_seconds: histogram(&r, "tideover_hold_seconds", "Time that units waited at the gate.", COARSE)?,
+            switchovers: counters(&r, "tideover_switchovers_total", "Switchovers by cause and result.", &["cause", "result"])?,
+            switchover_phase_seconds: registered(&r, HistogramVec::new(
+                HistogramOpts::new("tideover_switchover_phase_seconds", "Time of each phase.").buckets(COARSE.to_vec()),
+                &["phase"],
+            )?)?,
+            replays: counters(&r, "tideover_replays_total", "Transactions replayed, by result.", &["result"])?,
+            in_doubt: counters(&r, "tideover_in_doubt_total", "Units whose answer was lost, by what became of them.", &["outcome"])?,
+            client_errors: counters(&r, "tideover_client_errors_total", "Errors that the proxy itself gave to clients.", &["cause"])?,
+            pins: counters(&r, "tideover_pins_total", "Sessions pinned to a server connection, by reason.", &["reason"])?,
+            server_up: gauges(&r, "tideover_server_up", "1 for the role that each server has.", &["server", "role"])?,
+            replica_lag_seconds: registered(&r, prometheus::GaugeVec::new(
+                Opts::new("tideover_replica_lag_seconds", "Lag as the replica reports it."),
+                &["server"],
+            )?)?,
+            gate_state: gauge(&r, "tideover_gate_state", "0 open, 1 draining, 2 held.")?,
+            registry: r,
+        })
+    }
+
+    /// Counts a statement that ran on the primary.
+    pub fn statement(&self, kind: StatementKind) {
+        if let Some(counter) = self.statements.get(kind as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Everything in the text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = Vec::new();
+        if TextEncoder::new().encode(&self.registry.gather(), &mut out).is_err() {
+            out.clear();
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+const FINE: &[f64] =
+    &[5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, 0.2, 1.0];
+const COARSE: &[f64] = &[1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+    registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
+}

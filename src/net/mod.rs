@@ -1,0 +1,16 @@
+//! The only place that names sockets and TLS: streams, buffered packet input and output, listeners, certificates.
+//! Knows frames only as far as to cut a byte stream into them.
+
+mod buffer;
+mod listener;
+mod packet_io;
+mod rsa;
+mod stream;
+mod tls;
+
+pub use buffer::{Buffer, BufferPool};
+pub use listener::{Accepted, ListenAddress, Listener};
+pub use packet_io::PacketIo;
+pub use rsa::{RsaKey, encrypt_with_pem};
+pub use stream::{Raw, Stream, dial};
+pub use tls::{ClientTls, ClientTlsMode, ServerTls, TlsError};

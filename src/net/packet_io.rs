@@ -1,0 +1,226 @@
+//! A stream with its input and output buffers. All partial input stays here and never in a future, so every method can
+//! be cancelled between polls without losing bytes.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD, write_frames};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::buffer::{Buffer, BufferPool};
+use super::stream::Stream;
+
+/// A buffered connection that speaks in packets.
+#[derive(Debug)]
+pub struct PacketIo {
+    stream: Stream,
+    input: Buffer,
+    output: Buffer,
+}
+
+impl PacketIo {
+    /// Takes a stream.
+    #[must_use]
+    pub fn new(stream: Stream, pool: &Arc<BufferPool>) -> Self {
+        Self { stream, input: Buffer::new(pool.clone()), output: Buffer::new(pool.clone()) }
+    }
+
+    /// The stream, to look at.
+    #[must_use]
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Takes the stream out, for the change to TLS. What was read ahead is refused: bytes sent before the handshake
+    /// must not be taken for bytes protected by it.
+    ///
+    /// # Errors
+    /// `InvalidData` if the peer sent anything in advance.
+    pub fn into_stream(self) -> io::Result<Stream> {
+        if !self.input.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "data before the TLS handshake"));
+        }
+        Ok(self.stream)
+    }
+
+    /// What was received and not yet consumed.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        self.input.bytes()
+    }
+
+    /// The same, to be changed in place.
+    pub fn input_mut(&mut self) -> &mut [u8] {
+        self.input.bytes_mut()
+    }
+
+    /// Drops the first `count` bytes of the input.
+    pub fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+    }
+
+    /// Gives unused buffer memory back: before waiting for a peer that may be silent for long.
+    pub fn rest(&mut self) {
+        self.input.rest();
+        self.output.rest();
+    }
+
+    /// Reads once. `Ok(0)` is the end of the stream.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.is_resting() {
+            // No buffer is lent before there is something to put into it.
+            ready!(self.stream.poll_input(cx))?;
+        }
+        let mut room = ReadBuf::new(self.input.room());
+        match Pin::new(&mut self.stream).poll_read(cx, &mut room) {
+            Poll::Ready(Ok(())) => {
+                let count = room.filled().len();
+                self.input.filled(count);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.input.rest();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Reads once. `Ok(0)` is the end of the stream. Cancel-safe.
+    pub async fn fill(&mut self) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_fill(cx)).await
+    }
+
+    /// Puts bytes into the output buffer.
+    pub fn queue(&mut self, bytes: &[u8]) {
+        self.output.push(bytes);
+    }
+
+    /// Frames `payload` into the output buffer; gives the next sequence number.
+    pub fn queue_packet(&mut self, payload: &[u8], sequence: u8) -> u8 {
+        let mut framed = bytes::BytesMut::with_capacity(payload.len() + HEADER_LEN);
+        let next = write_frames(&mut framed, payload, sequence);
+        self.output.push(&framed);
+        next
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.output.bytes().len()
+    }
+
+    /// Writes what is queued, as far as the peer takes it.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, self.output.bytes())) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.output.consume(count),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        if self.stream.is_tls() { Pin::new(&mut self.stream).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    /// Writes everything that is queued. Cancel-safe: what was not written stays queued.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Forwards up to `count` bytes of our input to `to`: directly from buffer to socket when nothing waits there,
+    /// through its output buffer for what the socket does not take at once.
+    pub fn forward(&mut self, count: usize, to: &mut Self, cx: &mut Context<'_>) -> io::Result<()> {
+        let count = count.min(self.input.bytes().len());
+        let mut done = 0;
+        if to.output.is_empty() {
+            while done < count {
+                let rest = self.input.bytes().get(done..count).unwrap_or_default();
+                match Pin::new(&mut to.stream).poll_write(cx, rest) {
+                    Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(Ok(written)) => done += written,
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        to.output.push(self.input.bytes().get(done..count).unwrap_or_default());
+        self.input.consume(count);
+        Ok(())
+    }
+
+    /// Whether a whole packet (all its frames) has arrived: its length on the wire.
+    #[must_use]
+    pub fn whole_packet(&self) -> Option<usize> {
+        let bytes = self.input.bytes();
+        let mut at = 0;
+        loop {
+            let header = FrameHeader::parse(bytes.get(at..)?)?;
+            at += HEADER_LEN + header.payload_len;
+            if bytes.len() < at {
+                return None;
+            }
+            if header.payload_len < MAX_PAYLOAD {
+                return Some(at);
+            }
+        }
+    }
+
+    /// Reads one whole packet of at most `limit` payload bytes, checks its first sequence number, and gives payload and
+    /// the next sequence number. For handshakes and control conversations; commands and answers are streamed.
+    ///
+    /// # Errors
+    /// `UnexpectedEof`, `InvalidData` (sequence, size), or what the system says.
+    pub async fn read_packet(&mut self, sequence: u8, limit: usize) -> io::Result<(Vec<u8>, u8)> {
+        let mut payload = Vec::new();
+        let mut expected = sequence;
+        loop {
+            let header = loop {
+                if let Some(header) = FrameHeader::parse(self.input.bytes()) {
+                    break header;
+                }
+                self.fill_some().await?;
+            };
+            if header.sequence != expected {
+                let text = format!("packet sequence {} where {expected} was due", header.sequence);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            if payload.len() + header.payload_len > limit {
+                let text = format!("packet larger than {limit} bytes");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            while self.input.bytes().len() < HEADER_LEN + header.payload_len {
+                self.fill_some().await?;
+            }
+            let end = HEADER_LEN + header.payload_len;
+            payload.extend_from_slice(self.input.bytes().get(HEADER_LEN..end).unwrap_or_default());
+            self.input.consume(end);
+            expected = expected.wrapping_add(1);
+            if header.payload_len < MAX_PAYLOAD {
+                return Ok((payload, expected));
+            }
+        }
+    }
+
+    /// Reads once; the end of the stream is an error here.
+    pub async fn fill_some(&mut self) -> io::Result<()> {
+        match self.fill().await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends one packet and gives the next sequence number.
+    pub async fn send_packet(&mut self, payload: &[u8], sequence: u8) -> io::Result<u8> {
+        let next = self.queue_packet(payload, sequence);
+        self.flush().await?;
+        Ok(next)
+    }
+
+    /// Says goodbye at the transport level; errors do not matter any more.
+    pub async fn close(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+}

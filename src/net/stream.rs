@@ -1,0 +1,218 @@
+//! A byte stream to a client or a server: TCP, Unix or in-memory, plain or TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
+
+/// How often a peer with unread input is looked at for a hang-up.
+const HANG_UP_POLL: Duration = Duration::from_millis(50);
+
+/// A stream without TLS.
+#[derive(Debug)]
+pub enum Raw {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix domain socket.
+    Unix(UnixStream),
+    /// Inside this process: tests and simulation.
+    Memory(DuplexStream),
+}
+
+/// A stream, plain or TLS.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain.
+    Plain(Raw),
+    /// TLS, either role.
+    Tls(Box<TlsStream<Raw>>),
+}
+
+/// Connects to `address` (`host:port`, or `unix:/path`).
+///
+/// # Errors
+/// As the system says; resolving a name can fail too.
+pub async fn dial(address: &str) -> io::Result<Raw> {
+    if let Some(path) = address.strip_prefix("unix:") {
+        return Ok(Raw::Unix(UnixStream::connect(Path::new(path)).await?));
+    }
+    let stream = TcpStream::connect(address).await?;
+    prepare(&stream)?;
+    Ok(Raw::Tcp(stream))
+}
+
+/// Options of every TCP connection of ours: small packets at once, and dead peers noticed.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+impl Stream {
+    /// Whether TLS protects it.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Whether a password may be sent over it in the clear (TLS, or it never leaves the machine's kernel).
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::Plain(Raw::Unix(_)))
+    }
+
+    /// The peer's address, where it has one.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self.raw() {
+            Raw::Tcp(s) => s.peer_addr().ok(),
+            Raw::Unix(_) | Raw::Memory(_) => None,
+        }
+    }
+
+    /// Takes a plain stream out for a TLS handshake; `None` if it is TLS already.
+    #[must_use]
+    pub fn into_raw(self) -> Option<Raw> {
+        match self {
+            Self::Plain(raw) => Some(raw),
+            Self::Tls(_) => None,
+        }
+    }
+
+    fn raw(&self) -> &Raw {
+        match self {
+            Self::Plain(raw) => raw,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    /// Whether input may be there, without needing a buffer for it. For TLS and in-memory streams always "maybe".
+    pub(super) fn poll_input(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(Raw::Tcp(s)) => s.poll_read_ready(context),
+            Self::Plain(Raw::Unix(s)) => s.poll_read_ready(context),
+            Self::Plain(Raw::Memory(_)) | Self::Tls(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Resolves when the peer has hung up, without reading anything from it. For a client that is held: its input
+    /// stays in the kernel (back-pressure), its departure is noticed all the same.
+    pub async fn hung_up(&self) {
+        loop {
+            let ready = match self.raw() {
+                Raw::Tcp(s) => s.ready(Interest::READABLE).await,
+                Raw::Unix(s) => s.ready(Interest::READABLE).await,
+                Raw::Memory(_) => std::future::pending().await,
+            };
+            match ready {
+                Ok(ready) if !ready.is_read_closed() && !ready.is_error() => {}
+                _ => return,
+            }
+            // Unread input keeps the stream "readable", so there is no event to wait for: look again in a while.
+            tokio::time::sleep(HANG_UP_POLL).await;
+        }
+    }
+
+    /// Whether anything (data or end of stream) waits to be read: an idle server connection must have nothing.
+    #[must_use]
+    pub fn has_input(&self) -> bool {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match self.raw() {
+            Raw::Tcp(s) => s.poll_read_ready(&mut context).is_ready(),
+            Raw::Unix(s) => s.poll_read_ready(&mut context).is_ready(),
+            Raw::Memory(_) => false,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Tls(s) => Pin::new(s).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Tls(s) => {
+                // rustls buffers: without a flush the record would stay with us.
+                let written = ready!(Pin::new(&mut *s).poll_write(cx, buf))?;
+                match Pin::new(s).poll_flush(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Ready(Ok(written)),
+                }
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(s) => Pin::new(s).poll_flush(cx),
+            Self::Tls(s) => Pin::new(s).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Tls(s) => Pin::new(s).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsyncRead for Raw {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Unix(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Memory(s) => Pin::new(s).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Raw {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Unix(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Memory(s) => Pin::new(s).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(s) => Pin::new(s).poll_flush(cx),
+            Self::Unix(s) => Pin::new(s).poll_flush(cx),
+            Self::Memory(s) => Pin::new(s).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Memory(s) => Pin::new(s).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Every failure is classed by what the server can have done, never by the look of the error; the class decides what
+//! follows. PURE: the one table that every path goes through.
+
+use crate::topology::Flavor;
+
+/// How much of the command had left us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// Nothing.
+    Nothing,
+    /// Something, possibly all.
+    Something,
+}
+
+/// How it broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Broke {
+    /// The server answered with this error.
+    Answered(u16),
+    /// The server refused because it is read-only (1290 with that text, 1836).
+    ReadOnly,
+    /// The connection ended, or the server broke the protocol, without an answer.
+    Lost,
+    /// We ended the statement ourselves, and the server says so (1317).
+    EndedByUs,
+}
+
+/// What the command was to the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Outside a transaction, and surely only reads.
+    Read,
+    /// Outside a transaction, may write or change state: committed by itself.
+    Autocommit,
+    /// Outside a transaction, changes neither data nor anything that outlives the connection (SET, PREPARE, BEGIN).
+    Session,
+    /// Inside an open transaction, and not its end.
+    Inside,
+    /// The COMMIT of an open transaction, or a statement that commits it implicitly.
+    Commit,
+    /// The ROLLBACK of an open transaction.
+    Rollback,
+}
+
+/// One failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// How much had left us.
+    pub sent: Sent,
+    /// How it broke.
+    pub broke: Broke,
+    /// Whether the client was given a part of the answer.
+    pub delivered: bool,
+    /// What the command was.
+    pub place: Place,
+    /// The server's family.
+    pub flavor: Flavor,
+}
+
+/// What the server can have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutcomeClass {
+    /// Certainly nothing.
+    NotExecuted,
+    /// The transaction is certainly gone.
+    RolledBack,
+    /// It may have committed.
+    Unknown,
+    /// A read, of which the client has a part.
+    PartlyDelivered,
+    /// It did what the answer says.
+    Executed,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Wait for a primary, then run the same command again.
+    HoldAndRun,
+    /// The transaction must be done again from its journal; until replay exists the client gets 1213.
+    Replay,
+    /// Ask a binary log whether it happened.
+    Ask,
+    /// Continue the read where the client stopped; until that exists the client gets an error.
+    Reread,
+    /// The client gets the server's own answer.
+    Surface,
+    /// Answer OK: what was wanted is the case.
+    Acknowledge,
+}
+
+/// Errors by which a server says that it did not run the statement at all and another server (or the same, later) may.
+/// 1047: Galera node not ready (WSREP). 3100: Group Replication hook refused, rolled back. 1040 and 1203 come before
+/// any statement.
+const NOT_RUN: [u16; 2] = [1047, 3100];
+/// ER_SERVER_SHUTDOWN: MySQL sends it to statements in flight when it stops.
+const SHUTDOWN: u16 = 1053;
+
+/// Whether an error is the refusal of a read-only server: ER_OPTION_PREVENTS_STATEMENT (1290) names the option, and
+/// other options use the same number (`--secure-file-priv`). ER_READ_ONLY_MODE (1836) says only this.
+#[must_use]
+pub fn is_read_only_refusal(code: u16, message: &[u8]) -> bool {
+    code == 1836
+        || code == 1290
+            && (memchr::memmem::find(message, b"read-only").is_some()
+                || memchr::memmem::find(message, b"read_only").is_some())
+}
+
+/// Classes a failure.
+#[must_use]
+pub fn class(failure: &Failure) -> OutcomeClass {
+    use OutcomeClass::{Executed, NotExecuted, PartlyDelivered, RolledBack, Unknown};
+    let inside = matches!(failure.place, Place::Inside | Place::Commit | Place::Rollback);
+    match failure.broke {
+        // Something was answered before: of a multi-statement or a CALL, parts ran.
+        Broke::ReadOnly | Broke::EndedByUs if failure.delivered && !inside => Executed,
+        Broke::ReadOnly if inside => RolledBack,
+        Broke::ReadOnly => NotExecuted,
+        Broke::EndedByUs if inside => RolledBack,
+        Broke::EndedByUs => NotExecuted,
+        Broke::Answered(code) if NOT_RUN.contains(&code) && !failure.delivered => {
+            if inside { RolledBack } else { NotExecuted }
+        }
+        Broke::Answered(SHUTDOWN) | Broke::Lost => lost(failure),
+        Broke::Answered(_) => Executed,
+    }
+    .min_with(failure, PartlyDelivered, Unknown)
+}
+
+/// The connection is gone, or about to be.
+fn lost(failure: &Failure) -> OutcomeClass {
+    match (failure.place, failure.sent) {
+        // Inside a transaction nothing is durable before the COMMIT; a lost connection rolls back.
+        (Place::Inside | Place::Rollback, _) | (Place::Commit, Sent::Nothing) => OutcomeClass::RolledBack,
+        (_, Sent::Nothing) => OutcomeClass::NotExecuted,
+        (Place::Commit | Place::Autocommit, Sent::Something) => OutcomeClass::Unknown,
+        (Place::Read | Place::Session, Sent::Something) => OutcomeClass::NotExecuted,
+    }
+}
+
+impl OutcomeClass {
+    /// A part of the answer at the client changes what "run it again" would mean.
+    fn min_with(self, failure: &Failure, partly: Self, unknown: Self) -> Self {
+        match (self, failure.place) {
+            (Self::NotExecuted, Place::Read | Place::Session) if failure.delivered => partly,
+            (Self::NotExecuted, Place::Autocommit) if failure.delivered => unknown,
+            (class, _) => class,
+        }
+    }
+}
+
+/// What follows a failure.
+#[must_use]
+pub fn decide(failure: &Failure) -> Verdict {
+    match (class(failure), failure.place) {
+        (OutcomeClass::NotExecuted, _) => Verdict::HoldAndRun,
+        (OutcomeClass::RolledBack, Place::Rollback) => Verdict::Acknowledge,
+        (OutcomeClass::RolledBack, _) => Verdict::Replay,
+        (OutcomeClass::Unknown, _) => Verdict::Ask,
+        (OutcomeClass::PartlyDelivered, _) => Verdict::Reread,
+        (OutcomeClass::Executed, _) => Verdict::Surface,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACES: [Place; 6] =
+        [Place::Read, Place::Autocommit, Place::Session, Place::Inside, Place::Commit, Place::Rollback];
+
+    fn failure(place: Place, sent: Sent, broke: Broke, delivered: bool) -> Failure {
+        Failure { sent, broke, delivered, place, flavor: Flavor::MariaDb }
+    }
+
+    /// The table of DESIGN, line by line.
+    #[test]
+    fn the_table() {
+        use Broke::{Answered, EndedByUs, Lost, ReadOnly};
+        use Sent::{Nothing, Something};
+        let rows = [
+            (Place::Autocommit, Nothing, Lost, Verdict::HoldAndRun),
+            (Place::Autocommit, Something, Lost, Verdict::Ask),
+            (Place::Autocommit, Something, ReadOnly, Verdict::HoldAndRun),
+            (Place::Autocommit, Something, Answered(1053), Verdict::Ask),
+            (Place::Autocommit, Something, Answered(1047), Verdict::HoldAndRun),
+            (Place::Autocommit, Something, Answered(1062), Verdict::Surface),
+            (Place::Autocommit, Something, EndedByUs, Verdict::HoldAndRun),
+            (Place::Read, Something, Lost, Verdict::HoldAndRun),
+            (Place::Read, Something, Answered(1053), Verdict::HoldAndRun),
+            (Place::Session, Something, Lost, Verdict::HoldAndRun),
+            (Place::Inside, Something, Lost, Verdict::Replay),
+            (Place::Inside, Something, ReadOnly, Verdict::Replay),
+            (Place::Inside, Something, EndedByUs, Verdict::Replay),
+            (Place::Inside, Something, Answered(1213), Verdict::Surface),
+            (Place::Commit, Nothing, Lost, Verdict::Replay),
+            (Place::Commit, Something, Lost, Verdict::Ask),
+            (Place::Commit, Something, ReadOnly, Verdict::Replay),
+            (Place::Commit, Something, Answered(1053), Verdict::Ask),
+            (Place::Rollback, Something, Lost, Verdict::Acknowledge),
+        ];
+        for (place, sent, broke, verdict) in rows {
+            let failure = failure(place, sent, broke, false);
+            assert_eq!(decide(&failure), verdict, "{failure:?}");
+        }
+    }
+
+    /// Whatever may have committed is never run again without asking.
+    #[test]
+    fn never_twice() {
+        for place in [Place::Autocommit, Place::Commit] {
+            for delivered in [false, true] {
+                let failure = failure(place, Sent::Something, Broke::Lost, delivered);
+                assert_eq!(decide(&failure), Verdict::Ask, "{failure:?}");
+            }
+        }
+    }
+
+    /// What the client already has a part of is never started again from the beginning.
+    #[test]
+    fn nothing_is_delivered_twice() {
+        for place in PLACES {
+            for broke in [Broke::Lost, Broke::ReadOnly, Broke::EndedByUs, Broke::Answered(1053)] {
+                let failure = failure(place, Sent::Something, broke, true);
+                assert_ne!(decide(&failure), Verdict::HoldAndRun, "{failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_only_refusal_is_known_by_its_text() {
+        let mariadb = b"The MariaDB server is running with the --read-only option so it cannot execute this statement";
+        let mysql = b"The MySQL server is running with the --super-read-only option so it cannot execute this statement";
+        let other = b"The MySQL server is running with the --secure-file-priv option so it cannot execute this statement";
+        assert!(is_read_only_refusal(1290, mariadb));
+        assert!(is_read_only_refusal(1290, mysql));
+        assert!(!is_read_only_refusal(1290, other));
+        assert!(is_read_only_refusal(1836, b""));
+    }
+}

@@ -1,0 +1,428 @@
+//! Tokens over bytes, cut where the servers' own lexers cut.
+//!
+//! The rules follow `sql/sql_lex.cc` of both servers as documented in the manuals' "Language Structure"
+//! chapters. Where a byte could be read in two ways (a control character, an open quote, a broken multi-byte
+//! character) the lexer says so in `trouble` instead of choosing.
+
+use memchr::{memchr, memchr2, memmem};
+
+use super::Dialect;
+use super::key::Key;
+use super::words::{self, WordId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// The end of the text.
+    End,
+    Semicolon,
+    /// An identifier or keyword without quotes.
+    Word,
+    /// An identifier in quotes.
+    Quoted,
+    /// A string.
+    Text,
+    Number,
+    UserVariable,
+    SystemVariable,
+    Open,
+    Close,
+    Comma,
+    Dot,
+    Equals,
+    /// `:=`
+    Assign,
+    /// `?`
+    Parameter,
+    /// Any other operator or byte.
+    Other,
+}
+
+/// Twelve bytes, so that it travels in registers; `classify` refuses texts whose offsets would not fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    pub(super) kind: TokenKind,
+    pub(super) key: Key,
+    pub(super) word: WordId,
+    start: u32,
+    end: u32,
+}
+
+impl Token {
+    pub(super) const START: Self = Self::plain(TokenKind::Other, 0, 0);
+
+    const fn plain(kind: TokenKind, start: usize, end: usize) -> Self {
+        Self { kind, key: Key::None, word: 0, start: start as u32, end: end as u32 }
+    }
+
+    /// The offset of its first byte.
+    pub(super) const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The offset behind its last byte.
+    pub(super) const fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// Whether it ends a statement.
+    pub(super) const fn ends(&self) -> bool {
+        matches!(self.kind, TokenKind::End | TokenKind::Semicolon)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Space,
+    /// May start an identifier.
+    Letter,
+    Digit,
+    Quote,
+    Punctuation,
+    /// Has no business outside quotes and comments.
+    Stray,
+}
+
+static CLASSES: [Class; 256] = {
+    let mut table = [Class::Punctuation; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b' ' | 0x09..=0x0d => Class::Space,
+            0..=0x1f | 0x7f => Class::Stray,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xff => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b'\'' | b'"' | b'`' => Class::Quote,
+            _ => Class::Punctuation,
+        };
+        byte += 1;
+    }
+    table
+};
+
+fn class(byte: u8) -> Class {
+    CLASSES.get(byte as usize).copied().unwrap_or(Class::Stray)
+}
+
+fn in_word(byte: u8) -> bool {
+    matches!(class(byte), Class::Letter | Class::Digit)
+}
+
+#[derive(Clone)]
+pub(super) struct Lexer<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) dialect: Dialect,
+    at: usize,
+    /// Where the executable comment began that the lexer is inside of.
+    executable: Option<usize>,
+    /// The text may be read in more than one way.
+    pub(super) trouble: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) const fn new(text: &'a [u8], dialect: Dialect) -> Self {
+        Self { text, dialect, at: 0, executable: None, trouble: false }
+    }
+
+    /// Where the executable comment around the last token began, if it is in one.
+    pub(super) const fn executable_start(&self) -> Option<usize> {
+        self.executable
+    }
+
+    /// The bytes of a token.
+    pub(super) fn bytes(&self, token: Token) -> &'a [u8] {
+        self.text.get(token.start()..token.end()).unwrap_or_default()
+    }
+
+    /// The next token; `End` again and again at the end.
+    pub(super) fn token(&mut self) -> Token {
+        loop {
+            let start = self.at;
+            let Some(&byte) = self.text.get(start) else {
+                self.trouble |= self.executable.is_some();
+                return Token::plain(TokenKind::End, start, start);
+            };
+            match class(byte) {
+                Class::Space => self.at += 1,
+                Class::Letter => return self.word(start),
+                Class::Digit => return self.number(start),
+                Class::Quote => return self.quoted(start, byte),
+                Class::Stray => {
+                    self.trouble = true;
+                    self.at += 1;
+                }
+                Class::Punctuation => {
+                    if let Some(token) = self.punctuation(start, byte) {
+                        return token;
+                    }
+                }
+            }
+        }
+    }
+
+    fn peek(&self, at: usize) -> u8 {
+        self.text.get(at).copied().unwrap_or(0)
+    }
+
+    fn finish(&mut self, kind: TokenKind, start: usize, end: usize) -> Token {
+        self.at = end;
+        Token::plain(kind, start, end)
+    }
+
+    fn word(&mut self, start: usize) -> Token {
+        let mut end = start;
+        let mut high = 0;
+        while let Some(&byte) = self.text.get(end)
+            && in_word(byte)
+        {
+            high |= byte;
+            end += 1;
+        }
+        self.at = end;
+        let text = self.text.get(start..end).unwrap_or_default();
+        if high >= 0x80 {
+            self.trouble |= hides_a_blank(text);
+            return Token::plain(TokenKind::Word, start, end);
+        }
+        let word = words::find(text);
+        Token { key: words::word(word).key, word, ..Token::plain(TokenKind::Word, start, end) }
+    }
+
+    /// Numbers end where the servers end them: `1.5FOR UPDATE` and `1e5FOR UPDATE` hold a number and two
+    /// keywords, `1FOR` is an identifier.
+    fn number(&mut self, start: usize) -> Token {
+        if self.follows_qualifier(start) {
+            return self.word(start);
+        }
+        let mut end = self.digits(start);
+        let next = self.peek(end);
+        if end == start + 1 && self.peek(start) == b'0' && (next == b'x' || next == b'b') {
+            let (hex, digits) = (next == b'x', end + 1);
+            end = digits;
+            while self
+                .text
+                .get(end)
+                .is_some_and(|byte| if hex { byte.is_ascii_hexdigit() } else { *byte & 0xfe == b'0' })
+            {
+                end += 1;
+            }
+            if end > digits && !in_word(self.peek(end)) {
+                return self.finish(TokenKind::Number, start, end);
+            }
+            return self.word(start);
+        }
+        if next == b'.' {
+            end = self.digits(end + 1);
+            let end = self.exponent(end).unwrap_or(end);
+            return self.finish(TokenKind::Number, start, end);
+        }
+        if let Some(end) = self.exponent(end) {
+            return self.finish(TokenKind::Number, start, end);
+        }
+        if in_word(next) {
+            return self.word(start);
+        }
+        self.finish(TokenKind::Number, start, end)
+    }
+
+    fn digits(&self, mut at: usize) -> usize {
+        while self.peek(at).is_ascii_digit() {
+            at += 1;
+        }
+        at
+    }
+
+    fn exponent(&self, at: usize) -> Option<usize> {
+        if self.peek(at) | 0x20 != b'e' {
+            return None;
+        }
+        let digits = if matches!(self.peek(at + 1), b'+' | b'-') { at + 2 } else { at + 1 };
+        self.peek(digits).is_ascii_digit().then(|| self.digits(digits))
+    }
+
+    /// Whether `at` stands behind `name.`, so that what follows is a name even if it starts with a digit.
+    fn follows_qualifier(&self, at: usize) -> bool {
+        at >= 2
+            && self.peek(at - 1) == b'.'
+            && match self.peek(at - 2) {
+                b'`' => true,
+                b'"' => self.dialect.ansi_quotes,
+                byte => in_word(byte),
+            }
+    }
+
+    fn quoted(&mut self, start: usize, quote: u8) -> Token {
+        let identifier = quote == b'`' || (quote == b'"' && self.dialect.ansi_quotes);
+        let escapes = !identifier && !self.dialect.no_backslash_escapes;
+        let end = self.closing_quote(start + 1, quote, escapes);
+        if self.dialect.multibyte_unsafe {
+            let body = self.text.get(start..end).unwrap_or_default();
+            self.trouble |= !body.is_ascii();
+        }
+        self.finish(if identifier { TokenKind::Quoted } else { TokenKind::Text }, start, end)
+    }
+
+    /// The offset behind the quote that closes what was opened before `at`.
+    fn closing_quote(&mut self, mut at: usize, quote: u8, escapes: bool) -> usize {
+        loop {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let found = if escapes { memchr2(quote, b'\\', rest) } else { memchr(quote, rest) };
+            let Some(found) = found else {
+                self.trouble = true;
+                return self.text.len();
+            };
+            at += found + 1;
+            if rest.get(found) == Some(&b'\\') {
+                at = (at + 1).min(self.text.len());
+            } else if self.peek(at) == quote {
+                at += 1;
+            } else {
+                return at;
+            }
+        }
+    }
+
+    /// Handles everything that starts with punctuation; `None` if it was a comment.
+    fn punctuation(&mut self, start: usize, byte: u8) -> Option<Token> {
+        let next = self.peek(start + 1);
+        let one = |kind| (kind, 1);
+        let (kind, len) = match byte {
+            b'(' => one(TokenKind::Open),
+            b')' => one(TokenKind::Close),
+            b',' => one(TokenKind::Comma),
+            b';' => one(TokenKind::Semicolon),
+            b'=' => one(TokenKind::Equals),
+            b'?' => one(TokenKind::Parameter),
+            b'@' => return Some(self.variable(start)),
+            b'.' if next.is_ascii_digit() && !self.follows_qualifier(start + 1) => {
+                let end = self.digits(start + 1);
+                let end = self.exponent(end).unwrap_or(end);
+                return Some(self.finish(TokenKind::Number, start, end));
+            }
+            b'.' => one(TokenKind::Dot),
+            b':' if next == b'=' => (TokenKind::Assign, 2),
+            // MariaDB's other spelling of NULL, complete in itself.
+            b'\\' if next == b'N' => (TokenKind::Number, 2),
+            b'#' => {
+                self.line_comment(start + 1);
+                return None;
+            }
+            b'-' if next == b'-' && self.dash_comment(start + 2) => {
+                self.line_comment(start + 2);
+                return None;
+            }
+            b'/' if next == b'*' => {
+                self.comment(start);
+                return None;
+            }
+            b'*' if next == b'/' && self.executable.is_some() => {
+                self.executable = None;
+                self.at = start + 2;
+                return None;
+            }
+            _ => one(TokenKind::Other),
+        };
+        Some(self.finish(kind, start, start + len))
+    }
+
+    fn dash_comment(&self, at: usize) -> bool {
+        self.text.get(at).is_none_or(|byte| matches!(class(*byte), Class::Space | Class::Stray))
+    }
+
+    fn line_comment(&mut self, from: usize) {
+        let rest = self.text.get(from..).unwrap_or_default();
+        self.at = memchr(b'\n', rest).map_or(self.text.len(), |found| from + found + 1);
+    }
+
+    fn comment(&mut self, start: usize) {
+        let marker = self.peek(start + 2);
+        if marker == b'!' {
+            self.executable_comment(start, start + 3, false);
+        } else if marker == b'M' && self.peek(start + 3) == b'!' && self.dialect.mariadb {
+            self.executable_comment(start, start + 4, true);
+        } else {
+            self.plain_comment(start + 2);
+        }
+    }
+
+    fn plain_comment(&mut self, from: usize) -> &'a [u8] {
+        let rest = self.text.get(from..).unwrap_or_default();
+        let len = memmem::find(rest, b"*/").unwrap_or_else(|| {
+            self.trouble = true;
+            rest.len()
+        });
+        self.at = (from + len + 2).min(self.text.len());
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn executable_comment(&mut self, start: usize, from: usize, marked: bool) {
+        let digits = (self.digits(from) - from).min(6);
+        let runs = if digits < 5 {
+            Some(true)
+        } else {
+            let number = self.text.get(from..from + digits).unwrap_or_default();
+            let version = number.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+            self.runs(version, digits, marked)
+        };
+        match runs {
+            Some(false) => {
+                // A comment inside a skipped one is matched by the servers, each in its own way.
+                let body = self.plain_comment(from);
+                self.trouble |= memmem::find(body, b"/*").is_some();
+            }
+            Some(true) | None => {
+                self.trouble |= runs.is_none();
+                self.executable = Some(start);
+                self.at = from + if digits < 5 { 0 } else { digits };
+            }
+        }
+    }
+
+    /// Whether the server runs a comment marked with this version; `None` if releases differ.
+    fn runs(&self, version: u32, digits: usize, marked: bool) -> Option<bool> {
+        let old_enough = version <= self.dialect.version;
+        if self.dialect.mariadb {
+            return Some(old_enough && (marked || !(50700..=99_999).contains(&version)));
+        }
+        // MySQL 8 reads five digits of six, later releases all six.
+        if digits == 6 && self.dialect.version < 90_000 { None } else { Some(old_enough) }
+    }
+
+    fn variable(&mut self, start: usize) -> Token {
+        if self.peek(start + 1) == b'@' {
+            return self.system_variable(start);
+        }
+        let from = start + 1;
+        let end = match self.peek(from) {
+            quote @ (b'\'' | b'"' | b'`') => {
+                let name = self.quoted(from, quote);
+                name.end()
+            }
+            _ => {
+                let mut end = from;
+                while in_word(self.peek(end)) || self.peek(end) == b'.' {
+                    end += 1;
+                }
+                end
+            }
+        };
+        self.finish(TokenKind::UserVariable, start, end)
+    }
+
+    fn system_variable(&mut self, start: usize) -> Token {
+        let mut end = start + 2;
+        loop {
+            match self.peek(end) {
+                b'`' => end = self.closing_quote(end + 1, b'`', false),
+                b'.' => end += 1,
+                byte if in_word(byte) => end += 1,
+                _ => return self.finish(TokenKind::SystemVariable, start, end),
+            }
+        }
+    }
+}
+
+/// In single-byte character sets some bytes from 0x80 up are blanks (0xa0 in latin1). Such a byte inside what
+/// looks like one word could part it in two; text in UTF-8 cannot mean that.
+fn hides_a_blank(word: &[u8]) -> bool {
+    word.iter().any(|byte| matches!(byte, 0x9a | 0xa0 | 0xca | 0xff)) && str::from_utf8(word).is_err()
+}

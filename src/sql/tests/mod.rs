@@ -1,0 +1,49 @@
+mod properties;
+mod reads;
+mod session;
+mod tagging;
+mod writes;
+
+use super::{Dialect, Effects, Kind, Statement, classify};
+
+/// MySQL with default modes.
+const MYSQL: Dialect = Dialect {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    mariadb: false,
+    version: 90_704,
+    multibyte_unsafe: false,
+};
+
+/// MariaDB with default modes.
+const MARIADB: Dialect = Dialect { mariadb: true, version: 101_119, ..MYSQL };
+
+/// Text, kind, and the names of all effects.
+type Row = (&'static str, Kind, &'static str);
+
+fn effects(names: &str) -> Effects {
+    bitflags::parser::from_str(names).unwrap_or_else(|error| panic!("{names}: {error}"))
+}
+
+/// Checks every row under both servers.
+fn check_both(rows: &[Row]) {
+    check(MYSQL, rows);
+    check(MARIADB, rows);
+}
+
+fn check(dialect: Dialect, rows: &[Row]) {
+    let mut wrong = String::new();
+    for (text, kind, names) in rows {
+        let got = classify(text.as_bytes(), dialect);
+        let wanted = effects(names);
+        if got.kind != *kind || got.effects != wanted {
+            let (missing, extra) = (wanted - got.effects, got.effects - wanted);
+            wrong += &format!("{text}\n   kind {:?}, missing {missing:?}, extra {extra:?}\n", got.kind);
+        }
+    }
+    assert!(wrong.is_empty(), "mariadb: {}\n{wrong}", dialect.mariadb);
+}
+
+fn of(text: &str) -> Statement {
+    classify(text.as_bytes(), MYSQL)
+}

@@ -1,0 +1,199 @@
+//! Goes through one statement token by token and notes what any expression in it may do.
+
+use super::key::Key;
+use super::lexer::{Lexer, Token, TokenKind};
+use super::words;
+use super::{Dialect, Effects};
+
+/// How a user variable that comes next is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Read,
+    /// Behind `INTO`: written, and so is the next one behind a comma.
+    Into,
+}
+
+/// What is remembered of the token before the last.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) kind: TokenKind,
+    pub(super) key: Key,
+}
+
+impl Seen {
+    const NOTHING: Self = Self { kind: TokenKind::Other, key: Key::None };
+}
+
+pub(super) struct Walk<'a> {
+    pub(super) lexer: Lexer<'a>,
+    pub(super) effects: Effects,
+    /// The last token and the one before it.
+    pub(super) last: Token,
+    pub(super) before: Seen,
+    /// Open parentheses.
+    pub(super) depth: u32,
+    /// Unknown names before a parenthesis are not functions here (column lists, definitions).
+    pub(super) names_only: bool,
+    /// Variables met now are being written, not read.
+    pub(super) assigning: bool,
+    role: Role,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) const fn new(text: &'a [u8], dialect: Dialect) -> Self {
+        Self {
+            lexer: Lexer::new(text, dialect),
+            effects: Effects::empty(),
+            last: Token::START,
+            before: Seen::NOTHING,
+            depth: 0,
+            names_only: false,
+            assigning: false,
+            role: Role::Read,
+        }
+    }
+
+    /// Forgets the statement before.
+    pub(super) const fn restart(&mut self) {
+        self.effects = Effects::empty();
+        self.last = Token::START;
+        self.before = Seen::NOTHING;
+        self.depth = 0;
+        self.names_only = false;
+        self.assigning = false;
+        self.role = Role::Read;
+    }
+
+    /// Reads one token and notes its effects.
+    pub(super) fn step(&mut self) -> Token {
+        let token = self.lexer.token();
+        match token.kind {
+            TokenKind::Word => {
+                if token.word != 0 {
+                    self.word(token);
+                }
+                self.role = if token.key == Key::Into { Role::Into } else { Role::Read };
+            }
+            TokenKind::Open => self.open(token),
+            TokenKind::Close => self.depth = self.depth.saturating_sub(1),
+            TokenKind::UserVariable => self.user_variable(),
+            TokenKind::SystemVariable if !self.assigning => self.system_variable(token),
+            TokenKind::Assign if self.last.kind == TokenKind::UserVariable => {
+                self.effects |= Effects::SETS_USER_VARIABLE | Effects::COMPUTES_USER_VARIABLE;
+            }
+            TokenKind::Comma => {}
+            _ => self.role = Role::Read,
+        }
+        if self.last.kind == TokenKind::Open && self.before.key == Key::LastInsertId {
+            self.effects |= if token.kind == TokenKind::Close {
+                Effects::READS_LAST_INSERT_ID
+            } else {
+                Effects::SETS_LAST_INSERT_ID
+            };
+        }
+        self.before = Seen { kind: self.last.kind, key: self.last.key };
+        self.last = token;
+        token
+    }
+
+    /// Reads to the end of the statement.
+    pub(super) fn finish(&mut self) {
+        while !self.last.ends() {
+            self.step();
+        }
+    }
+
+    /// Reads to the end of the text: semicolons inside belong to the statement.
+    pub(super) fn swallow(&mut self) {
+        while self.last.kind != TokenKind::End {
+            self.step();
+        }
+    }
+
+    fn word(&mut self, token: Token) {
+        let word = words::word(token.word);
+        let qualified = self.last.kind == TokenKind::Dot;
+        // Tables of the server's own state are known by their names, qualified or not.
+        if word.bare && (!qualified || word.effects == Effects::READS_SERVER_STATE) {
+            self.effects |= word.effects;
+        }
+        match token.key {
+            Key::Update | Key::Share if self.last.key == Key::For => self.effects |= Effects::LOCKING,
+            Key::Share if self.last.key == Key::In && self.before.key == Key::Lock => {
+                self.effects |= Effects::LOCKING;
+            }
+            Key::Dumpfile if self.last.key == Key::Into => self.effects |= Effects::OUTFILE,
+            Key::For if self.last.key == Key::Value => match self.before.key {
+                Key::Next => self.effects |= Effects::SEQUENCE | Effects::WRITES,
+                Key::Previous => self.effects |= Effects::SEQUENCE,
+                _ => {}
+            },
+            // Oracle mode: sequence.NEXTVAL. A column of that name only loses a replica.
+            Key::Nextval if qualified && self.lexer.dialect.mariadb => {
+                self.effects |= Effects::SEQUENCE | Effects::WRITES;
+            }
+            // Oracle mode has CURRVAL for LASTVAL; it reads what this connection drew last.
+            Key::Lastval if qualified && self.lexer.dialect.mariadb => self.effects |= Effects::SEQUENCE,
+            _ => {}
+        }
+    }
+
+    /// A parenthesis: is there a function's name in front of it?
+    fn open(&mut self, token: Token) {
+        self.depth = self.depth.saturating_add(1);
+        self.role = Role::Read;
+        let name = self.last;
+        let quoted = name.kind == TokenKind::Quoted;
+        if !quoted && name.kind != TokenKind::Word {
+            return;
+        }
+        let qualified = self.before.kind == TokenKind::Dot;
+        if !quoted && !qualified {
+            let word = words::word(name.word);
+            let apart = word.adjacent && token.start() != name.end();
+            if word.is_callable(self.lexer.dialect) && !apart {
+                self.effects |= word.effects;
+                return;
+            }
+        }
+        // `AS name (columns)`, `) name (columns)`: the column names of a derived table.
+        let alias = self.before.kind == TokenKind::Close || self.before.key == Key::As;
+        if !self.names_only && (!alias || qualified) {
+            self.effects |= Effects::STORED_CODE;
+        }
+    }
+
+    fn user_variable(&mut self) {
+        let written = self.assigning || self.role == Role::Into;
+        self.effects |= if written { Effects::SETS_USER_VARIABLE } else { Effects::READS_USER_VARIABLE };
+        if self.role == Role::Into {
+            self.effects |= Effects::COMPUTES_USER_VARIABLE;
+        }
+    }
+
+    fn system_variable(&mut self, token: Token) {
+        let name = self.lexer.bytes(token);
+        let bare = name.rsplit(|byte| matches!(byte, b'.' | b'@')).next().unwrap_or_default();
+        self.effects |= match words::word(words::find(bare)).key {
+            Key::LastInsertId | Key::InsertId => Effects::READS_LAST_INSERT_ID,
+            _ => read_of_variable(bare),
+        };
+    }
+}
+
+fn read_of_variable(name: &[u8]) -> Effects {
+    let name = name.strip_prefix(b"`").unwrap_or(name);
+    let name = name.strip_suffix(b"`").unwrap_or(name);
+    let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+    if is(b"warning_count") || is(b"error_count") {
+        Effects::READS_DIAGNOSTICS
+    } else if is(b"last_insert_id") || is(b"identity") {
+        Effects::READS_LAST_INSERT_ID
+    } else if is(b"timestamp") {
+        Effects::READS_CLOCK
+    } else if is(b"pseudo_thread_id") {
+        Effects::READS_CONNECTION_ID
+    } else {
+        Effects::READS_SERVER_STATE
+    }
+}

@@ -1,0 +1,91 @@
+//! Makes the old primary unable to write, within a bound. Setting `read_only` waits for statements in flight; one that
+//! waits for a row lock whose holder waits behind `read_only` would hang until `innodb_lock_wait_timeout` (seen: 50 s).
+//! So whoever is in the way for longer than a moment is ended.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::backend::{Control, ControlError};
+
+use super::statements;
+
+/// Statements in flight get this long before they are ended. Units of ours are drained by then: what is left is
+/// somebody's direct connection, or a unit that could not be drained.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What the fence had to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Fenced {
+    /// Connections ended because they were in the way.
+    pub(super) ended: usize,
+    /// Connections ended because they could still write.
+    pub(super) strays: usize,
+}
+
+/// Fences within `within`. `main` sets the variable, `helper` ends who is in the way; `account` is ours and is spared.
+///
+/// # Errors
+/// A sentence. The caller puts the old primary back: `main` may have set the variable all the same.
+pub(super) async fn fence(
+    main: &mut Control,
+    helper: &mut Control,
+    account: &str,
+    within: Duration,
+) -> Result<Fenced, String> {
+    let deadline = Instant::now() + within;
+    let flavor = main.flavor();
+    let mut fenced = Fenced::default();
+    let set = main.query(statements::fence(flavor), within);
+    tokio::pin!(set);
+    let mut next = Instant::now() + PATIENCE;
+    loop {
+        match timeout_at(next.min(deadline), &mut set).await {
+            Ok(Ok(_)) => break,
+            Ok(Err(error)) => return Err(format!("could not set read_only: {error}")),
+            Err(_) if Instant::now() >= deadline => {
+                return Err(format!("setting read_only did not finish within {} ms", within.as_millis()));
+            }
+            Err(_) => {
+                fenced.ended += end(helper, &statements::blockers(account)).await.map_err(|e| e.to_string())?;
+                next = Instant::now() + PATIENCE;
+            }
+        }
+    }
+    let strays = statements::strays(flavor, account);
+    fenced.strays = end(helper, &strays).await.map_err(|e| format!("could not end stray writers: {e}"))?;
+    if fenced.strays > 0 {
+        await_gone(helper, &strays, deadline).await?;
+    }
+    Ok(fenced)
+}
+
+/// Ends every connection that `which` selects; gives their number.
+async fn end(control: &mut Control, which: &str) -> Result<usize, ControlError> {
+    let limit = Duration::from_secs(1);
+    let rows = control.query(which, limit).await?;
+    let mut ended = 0;
+    for row in &rows.rows {
+        let Some(id) = row.at(0).and_then(|id| id.parse::<u64>().ok()) else { continue };
+        match control.query(&format!("KILL {id}"), limit).await {
+            Ok(_) => ended += 1,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(_) => {} // gone by itself
+        }
+    }
+    Ok(ended)
+}
+
+/// A killed connection rolls back before it is gone: only then is the position final.
+async fn await_gone(control: &mut Control, which: &str, deadline: Instant) -> Result<(), String> {
+    loop {
+        let rows = control.query(which, Duration::from_secs(1)).await.map_err(|e| e.to_string())?;
+        if rows.rows.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("{} connections that could still write did not end in time", rows.rows.len()));
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,141 @@
+//! What the two families want to be told for the same thing. PURE.
+
+use crate::topology::Flavor;
+
+/// Makes a server refuse writes of ordinary (and on MySQL of privileged) accounts.
+pub(super) fn fence(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "SET GLOBAL read_only=1",
+        Flavor::MySql => "SET GLOBAL super_read_only=1",
+    }
+}
+
+/// Makes a server accept writes. On MySQL clearing `super_read_only` leaves `read_only` set: both.
+pub(super) fn accept_writes(flavor: Flavor) -> &'static [&'static str] {
+    match flavor {
+        Flavor::MariaDb => &["SET GLOBAL read_only=0"],
+        Flavor::MySql => &["SET GLOBAL super_read_only=0", "SET GLOBAL read_only=0"],
+    }
+}
+
+/// The position that says what a primary has committed.
+pub(super) fn position(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "SELECT @@global.gtid_binlog_pos",
+        Flavor::MySql => "SELECT @@global.gtid_executed",
+    }
+}
+
+/// Waits on a replica until it has `position`; the first value is 0 when it has, anything else on a timeout.
+pub(super) fn wait_for(flavor: Flavor, position: &str, seconds: f64) -> String {
+    let position: String =
+        position.chars().filter(|c| c.is_ascii_alphanumeric() || ":-,_".contains(*c)).collect();
+    match flavor {
+        Flavor::MariaDb => format!("SELECT MASTER_GTID_WAIT('{position}', {seconds:.3})"),
+        Flavor::MySql => format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', {seconds:.3})"),
+    }
+}
+
+/// Stops a replica's threads.
+pub(super) fn stop_replica(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "STOP SLAVE",
+        Flavor::MySql => "STOP REPLICA",
+    }
+}
+
+/// Starts a replica's threads.
+pub(super) fn start_replica(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "START SLAVE",
+        Flavor::MySql => "START REPLICA",
+    }
+}
+
+/// Makes a server forget whom it followed.
+pub(super) fn forget_source(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "RESET SLAVE ALL",
+        Flavor::MySql => "RESET REPLICA ALL",
+    }
+}
+
+/// Whom to follow, and as whom.
+pub(super) struct Source<'a> {
+    /// Host of the new primary as the others reach it.
+    pub(super) host: &'a str,
+    /// Its port.
+    pub(super) port: u16,
+    /// Replication account.
+    pub(super) user: &'a str,
+    /// Its password.
+    pub(super) password: &'a str,
+}
+
+/// Points a replica at a source, by GTID.
+pub(super) fn follow(flavor: Flavor, source: &Source<'_>) -> String {
+    let Source { host, port, user, password } = source;
+    let (host, user, password) = (quoted(host), quoted(user), quoted(password));
+    match flavor {
+        Flavor::MariaDb => format!(
+            "CHANGE MASTER TO MASTER_HOST={host}, MASTER_PORT={port}, MASTER_USER={user}, \
+             MASTER_PASSWORD={password}, MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1"
+        ),
+        Flavor::MySql => format!(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST={host}, SOURCE_PORT={port}, SOURCE_USER={user}, \
+             SOURCE_PASSWORD={password}, SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, \
+             GET_SOURCE_PUBLIC_KEY=1"
+        ),
+    }
+}
+
+/// A string literal. Control connections use neither ANSI_QUOTES nor NO_BACKSLASH_ESCAPES by default; doubling quotes
+/// and escaping backslashes is right in the default mode.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// Connections to end so that `SET GLOBAL read_only` can finish: whoever runs a statement or has a transaction open,
+/// other than replication, the server itself and `account` (ours).
+pub(super) fn blockers(account: &str) -> String {
+    format!(
+        "SELECT p.id FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
+         AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
+         AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') \
+         AND (p.command <> 'Sleep' OR p.id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx))",
+        quoted(account)
+    )
+}
+
+/// Connections to end once the fence stands: open transactions that have changed rows (their COMMIT is refused anyhow)
+/// and, on MariaDB, accounts that may write in spite of `read_only`.
+pub(super) fn strays(flavor: Flavor, account: &str) -> String {
+    let open = "p.id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_modified > 0)";
+    let privileged = "EXISTS (SELECT 1 FROM information_schema.user_privileges u \
+                      WHERE u.privilege_type IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN') \
+                      AND u.grantee LIKE CONCAT('''', p.user, '''@%'))";
+    let which = match flavor {
+        Flavor::MariaDb => format!("({open} OR {privileged})"),
+        Flavor::MySql => open.to_owned(),
+    };
+    format!(
+        "SELECT p.id FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
+         AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
+         AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') AND {which}",
+        quoted(account)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_cannot_be_broken_out_of() {
+        assert_eq!(quoted(r"it's \ me"), r"'it''s \\ me'");
+        assert_eq!(
+            wait_for(Flavor::MariaDb, "0-1-5,1-2-3'; DROP", 1.5),
+            "SELECT MASTER_GTID_WAIT('0-1-5,1-2-3DROP', 1.500)"
+        );
+    }
+}
