@@ -1,0 +1,62 @@
+use std::{net::SocketAddr, ops::Range, time::Duration};
+
+use super::Mix;
+
+/// What a client does about error 1213 inside an open transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadlockPolicy {
+    /// It is an error like any other.
+    Count,
+    /// Applications must expect it: the transaction is run again, and counted apart.
+    Retry,
+}
+
+/// How a workload is run.
+#[derive(Clone, Debug)]
+pub struct WorkloadOptions {
+    /// The proxy's or the server's address.
+    pub address: SocketAddr,
+    /// The account.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// The database; its tables are made if they are not there.
+    pub database: String,
+    /// How many clients, each with a connection of its own; 1 to 65,535.
+    pub clients: u16,
+    /// Units per second of all clients together; `None` for as fast as they can.
+    pub pace: Option<u32>,
+    /// What the clients do.
+    pub mix: Mix,
+    /// How long a transfer pauses between its statements while it holds its locks, chosen at random. An empty range
+    /// means no pause.
+    pub transaction_hold: Range<Duration>,
+    /// What a client does about error 1213.
+    pub deadlocks: DeadlockPolicy,
+    /// Between how many accounts money is moved: fewer means that transactions wait for each other more.
+    pub accounts: u32,
+}
+
+impl WorkloadOptions {
+    /// 32 clients of account `app` in database `app`, unpaced, without pauses, with a bit of everything.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            user: "app".into(),
+            password: "app".into(),
+            database: "app".into(),
+            clients: 32,
+            pace: None,
+            mix: Mix::default(),
+            transaction_hold: Duration::ZERO..Duration::ZERO,
+            deadlocks: DeadlockPolicy::Count,
+            accounts: 200,
+        }
+    }
+
+    /// How long a client waits from one unit's start to the next.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        let rate = f64::from(self.pace.filter(|&rate| rate > 0)?);
+        Some(Duration::from_secs_f64(f64::from(self.clients.max(1)) / rate))
+    }
+}
