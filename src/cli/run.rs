@@ -10,7 +10,7 @@ use super::tell;
 /// Runs the proxy until it is told to leave. Exit code 2 for anything wrong with the configuration.
 pub(super) async fn run(options: RunOptions) -> u8 {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let settings = super::quick::settings(&options.listen, &options.server, options.monitor_user.as_deref().unwrap_or("tideover"));
+    let settings = super::quick::settings(&options);
     let app = match App::start(settings).await {
         Ok(app) => app,
         Err(error) => {
