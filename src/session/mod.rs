@@ -1,1 +1,23 @@
-//! What a client's session amounts to, so that it can move to another server.
+//! What a client's session amounts to, so that it can move to another server. PURE.
+//!
+//! `Tracker` follows a session from its statements and their answers, `plan` says how a server connection gets
+//! into a session's state, `PreparedStatements` and `ServerStatements` map statement ids between the two sides.
+//! Nothing here knows of sockets, pools or time.
+
+mod pin;
+mod prepared;
+mod restore;
+mod server_statements;
+mod set;
+mod state;
+mod tracker;
+
+pub use pin::{PinReason, Pins};
+pub use prepared::{ClientStatement, LongDataError, ParameterType, Prepared, PreparedStatements};
+pub use restore::{Restore, plan};
+pub use server_statements::{ServerStatements, StatementKey};
+pub use state::{Change, SessionState, is_state, tracker_setup};
+pub use tracker::{Outcome, Tracker};
+
+#[cfg(test)]
+mod tests;
