@@ -221,7 +221,7 @@ impl ResponseScanner {
     fn verdict(&mut self, header: FrameHeader, payload: &[u8]) -> Result<Verdict, Violation> {
         let len = header.payload_len;
         let Some(&first) = payload.first() else {
-            return Err(self.unexpected(payload));
+            return Err(self.unexpected(payload, len));
         };
         if first == 0xff {
             let progress =
@@ -243,7 +243,11 @@ impl ResponseScanner {
         let is_count =
             self.state == State::Head && !matches!(payload.first(), Some(0x00 | 0xfb | 0xfe | 0xff));
         let limit = if is_count { COLUMN_COUNT_MAX } else { MAX_PAYLOAD - 1 };
-        if header.payload_len > limit { Err(self.unexpected(payload)) } else { Ok(Verdict::Whole) }
+        if header.payload_len > limit {
+            Err(self.unexpected(payload, header.payload_len))
+        } else {
+            Ok(Verdict::Whole)
+        }
     }
 
     /// Takes a whole frame. `None`: it is opaque after all.
@@ -272,7 +276,7 @@ impl ResponseScanner {
             (State::PrepareRest { .. } | State::Statistics, _) | (State::Fields, 0xfe) => {
                 self.finish(Control::End)
             }
-            _ => return Err(self.unexpected(payload)),
+            _ => return Err(self.unexpected(payload, payload.len())),
         };
         Ok(Some(control))
     }
@@ -350,7 +354,7 @@ impl ResponseScanner {
         self.caps.contains(Capabilities::DEPRECATE_EOF)
     }
 
-    fn unexpected(&self, payload: &[u8]) -> Violation {
+    fn unexpected(&self, payload: &[u8], len: usize) -> Violation {
         let place = match self.state {
             State::Head | State::Simple => "at the head of a result",
             State::Columns { .. } | State::ColumnsEnd => "in metadata",
@@ -362,11 +366,7 @@ impl ResponseScanner {
             State::Auth => "in authentication",
             State::Client | State::Done => "after the end",
         };
-        Violation::Unexpected {
-            place,
-            first: payload.first().copied().unwrap_or_default(),
-            len: payload.len(),
-        }
+        Violation::Unexpected { place, first: payload.first().copied().unwrap_or_default(), len }
     }
 }
 

@@ -8,7 +8,7 @@ use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape,
 
 /// What a scan of a whole answer amounts to, whatever pieces it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// So many bytes of rows and metadata.
     Opaque(usize),
     /// A control frame, with its bytes.
@@ -20,7 +20,7 @@ pub enum Event {
 /// Scans `bytes` as they arrive in pieces that end at `cuts` (ascending), as a relay would: what is not consumed is kept.
 /// Returns the events and the bytes left over. The number that goes on after the client's part of a LOCAL INFILE is
 /// `after_client`.
-pub fn scan_in_pieces(
+pub(crate) fn scan_in_pieces(
     scanner: &mut ResponseScanner,
     bytes: &[u8],
     cuts: &[usize],
@@ -73,7 +73,7 @@ fn scan_all(
 }
 
 /// Scans an answer in one piece. All of it must be consumed.
-pub fn scan_whole(shape: ResponseShape, caps: Capabilities, bytes: &[u8]) -> Vec<Event> {
+pub(crate) fn scan_whole(shape: ResponseShape, caps: Capabilities, bytes: &[u8]) -> Vec<Event> {
     let mut scanner = ResponseScanner::new(shape, caps, 1);
     let (events, rest) = scan_in_pieces(&mut scanner, bytes, &[], 4);
     assert!(
@@ -85,7 +85,7 @@ pub fn scan_whole(shape: ResponseShape, caps: Capabilities, bytes: &[u8]) -> Vec
 }
 
 /// The controls among events.
-pub fn controls(events: &[Event]) -> Vec<Control> {
+pub(crate) fn controls(events: &[Event]) -> Vec<Control> {
     let control = |event: &Event| match event {
         Event::Control(control, _) => Some(*control),
         _ => None,
@@ -94,7 +94,7 @@ pub fn controls(events: &[Event]) -> Vec<Control> {
 }
 
 /// Scans with every place to cut once, and byte by byte: always the same as in one piece.
-pub fn assert_any_split_agrees(
+pub(crate) fn assert_any_split_agrees(
     shape: ResponseShape,
     caps: Capabilities,
     bytes: &[u8],
@@ -113,7 +113,7 @@ pub fn assert_any_split_agrees(
 }
 
 /// Payloads as frames, numbered from `sequence`.
-pub fn frames<P: AsRef<[u8]>>(payloads: &[P], sequence: u8) -> BytesMut {
+pub(crate) fn frames<P: AsRef<[u8]>>(payloads: &[P], sequence: u8) -> BytesMut {
     let mut out = BytesMut::new();
     let mut sequence = sequence;
     for payload in payloads {
