@@ -28,6 +28,8 @@ pub struct ResponseScanner {
     saw_result_set: bool,
     saw_rows: bool,
     unsolicited: bool,
+    /// The EOF after the metadata said that OUT parameters and then another result follow.
+    out_params: bool,
 }
 
 /// What the next frame is.
@@ -96,6 +98,7 @@ impl ResponseScanner {
             saw_result_set: false,
             saw_rows: false,
             unsolicited: false,
+            out_params: false,
         }
     }
 
@@ -286,11 +289,14 @@ impl ResponseScanner {
         let classic = is_end && self.is_classic_eof(payload);
         let status = read_status(payload, classic)?;
         if self.state == State::ColumnsEnd && !status.contains(StatusFlags::CURSOR_EXISTS) {
+            // MySQL says so here and not again at the end of the rows (its bug 11746626).
+            self.out_params = status.contains(StatusFlags::PS_OUT_PARAMS | StatusFlags::MORE_RESULTS);
             self.state = State::Rows;
             return Ok(Control::Eof { last: false });
         }
-        let fetched = self.shape == ResponseShape::Fetch;
-        let last = fetched || !status.contains(StatusFlags::MORE_RESULTS);
+        let promised = std::mem::take(&mut self.out_params);
+        let more = promised || status.contains(StatusFlags::MORE_RESULTS);
+        let last = !more || self.shape == ResponseShape::Fetch;
         self.state = if last { State::Done } else { State::Head };
         Ok(if classic { Control::Eof { last } } else { Control::Ok { last } })
     }
