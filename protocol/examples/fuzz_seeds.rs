@@ -57,6 +57,11 @@ fn seeds_of_exchange(exchange: &[(bool, Vec<u8>)], caps: Capabilities, corpus: &
         seed(corpus, "acceptor", &[0], &packets(said(true))?)?;
         return seed(corpus, "packets", &[1], payload);
     }
+    if CommandKind::of(payload).shape() == ResponseShape::BinlogStream {
+        let answer: Vec<u8> =
+            exchange.iter().filter(|(who, _)| !who).flat_map(|(_, bytes)| bytes.clone()).collect();
+        return seed_of_binlog(&payloads(&answer), corpus);
+    }
     seed(corpus, "deframe", &[3], first)?;
     let attributes = u8::from(caps.contains(Capabilities::QUERY_ATTRIBUTES));
     seed(corpus, "execute", &[u8::from(payload.contains(&b'?')), attributes], payload)?;
@@ -82,6 +87,42 @@ fn seeds_of_exchange(exchange: &[(bool, Vec<u8>)], caps: Capabilities, corpus: &
         seed(corpus, "packets", &[flag(Capabilities::SESSION_TRACK, 1)], &packet)?;
     }
     Ok(())
+}
+
+/// The events of a dump without checksums, so that the fuzzer can change them: all of them, and the small ones in
+/// pieces of a few transactions behind the format description.
+fn seed_of_binlog(packets: &[Vec<u8>], corpus: &Path) -> Result<()> {
+    let mut head = Vec::new();
+    let mut piece = Vec::new();
+    let mut has_checksums = true;
+    for packet in packets {
+        let Some((0x00, event)) = packet.split_first() else { continue };
+        let mut event = event.to_vec();
+        let is_description = event.get(4) == Some(&0x0f);
+        let checksum_at = event.len().saturating_sub(4);
+        if is_description {
+            let algorithm = event.get_mut(checksum_at - 1).ok_or("a short format description")?;
+            has_checksums = std::mem::replace(algorithm, 0) == 1;
+        } else if head.is_empty() {
+            // What comes before the description is of no use.
+            continue;
+        } else if has_checksums {
+            event.truncate(checksum_at);
+            let length = u32::try_from(event.len())?;
+            event.get_mut(9..13).ok_or("a short event")?.copy_from_slice(&length.to_le_bytes());
+        }
+        let length = u16::try_from(event.len())?;
+        let framed = [&length.to_le_bytes()[..], &event].concat();
+        if is_description {
+            head = framed;
+        } else if piece.len() + framed.len() > 1500 {
+            seed(corpus, "binlog", &head, &piece)?;
+            piece = framed;
+        } else {
+            piece.extend_from_slice(&framed);
+        }
+    }
+    seed(corpus, "binlog", &head, &piece)
 }
 
 /// The payloads of frames of less than 16 MiB.

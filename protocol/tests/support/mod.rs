@@ -1,6 +1,8 @@
 //! Helpers for tests that scan answers.
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by several test programs, which may fail loudly")]
 
+pub(crate) mod capture;
+
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::write_frames;

@@ -9,6 +9,8 @@
 //! the files is described in `protocol/tests/captures/README.md`.
 #![allow(clippy::print_stdout, reason = "a tool for developers")]
 
+mod binlog;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -43,6 +45,13 @@ fn main() -> Result<()> {
             let file = captures.join(format!("{name}.{dialect}.capture"));
             std::fs::write(&file, &recording.text)?;
             println!("{} ({} bytes)", file.display(), recording.text.len());
+        }
+        for (kind, mut recording) in
+            [("binlog", binlog::record(&server.socket)?), ("tail", binlog::record_tail(&server.socket)?)]
+        {
+            let file = captures.join(format!("{name}.{kind}.capture"));
+            std::fs::write(&file, std::mem::take(&mut recording.text))?;
+            println!("{} ({} bytes)", file.display(), file.metadata()?.len());
         }
         server.stop();
     }
@@ -210,6 +219,15 @@ impl Recording {
         }
         payload.extend_from_slice(text.as_bytes());
         self.command(text, &payload)
+    }
+
+    /// A statement that must not fail.
+    fn must(&mut self, text: &str) -> Result<Vec<u8>> {
+        let answer = self.query(text)?;
+        match answer.get(4) {
+            Some(0xff) => Err(format!("{text}: {}", String::from_utf8_lossy(&answer[7..])).into()),
+            _ => Ok(answer),
+        }
     }
 
     /// Sends a command, records it and its answer, and checks that the server says no more than the scanner expects.
