@@ -9,6 +9,7 @@
 //! * [`command`]: what a client may send, and which answer each command gets.
 //! * [`packet`]: one packet a file, decoded and encoded.
 //! * [`response`]: where an answer ends, found from frame heads without looking into rows.
+//! * [`binlog`]: the binary log, read to prove whether a transaction committed.
 //! * [`auth`], [`handshake`]: passwords and the login conversation, as server and as client.
 #![cfg_attr(
     not(test),
@@ -22,6 +23,7 @@
 )]
 
 pub mod auth;
+pub mod binlog;
 pub mod capability;
 pub mod command;
 pub mod frame;

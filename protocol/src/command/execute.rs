@@ -6,7 +6,7 @@ use super::ParamType;
 use crate::capability::Capabilities;
 use crate::wire::{DecodeError, Reader};
 
-/// Flag of COM_STMT_EXECUTE: the count of parameters (attributes among them) is sent.
+/// Flag of COM_STMT_EXECUTE: the count of parameters (attributes among them) is sent even if the statement has none.
 const PARAMETER_COUNT_AVAILABLE: u8 = 0x08;
 /// Flag of COM_STMT_BULK_EXECUTE: types are sent.
 const BULK_SEND_TYPES: u16 = 0x80;
@@ -16,7 +16,7 @@ const BULK_SEND_TYPES: u16 = 0x80;
 pub struct ExecuteView {
     /// Id of the statement.
     pub statement_id: u32,
-    /// Cursor type in bits 0 to 2 (see [`ExecuteView::opens_cursor`]); 0x08: the count of parameters is sent.
+    /// Cursor type in bits 0 to 2 (see [`ExecuteView::opens_cursor`]); 0x08: there may be query attributes.
     pub flags: u8,
     /// Always 1.
     pub iterations: u32,
@@ -50,7 +50,8 @@ impl ExecuteView {
         let flags = reader.u8()?;
         let iterations = reader.u32()?;
         let with_names = caps.contains(Capabilities::QUERY_ATTRIBUTES);
-        let counted = with_names && flags & PARAMETER_COUNT_AVAILABLE != 0;
+        // As MySQL 9.7 does it: a statement with parameters has the count without the flag too.
+        let counted = with_names && (num_params > 0 || flags & PARAMETER_COUNT_AVAILABLE != 0);
         let mut param_count = usize::from(num_params);
         if counted {
             param_count = usize::try_from(reader.lenenc_int()?).unwrap_or(usize::MAX);

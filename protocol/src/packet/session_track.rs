@@ -59,7 +59,7 @@ impl SessionTrack {
                 }
             },
             1 => items.push(Self::Schema(reader.lenenc_bytes()?.to_vec())),
-            2 => items.push(match reader.lenenc_bytes()? {
+            2 => items.push(match reader.take_rest() {
                 b"1" => Self::StateChange(true),
                 b"0" => Self::StateChange(false),
                 _ => return Err(DecodeError::Invalid("neither 0 nor 1")),
@@ -99,7 +99,7 @@ impl SessionTrack {
                 1
             }
             Self::StateChange(changed) => {
-                put_lenenc_bytes(&mut data, if *changed { b"1" } else { b"0" });
+                data.put_u8(if *changed { b'1' } else { b'0' });
                 2
             }
             Self::Gtids(text) => {

@@ -28,6 +28,8 @@ pub struct ResponseScanner {
     saw_result_set: bool,
     saw_rows: bool,
     unsolicited: bool,
+    /// The EOF after the metadata said that OUT parameters and then another result follow.
+    out_params: bool,
 }
 
 /// What the next frame is.
@@ -96,6 +98,7 @@ impl ResponseScanner {
             saw_result_set: false,
             saw_rows: false,
             unsolicited: false,
+            out_params: false,
         }
     }
 
@@ -221,7 +224,7 @@ impl ResponseScanner {
     fn verdict(&mut self, header: FrameHeader, payload: &[u8]) -> Result<Verdict, Violation> {
         let len = header.payload_len;
         let Some(&first) = payload.first() else {
-            return Err(self.unexpected(payload));
+            return Err(self.unexpected(payload, len));
         };
         if first == 0xff {
             let progress =
@@ -243,7 +246,11 @@ impl ResponseScanner {
         let is_count =
             self.state == State::Head && !matches!(payload.first(), Some(0x00 | 0xfb | 0xfe | 0xff));
         let limit = if is_count { COLUMN_COUNT_MAX } else { MAX_PAYLOAD - 1 };
-        if header.payload_len > limit { Err(self.unexpected(payload)) } else { Ok(Verdict::Whole) }
+        if header.payload_len > limit {
+            Err(self.unexpected(payload, header.payload_len))
+        } else {
+            Ok(Verdict::Whole)
+        }
     }
 
     /// Takes a whole frame. `None`: it is opaque after all.
@@ -272,7 +279,7 @@ impl ResponseScanner {
             (State::PrepareRest { .. } | State::Statistics, _) | (State::Fields, 0xfe) => {
                 self.finish(Control::End)
             }
-            _ => return Err(self.unexpected(payload)),
+            _ => return Err(self.unexpected(payload, payload.len())),
         };
         Ok(Some(control))
     }
@@ -282,11 +289,14 @@ impl ResponseScanner {
         let classic = is_end && self.is_classic_eof(payload);
         let status = read_status(payload, classic)?;
         if self.state == State::ColumnsEnd && !status.contains(StatusFlags::CURSOR_EXISTS) {
+            // MySQL says so here and not again at the end of the rows (its bug 11746626).
+            self.out_params = status.contains(StatusFlags::PS_OUT_PARAMS | StatusFlags::MORE_RESULTS);
             self.state = State::Rows;
             return Ok(Control::Eof { last: false });
         }
-        let fetched = self.shape == ResponseShape::Fetch;
-        let last = fetched || !status.contains(StatusFlags::MORE_RESULTS);
+        let promised = std::mem::take(&mut self.out_params);
+        let more = promised || status.contains(StatusFlags::MORE_RESULTS);
+        let last = !more || self.shape == ResponseShape::Fetch;
         self.state = if last { State::Done } else { State::Head };
         Ok(if classic { Control::Eof { last } } else { Control::Ok { last } })
     }
@@ -350,7 +360,7 @@ impl ResponseScanner {
         self.caps.contains(Capabilities::DEPRECATE_EOF)
     }
 
-    fn unexpected(&self, payload: &[u8]) -> Violation {
+    fn unexpected(&self, payload: &[u8], len: usize) -> Violation {
         let place = match self.state {
             State::Head | State::Simple => "at the head of a result",
             State::Columns { .. } | State::ColumnsEnd => "in metadata",
@@ -362,11 +372,7 @@ impl ResponseScanner {
             State::Auth => "in authentication",
             State::Client | State::Done => "after the end",
         };
-        Violation::Unexpected {
-            place,
-            first: payload.first().copied().unwrap_or_default(),
-            len: payload.len(),
-        }
+        Violation::Unexpected { place, first: payload.first().copied().unwrap_or_default(), len }
     }
 }
 
