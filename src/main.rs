@@ -1,3 +1,9 @@
 //! The `tideover` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    tideover::cli::main(tideover::cli::Arguments::parse())
+}

@@ -163,7 +163,8 @@ impl Connector {
             user: account.user().to_vec(),
             secret: account.secret().clone(),
             database: None,
-            dialect,
+            capabilities: dialect.asked(),
+            collation: dialect.collation,
             attributes: vec![
                 (b"_client_name".to_vec(), b"tideover".to_vec()),
                 (b"_client_version".to_vec(), env!("CARGO_PKG_VERSION").as_bytes().to_vec()),

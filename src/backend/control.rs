@@ -156,7 +156,7 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let deadline = Instant::now() + within;
         let (io, connected) = connector.login(target, account, control_dialect(), deadline).await?;
-        let version = String::from_utf8_lossy(&connected.greeting.server_version).into_owned();
+        let version = connected.greeting.server_version.clone();
         let flavor = flavor_of(&version);
         let thread = connected.greeting.connection_id;
         Ok(Self { io, address: target.address.clone(), flavor, version, thread })

@@ -302,6 +302,22 @@ impl AccountPool {
         Ok(lease)
     }
 
+    /// What a session of this account starts from, once a connection was made.
+    #[must_use]
+    pub fn base(&self) -> Option<Arc<SessionState>> {
+        self.base.lock().clone()
+    }
+
+    /// A connection in whatever state it is: to learn what sessions start from.
+    ///
+    /// # Errors
+    /// [`AcquireError`].
+    pub async fn acquire_any(self: &Arc<Self>) -> Result<Lease, AcquireError> {
+        let permit = self.wait().await?;
+        let connection = self.connect(Instant::now() + self.owner.limits.connect).await?;
+        Ok(Lease::new(connection, self.clone(), permit))
+    }
+
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let limits = self.owner.limits;
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
@@ -342,7 +358,7 @@ impl AccountPool {
         let opened = Opened {
             io,
             server: self.slots.id,
-            flavor: flavor_of(&String::from_utf8_lossy(&connected.greeting.server_version)),
+            flavor: flavor_of(&connected.greeting.server_version),
             thread: connected.greeting.connection_id,
             capabilities: connected.capabilities,
             tag: self.owner.tags.next(),

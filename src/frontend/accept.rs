@@ -49,7 +49,7 @@ async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     if shared.registry.len() >= shared.options.max_connections {
         let text = format!("Too many connections (tideover: max_connections = {})", shared.options.max_connections);
         shared.metrics.client_errors.with_label_values(&["max_connections"]).inc();
-        refuse(client, 0, &ErrPacket::new(1040, "08004", &text)).await;
+        refuse(client, 0, &ErrPacket::new(1040, "08004", text)).await;
         return;
     }
     let registered = shared.registry.register(accepted.peer);

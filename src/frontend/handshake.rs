@@ -76,7 +76,7 @@ pub(super) async fn accept(
     };
     handle.set_user(&login.user);
     let mut conversation = Conversation { shared, client, sequence };
-    let plugin = login.plugin.as_deref().map_or(Plugin::NativePassword, |p| Plugin::from_name(&text(p)));
+    let plugin = login.plugin.as_deref().map_or(Plugin::NativePassword, Plugin::from_name);
     let proven = conversation.prove(&login.user, (plugin, &login.auth_response), nonce).await;
     let Conversation { client, sequence, .. } = conversation;
     match proven {
@@ -89,10 +89,6 @@ pub(super) async fn accept(
         Ok(Err(error)) => Err(LoginFailure::Refuse { client: Box::new(client), sequence, error }),
         Err(error) => Err(unreadable(client, sequence, error)),
     }
-}
-
-fn text(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
 }
 
 /// What cannot be read as a packet gets the protocol's own error; a client that is gone gets nothing.
@@ -254,5 +250,5 @@ pub(super) fn denied(user: &[u8], client: &PacketIo, with_password: bool) -> Err
         String::from_utf8_lossy(user),
         if with_password { "YES" } else { "NO" }
     );
-    ErrPacket::new(1045, "28000", &text)
+    ErrPacket::new(1045, "28000", text)
 }

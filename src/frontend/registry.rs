@@ -57,6 +57,12 @@ impl SessionHandle {
         *self.user.lock() = String::from_utf8_lossy(user).into_owned();
     }
 
+    /// The account's name.
+    #[must_use]
+    pub fn user(&self) -> String {
+        self.user.lock().clone()
+    }
+
     /// A unit of work begins or ends.
     pub fn set_in_unit(&self, inside: bool) {
         self.in_unit.store(inside, Ordering::Release);

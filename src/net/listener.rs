@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
@@ -30,13 +31,13 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// A bound socket.
+/// A listening socket in a runtime.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// Unix.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Arc<SocketFile>),
 }
 
 /// One accepted connection.
@@ -48,12 +49,31 @@ pub struct Accepted {
     pub peer: Option<SocketAddr>,
 }
 
-impl Listener {
+/// A bound socket that no runtime serves yet. Clones share the socket: each shard serves one.
+#[derive(Debug)]
+pub enum Bound {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// Unix.
+    Unix(std::os::unix::net::UnixListener, Arc<SocketFile>),
+}
+
+/// The file of a Unix socket, removed with the last listener on it.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Bound {
     /// Binds. A Unix socket left over by a process that is gone is replaced.
     ///
     /// # Errors
     /// As the system says.
-    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
+    pub fn bind(address: &ListenAddress) -> io::Result<Self> {
         match address {
             ListenAddress::Tcp(address) => {
                 let socket = socket2::Socket::new(
@@ -65,16 +85,28 @@ impl Listener {
                 socket.set_nonblocking(true)?;
                 socket.bind(&(*address).into())?;
                 socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
-                Ok(Self::Tcp(TcpListener::from_std(socket.into())?))
+                Ok(Self::Tcp(socket.into()))
             }
             ListenAddress::Unix(path) => {
-                let in_use = tokio::net::UnixStream::connect(path).await.is_ok();
-                if !in_use {
+                if std::os::unix::net::UnixStream::connect(path).is_err() {
                     let _ = std::fs::remove_file(path);
                 }
-                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+                let listener = std::os::unix::net::UnixListener::bind(path)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(listener, Arc::new(SocketFile(path.clone()))))
             }
         }
+    }
+
+    /// Another handle on the same socket.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(l) => Self::Tcp(l.try_clone()?),
+            Self::Unix(l, file) => Self::Unix(l.try_clone()?, file.clone()),
+        })
     }
 
     /// The address that it is bound to (with the port that the system chose for port 0).
@@ -84,10 +116,51 @@ impl Listener {
     pub fn address(&self) -> io::Result<ListenAddress> {
         match self {
             Self::Tcp(l) => Ok(ListenAddress::Tcp(l.local_addr()?)),
-            Self::Unix(_, path) => Ok(ListenAddress::Unix(path.clone())),
+            Self::Unix(_, file) => Ok(ListenAddress::Unix(file.0.clone())),
         }
     }
 
+    /// Registers with the runtime that this is called in.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn into_listener(self) -> io::Result<Listener> {
+        Ok(match self {
+            Self::Tcp(l) => Listener::Tcp(TcpListener::from_std(l)?),
+            Self::Unix(l, file) => Listener::Unix(UnixListener::from_std(l)?, file),
+        })
+    }
+}
+
+/// The admin API's socket.
+#[derive(Debug)]
+pub struct AdminListener(TcpListener);
+
+impl AdminListener {
+    /// Binds.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self(TcpListener::bind(address).await?))
+    }
+
+    /// Where it is bound to.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The socket, for the HTTP library.
+    #[must_use]
+    pub fn into_inner(self) -> TcpListener {
+        self.0
+    }
+}
+
+impl Listener {
     /// Waits for the next connection. Cancel-safe.
     ///
     /// # Errors
@@ -101,14 +174,6 @@ impl Listener {
                 Ok(Accepted { raw: Raw::Tcp(stream), peer: Some(peer) })
             }
             Self::Unix(l, _) => Ok(Accepted { raw: Raw::Unix(l.accept().await?.0), peer: None }),
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
         }
     }
 }

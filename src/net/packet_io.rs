@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD, write_frames};
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::buffer::{Buffer, BufferPool};
@@ -101,10 +101,37 @@ impl PacketIo {
 
     /// Frames `payload` into the output buffer; gives the next sequence number.
     pub fn queue_packet(&mut self, payload: &[u8], sequence: u8) -> u8 {
-        let mut framed = bytes::BytesMut::with_capacity(payload.len() + HEADER_LEN);
-        let next = write_frames(&mut framed, payload, sequence);
-        self.output.push(&framed);
-        next
+        self.queue_parts(&[payload], sequence)
+    }
+
+    /// Frames a payload that comes in parts; gives the next sequence number. Copies each byte once.
+    pub fn queue_parts(&mut self, parts: &[&[u8]], mut sequence: u8) -> u8 {
+        let mut left: usize = parts.iter().map(|p| p.len()).sum();
+        let mut parts = parts.iter().copied();
+        let mut part: &[u8] = &[];
+        loop {
+            let frame = left.min(MAX_PAYLOAD);
+            let [l0, l1, l2, ..] = frame.to_le_bytes();
+            self.output.push(&[l0, l1, l2, sequence]);
+            sequence = sequence.wrapping_add(1);
+            let mut room = frame;
+            while room > 0 {
+                if part.is_empty() {
+                    let Some(next) = parts.next() else { break };
+                    part = next;
+                    continue;
+                }
+                let (now, later) = part.split_at(part.len().min(room));
+                self.output.push(now);
+                room -= now.len();
+                part = later;
+            }
+            left -= frame;
+            // A payload of an exact multiple ends with an empty frame.
+            if frame < MAX_PAYLOAD {
+                return sequence;
+            }
+        }
     }
 
     /// Bytes that wait to be written.

@@ -47,6 +47,14 @@ pub async fn dial(address: &str) -> io::Result<Raw> {
     Ok(Raw::Tcp(stream))
 }
 
+/// Connects to `host:port` for a library that speaks on a TCP stream itself.
+///
+/// # Errors
+/// As the system says.
+pub async fn dial_plain(address: &str) -> io::Result<TcpStream> {
+    TcpStream::connect(address).await
+}
+
 /// Options of every TCP connection of ours: small packets at once, and dead peers noticed.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;

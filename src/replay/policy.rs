@@ -111,7 +111,7 @@ pub fn is_read_only_refusal(code: u16, message: &[u8]) -> bool {
 pub fn class(failure: &Failure) -> OutcomeClass {
     use OutcomeClass::{Executed, NotExecuted, PartlyDelivered, RolledBack, Unknown};
     let inside = matches!(failure.place, Place::Inside | Place::Commit | Place::Rollback);
-    match failure.broke {
+    let class = match failure.broke {
         // Something was answered before: of a multi-statement or a CALL, parts ran.
         Broke::ReadOnly | Broke::EndedByUs if failure.delivered && !inside => Executed,
         Broke::ReadOnly if inside => RolledBack,
@@ -123,8 +123,13 @@ pub fn class(failure: &Failure) -> OutcomeClass {
         }
         Broke::Answered(SHUTDOWN) | Broke::Lost => lost(failure),
         Broke::Answered(_) => Executed,
+    };
+    // A part of the answer at the client changes what "run it again" would mean.
+    match (class, failure.place) {
+        (NotExecuted, Place::Read | Place::Session) if failure.delivered => PartlyDelivered,
+        (NotExecuted, Place::Autocommit) if failure.delivered => Unknown,
+        (class, _) => class,
     }
-    .min_with(failure, PartlyDelivered, Unknown)
 }
 
 /// The connection is gone, or about to be.
@@ -135,17 +140,6 @@ fn lost(failure: &Failure) -> OutcomeClass {
         (_, Sent::Nothing) => OutcomeClass::NotExecuted,
         (Place::Commit | Place::Autocommit, Sent::Something) => OutcomeClass::Unknown,
         (Place::Read | Place::Session, Sent::Something) => OutcomeClass::NotExecuted,
-    }
-}
-
-impl OutcomeClass {
-    /// A part of the answer at the client changes what "run it again" would mean.
-    fn min_with(self, failure: &Failure, partly: Self, unknown: Self) -> Self {
-        match (self, failure.place) {
-            (Self::NotExecuted, Place::Read | Place::Session) if failure.delivered => partly,
-            (Self::NotExecuted, Place::Autocommit) if failure.delivered => unknown,
-            (class, _) => class,
-        }
     }
 }
 

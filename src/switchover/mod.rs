@@ -3,6 +3,7 @@
 
 mod coordinator;
 mod fence;
+mod hold;
 mod phase;
 mod preflight;
 mod repoint;
@@ -11,6 +12,7 @@ mod rights;
 mod statements;
 
 pub use coordinator::{Coordinator, CoordinatorParts, Request, SwitchoverOptions};
+pub use hold::{HoldReport, Holder};
 pub use phase::{Action, Event, Phase, step};
 pub use preflight::{Finding, Preflight};
 pub use report::{Outcome, PhaseTime, Progress, Report};

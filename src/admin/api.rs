@@ -1,0 +1,193 @@
+//! What the admin API can do, apart from HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::Pools;
+use crate::frontend::SessionRegistry;
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::switchover::{Coordinator, Holder, Outcome};
+use crate::topology::{ClusterState, Flavor, Server, Topology, TopologyStore};
+
+use super::status::{GateView, ServerView, SessionsView, Status};
+
+/// Body of `POST /v1/switchover`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchoverRequest {
+    /// `host:port`; the best replica if absent.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Only checks.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Milliseconds, in place of the configured drain time.
+    #[serde(default)]
+    pub drain_timeout_ms: Option<u64>,
+}
+
+/// What the API works with, handed in by `app`.
+#[derive(Debug)]
+pub struct Admin {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The topology.
+    pub store: Arc<TopologyStore>,
+    /// Server connections.
+    pub pools: Arc<Pools>,
+    /// Sessions.
+    pub registry: Arc<SessionRegistry>,
+    /// Switchovers.
+    pub coordinator: Arc<Coordinator>,
+    /// Holds.
+    pub holder: Arc<Holder>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Set when the proxy leaves service.
+    pub leaving: Arc<AtomicBool>,
+    /// Makes the proxy leave.
+    pub leave: CancellationToken,
+    /// Bearer token, if one is demanded.
+    pub token: Option<String>,
+    /// Longest time to live of a hold.
+    pub max_ttl: Duration,
+    /// When the proxy started.
+    pub started: Instant,
+    /// Reads certificates and users again; the error says what is wrong.
+    pub reload: Reload,
+}
+
+/// Reloads what can be reloaded.
+pub struct Reload(pub Box<dyn Fn() -> Result<String, String> + Send + Sync>);
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
+}
+
+impl Admin {
+    /// Whether new clients should come here: there is a primary (or a hold that will end), and the proxy stays.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.leaving.load(Ordering::Acquire) && self.store.peek().epoch > 0
+    }
+
+    /// The whole state.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let topology = self.store.load();
+        let closed = self.gate.closed_at().map(|at| at.elapsed()).unwrap_or_default();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: self.started.elapsed().as_secs(),
+            state: topology.state.name().to_owned(),
+            problem: problem(&topology),
+            primary: topology.primary().map(|p| p.address.to_string()),
+            epoch: topology.epoch,
+            gate: GateView {
+                state: format!("{:?}", self.gate.state()).to_lowercase(),
+                reasons: self.gate.reasons().names().into_iter().map(str::to_owned).collect(),
+                inside: self.gate.inside(),
+                held: self.gate.held(),
+                closed_ms: u64::try_from(closed.as_millis()).unwrap_or(u64::MAX),
+            },
+            servers: topology.servers.iter().map(|s| self.server(s)).collect(),
+            sessions: SessionsView {
+                clients: self.registry.len(),
+                pinned: self.registry.pins().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            },
+            ready: self.is_ready(),
+        }
+    }
+
+    fn server(&self, server: &Server) -> ServerView {
+        let stats = self.pools.stats(server.id);
+        ServerView {
+            address: server.address.to_string(),
+            role: server.role.name().to_owned(),
+            problem: server.problem.clone(),
+            flavor: match server.flavor {
+                Flavor::MariaDb => "mariadb".to_owned(),
+                Flavor::MySql => "mysql".to_owned(),
+            },
+            version: server.version.clone(),
+            read_only: server.read_only,
+            source: server.replication.as_ref().map(|r| format!("{}:{}", r.source_host, r.source_port)),
+            lag_s: server.replication.as_ref().and_then(|r| r.lag).map(|l| l.as_secs_f64()),
+            gtid: server.gtid.clone(),
+            leased: stats.leased,
+            idle: stats.idle,
+        }
+    }
+
+    /// All metrics as text. Gauges that are read from elsewhere are set first.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let m = &self.metrics;
+        m.gate_state.set(self.gate.state().number());
+        m.server_up.reset();
+        let topology = self.store.load();
+        for server in &topology.servers {
+            let up = i64::from(server.is_up());
+            m.server_up.with_label_values(&[&*server.address, server.role.name()]).set(up);
+            if let Some(lag) = server.replication.as_ref().and_then(|r| r.lag) {
+                m.replica_lag_seconds.with_label_values(&[&*server.address]).set(lag.as_secs_f64());
+            }
+            let stats = self.pools.stats(server.id);
+            for (state, count) in [("idle", stats.idle), ("leased", stats.leased)] {
+                let gauge = m.server_connections.with_label_values(&[&*server.address, state]);
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        m.render()
+    }
+
+    /// Counts a finished switchover.
+    pub(super) fn count(&self, report: &crate::switchover::Report) {
+        let result = match report.outcome {
+            Outcome::Done => "done",
+            Outcome::DryRun => return,
+            Outcome::Failed => "failed",
+            Outcome::Stuck => "stuck",
+        };
+        self.metrics.switchovers.with_label_values(&["command", result]).inc();
+        for phase in &report.phases {
+            let seconds = self.metrics.switchover_phase_seconds.with_label_values(&[&phase.phase]);
+            seconds.observe(phase.took_ms / 1e3);
+        }
+    }
+}
+
+fn problem(topology: &Topology) -> String {
+    match &topology.state {
+        ClusterState::Ok { .. } => String::new(),
+        ClusterState::None { why } => why.to_string(),
+        ClusterState::TwoWriters { others, .. } => {
+            let others: Vec<&str> =
+                others.iter().filter_map(|id| topology.server(*id)).map(|s| &*s.address).collect();
+            format!("accept writes beside the primary: {}", others.join(", "))
+        }
+    }
+}
+
+/// `30s`, `500ms`, `2m` or plain seconds.
+pub(crate) fn parse_ttl(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().ok()?;
+    let seconds = match unit.trim() {
+        "" | "s" => number,
+        "ms" => number / 1e3,
+        "m" | "min" => number * 60.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds).ok()
+}

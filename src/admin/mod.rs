@@ -1,0 +1,10 @@
+//! The admin API: HTTP and JSON, loopback by default. An edge: it shows what others know and hands commands on.
+
+mod api;
+mod http;
+mod status;
+
+pub use api::{Admin, Reload, SwitchoverRequest};
+pub(crate) use api::parse_ttl;
+pub use http::serve;
+pub use status::{GateView, ServerView, SessionsView, Status};

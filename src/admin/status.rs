@@ -1,0 +1,81 @@
+//! What `/v1/status` shows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// `ok`, `two_writers` or `no_primary`.
+    pub state: String,
+    /// Why there is no primary, or what is wrong beside it; empty if all is well.
+    pub problem: String,
+    /// Address of the primary.
+    pub primary: Option<String>,
+    /// Grows each time another server becomes the primary.
+    pub epoch: u64,
+    /// The gate.
+    pub gate: GateView,
+    /// The servers, in configured order.
+    pub servers: Vec<ServerView>,
+    /// The sessions.
+    pub sessions: SessionsView,
+    /// Whether the proxy takes new clients.
+    pub ready: bool,
+}
+
+/// The gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GateView {
+    /// `open`, `draining` or `held`.
+    pub state: String,
+    /// Why it is closed.
+    pub reasons: Vec<String>,
+    /// Units inside.
+    pub inside: u64,
+    /// Sessions waiting.
+    pub held: usize,
+    /// Milliseconds since it was closed.
+    pub closed_ms: u64,
+}
+
+/// One server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerView {
+    /// `host:port`.
+    pub address: String,
+    /// `primary`, `replica`, `detached`, `stale` or `down`.
+    pub role: String,
+    /// What is wrong with it; empty if nothing.
+    pub problem: String,
+    /// `mariadb` or `mysql`.
+    pub flavor: String,
+    /// Version text.
+    pub version: String,
+    /// Refuses writes.
+    pub read_only: bool,
+    /// `host:port` that it replicates from.
+    pub source: Option<String>,
+    /// Lag as it reports it, seconds.
+    pub lag_s: Option<f64>,
+    /// GTID position.
+    pub gtid: String,
+    /// Our connections in use.
+    pub leased: usize,
+    /// Our idle connections.
+    pub idle: usize,
+}
+
+/// The sessions in numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionsView {
+    /// Clients connected.
+    pub clients: usize,
+    /// Sessions that cannot move now, by reason.
+    pub pinned: BTreeMap<String, usize>,
+}

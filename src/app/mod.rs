@@ -1,0 +1,262 @@
+//! The composition root: from settings to every part, wired and started. The only module that knows them all.
+
+mod keeper;
+mod settings;
+mod shards;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{self, Admin};
+use crate::backend::{Account, Connector, Pools, Target};
+use crate::frontend::{AccountDirectory, SessionRegistry};
+use crate::gate::{Gate, Limits, Reasons};
+use crate::metrics::Metrics;
+use crate::monitor::{Monitor, MonitorOptions};
+use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
+use crate::relay::Signals;
+use crate::switchover::{Coordinator, CoordinatorParts, Holder};
+use crate::topology::{Topology, TopologyStore};
+
+pub use settings::{ServerTlsSettings, Settings};
+use shards::{ShardParts, Shards};
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// Certificates, keys.
+    #[error("{0}")]
+    Tls(String),
+    /// Threads, metrics.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct App {
+    /// Where clients are served, with the ports that the system chose.
+    pub addresses: Vec<ListenAddress>,
+    /// Where the admin API is served.
+    pub admin: Option<SocketAddr>,
+    leave: CancellationToken,
+    leaving: Arc<AtomicBool>,
+    registry: Arc<SessionRegistry>,
+    shards: Shards,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    shutdown: (Duration, Duration),
+}
+
+/// What everybody shares; made before anything runs.
+struct Parts {
+    gate: Arc<Gate>,
+    store: Arc<TopologyStore>,
+    pools: Arc<Pools>,
+    monitor: Arc<Monitor>,
+    registry: Arc<SessionRegistry>,
+    metrics: Arc<Metrics>,
+    control: Arc<Account>,
+    targets: Vec<Target>,
+    connector: Connector,
+}
+
+impl App {
+    /// Starts everything. Clients are served once the servers were looked at for the first time.
+    ///
+    /// # Errors
+    /// [`StartError`], in one sentence.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let bound = bind(&settings.listen)?;
+        let (tasks, stop, leave) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let leaving = Arc::new(AtomicBool::new(false));
+        let parts = Parts::new(&settings, (&tasks, &stop))?;
+        let looked = parts.monitor.look_at_all();
+        if timeout(settings.monitor_timeout * 2, looked).await.is_err() {
+            tracing::warn!("not every server answered the first look");
+        }
+        keeper::start(&parts, (&tasks, &stop));
+        let tls = settings.tls().map_err(StartError::Tls)?;
+        let rsa = RsaKey::generate().map_err(StartError::System)?;
+        let accounts = AccountDirectory::new(
+            settings.auth_mode(),
+            parts.store.clone(),
+            parts.targets.clone(),
+            parts.connector.clone(),
+            parts.control.clone(),
+        );
+        let admin = start_admin(&settings, &parts, (&tls, &leaving, &leave), (&tasks, &stop)).await?;
+        let mut addresses = Vec::new();
+        for listener in &bound {
+            addresses.push(listener.address().map_err(|e| listen_error("a socket", e))?);
+        }
+        let shard_parts = ShardParts {
+            options: settings.session.clone(),
+            gate: parts.gate.clone(),
+            store: parts.store.clone(),
+            pools: parts.pools.clone(),
+            monitor: parts.monitor.clone(),
+            registry: parts.registry.clone(),
+            accounts,
+            control: parts.control.clone(),
+            metrics: parts.metrics.clone(),
+            tls,
+            rsa: Arc::new(rsa),
+        };
+        let shards = Shards::start(settings.shards, settings.sched_batch, &bound, shard_parts)
+            .map_err(|e| StartError::System(e.to_string()))?;
+        for address in &addresses {
+            tracing::info!(%address, "serving clients");
+        }
+        Ok(Self {
+            addresses,
+            admin,
+            leave,
+            leaving,
+            registry: parts.registry,
+            shards,
+            tasks,
+            stop,
+            shutdown: (settings.shutdown_delay, settings.shutdown_drain),
+        })
+    }
+
+    /// Resolves when somebody asked the proxy to leave (`POST /v1/drain`).
+    pub async fn asked_to_leave(&self) {
+        self.leave.cancelled().await;
+    }
+
+    /// Leaves service: not ready at once, new clients still served for `shutdown.delay` (load balancers need time to
+    /// notice), then no new clients, idle sessions end, units finish within `shutdown.drain_timeout`, the rest is ended.
+    pub async fn shut_down(self) {
+        let (delay, drain) = self.shutdown;
+        self.leaving.store(true, Ordering::Release);
+        tracing::info!(sessions = self.registry.len(), delay_ms = delay.as_millis(), "leaving");
+        tokio::time::sleep(delay).await;
+        self.shards.stop_accepting();
+        self.registry.raise_all(Signals::LEAVE);
+        let deadline = Instant::now() + drain;
+        while !self.registry.is_empty() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            // Sessions that were logging in when the signal was raised.
+            self.registry.raise_all(Signals::LEAVE);
+        }
+        if !self.registry.is_empty() {
+            tracing::warn!(sessions = self.registry.len(), "units did not finish in time (shutdown.drain_timeout)");
+            self.registry.raise_all(Signals::ABORT);
+        }
+        self.stop.cancel();
+        self.shards.join(Duration::from_secs(2)).await;
+        self.tasks.close();
+        let _ = timeout(Duration::from_secs(1), self.tasks.wait()).await;
+        tracing::info!("left");
+    }
+}
+
+impl Parts {
+    fn new(settings: &Settings, tasks: (&TaskTracker, &CancellationToken)) -> Result<Self, StartError> {
+        let targets: Vec<Target> =
+            settings.servers.iter().map(|a| Target { address: a.as_str().into() }).collect();
+        let addresses: Vec<Arc<str>> = targets.iter().map(|t| t.address.clone()).collect();
+        let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
+        let metrics = Arc::new(Metrics::new().map_err(|e| StartError::System(e.to_string()))?);
+        let gate = Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
+        gate.close(Reasons::NO_PRIMARY);
+        let tls = settings.server_tls().map_err(StartError::Tls)?;
+        let connector = Connector::new(tls, BufferPool::new());
+        let control = settings.monitor_account();
+        let pools = Pools::new(settings.pool, connector.clone(), &targets, &instance()?);
+        let options = MonitorOptions {
+            interval: settings.monitor_interval,
+            timeout: settings.monitor_timeout,
+            account: control.clone(),
+        };
+        let monitor = Monitor::start(store.clone(), &connector, &targets, options, tasks);
+        let registry = SessionRegistry::new();
+        Ok(Self { gate, store, pools, monitor, registry, metrics, control, targets, connector })
+    }
+}
+
+/// Random text of this process, part of every commit tag.
+fn instance() -> Result<String, StartError> {
+    let mut bytes = [0u8; 6];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StartError::System("no randomness to be had".to_owned()))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn listen_error(address: &str, error: io::Error) -> StartError {
+    StartError::Listen { address: address.to_owned(), error }
+}
+
+fn bind(listen: &[ListenAddress]) -> Result<Vec<Bound>, StartError> {
+    listen.iter().map(|a| Bound::bind(a).map_err(|e| listen_error(&a.to_string(), e))).collect()
+}
+
+async fn start_admin(
+    settings: &Settings,
+    parts: &Parts,
+    (tls, leaving, leave): (&Option<Arc<crate::net::ServerTls>>, &Arc<AtomicBool>, &CancellationToken),
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> Result<Option<SocketAddr>, StartError> {
+    let registry = parts.registry.clone();
+    let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
+    let coordinator = Coordinator::new(
+        CoordinatorParts {
+            gate: parts.gate.clone(),
+            monitor: parts.monitor.clone(),
+            pools: parts.pools.clone(),
+            account: parts.control.clone(),
+            cut: cut.clone(),
+        },
+        settings.switchover.clone(),
+    );
+    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let Some(address) = settings.admin else { return Ok(None) };
+    let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
+    let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
+    let admin = Arc::new(Admin {
+        gate: parts.gate.clone(),
+        store: parts.store.clone(),
+        pools: parts.pools.clone(),
+        registry: parts.registry.clone(),
+        coordinator,
+        holder,
+        metrics: parts.metrics.clone(),
+        leaving: leaving.clone(),
+        leave: leave.clone(),
+        token: settings.admin_token.clone(),
+        max_ttl: settings.hold_max_ttl,
+        started: Instant::now(),
+        reload: reload(tls.clone()),
+    });
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        if let Err(error) = admin::serve(listener, admin, stop).await {
+            tracing::error!(%error, "the admin API ended");
+        }
+    });
+    tracing::info!(address = %bound, "serving the admin API");
+    Ok(Some(bound))
+}
+
+fn reload(tls: Option<Arc<crate::net::ServerTls>>) -> admin::Reload {
+    admin::Reload(Box::new(move || match &tls {
+        Some(tls) => tls.reload().map(|()| "certificates".to_owned()).map_err(|e| e.to_string()),
+        None => Ok("nothing (TLS is off)".to_owned()),
+    }))
+}

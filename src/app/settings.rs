@@ -1,0 +1,107 @@
+//! What the parts are started with, resolved from the configuration.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tideover_protocol::handshake::Secret;
+use zeroize::Zeroizing;
+
+use crate::backend::{Account, PoolLimits};
+use crate::frontend::{AuthMode, FixedUser, SessionOptions};
+use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
+use crate::switchover::SwitchoverOptions;
+
+/// TLS towards clients.
+#[derive(Debug, Clone)]
+pub enum ServerTlsSettings {
+    /// Not offered.
+    Off,
+    /// With a certificate made at start.
+    SelfSigned,
+    /// With these files.
+    Files {
+        /// Certificate chain, PEM.
+        certificate: PathBuf,
+        /// Private key, PEM.
+        key: PathBuf,
+    },
+}
+
+/// Everything.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where clients are served.
+    pub listen: Vec<ListenAddress>,
+    /// `host:port` of each server.
+    pub servers: Vec<String>,
+    /// Name of the monitor account.
+    pub monitor_user: String,
+    /// Its password.
+    pub monitor_password: Zeroizing<String>,
+    /// Between looks at a server.
+    pub monitor_interval: Duration,
+    /// A look takes at most.
+    pub monitor_timeout: Duration,
+    /// Where the admin API is served; `None` for nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Its bearer token.
+    pub admin_token: Option<String>,
+    /// Fixed users; `None` for the database's own accounts.
+    pub users: Option<HashMap<Vec<u8>, FixedUser>>,
+    /// TLS towards clients.
+    pub tls: ServerTlsSettings,
+    /// TLS towards servers.
+    pub server_tls: (ClientTlsMode, Option<PathBuf>),
+    /// Bounds of the pools.
+    pub pool: PoolLimits,
+    /// Sessions that may wait at the gate.
+    pub hold_sessions: usize,
+    /// Longest time to live of a hold.
+    pub hold_max_ttl: Duration,
+    /// Bounds of sessions.
+    pub session: SessionOptions,
+    /// Switchovers.
+    pub switchover: SwitchoverOptions,
+    /// Serve on for this long after being asked to leave.
+    pub shutdown_delay: Duration,
+    /// Units may finish within.
+    pub shutdown_drain: Duration,
+    /// Threads that serve clients.
+    pub shards: usize,
+    /// Whether these threads ask for `SCHED_BATCH`.
+    pub sched_batch: bool,
+}
+
+impl Settings {
+    pub(super) fn monitor_account(&self) -> Arc<Account> {
+        let password = Zeroizing::new(self.monitor_password.as_bytes().to_vec());
+        let secret = if password.is_empty() { Secret::Empty } else { Secret::Password(password) };
+        Account::new(self.monitor_user.as_bytes(), secret)
+    }
+
+    pub(super) fn auth_mode(&self) -> AuthMode {
+        self.users.clone().map_or(AuthMode::Database, AuthMode::Users)
+    }
+
+    pub(super) fn tls(&self) -> Result<Option<Arc<ServerTls>>, String> {
+        let tls = match &self.tls {
+            ServerTlsSettings::Off => return Ok(None),
+            ServerTlsSettings::SelfSigned => ServerTls::self_signed(),
+            ServerTlsSettings::Files { certificate, key } => ServerTls::from_files(certificate, key),
+        };
+        tls.map(|tls| Some(Arc::new(tls))).map_err(|e| e.to_string())
+    }
+
+    pub(super) fn server_tls(&self) -> Result<ClientTls, String> {
+        let (mode, ca) = &self.server_tls;
+        ClientTls::new(*mode, ca.as_deref()).map_err(|e| e.to_string())
+    }
+}
+
+/// Asks the kernel to treat this thread as a batch job: woken less eagerly, it does more per wake-up.
+pub(super) fn use_batch_scheduling() {
+    tracing::debug!("SCHED_BATCH is not set: not built in");
+}

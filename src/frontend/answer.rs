@@ -1,0 +1,145 @@
+//! Looks at the control frames of an answer on their way to the client: notes what they say, and takes out what the
+//! client did not ask for (our session tracking).
+
+use bytes::BytesMut;
+use tideover_protocol::capability::Capabilities;
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN, write_frames};
+use tideover_protocol::packet::{OkPacket, SessionTrack};
+use tideover_protocol::response::Control;
+use tideover_protocol::status::StatusFlags;
+
+use crate::relay::{Controls, Verdict};
+
+/// Variables that both families report to clients by default (`session_track_system_variables`).
+const TRACKED_BY_DEFAULT: [&[u8]; 5] = [
+    b"autocommit",
+    b"character_set_client",
+    b"character_set_connection",
+    b"character_set_results",
+    b"time_zone",
+];
+
+/// What an answer said.
+#[derive(Debug, Default)]
+pub(super) struct Completion {
+    /// Status flags of the last OK or EOF.
+    pub(super) status: StatusFlags,
+    /// Rows changed, of the last OK.
+    pub(super) affected_rows: u64,
+    /// Generated id of the last OK that had one.
+    pub(super) last_insert_id: u64,
+    /// Warnings of the last OK or EOF.
+    pub(super) warnings: u16,
+    /// Session-track items of all OKs, in order.
+    pub(super) track: Vec<SessionTrack>,
+    /// The error, as the whole frame: withheld from the client until somebody decides.
+    pub(super) error: Option<Vec<u8>>,
+    /// Parameters and columns of a prepared statement, and its id on the server.
+    pub(super) prepared: Option<(u32, u16, u16)>,
+    /// At least one OK or EOF came.
+    pub(super) any: bool,
+}
+
+/// Watches one answer.
+pub(super) struct AnswerControls {
+    server: Capabilities,
+    client: Capabilities,
+    /// The client's number for a statement being prepared.
+    pub(super) statement_id: Option<u32>,
+    /// What was said so far.
+    pub(super) done: Completion,
+}
+
+impl AnswerControls {
+    pub(super) fn new(server: Capabilities, client: Capabilities) -> Self {
+        Self { server, client, statement_id: None, done: Completion::default() }
+    }
+
+    fn ok(&mut self, frame: &mut [u8]) -> Verdict {
+        let payload = frame.get(HEADER_LEN..).unwrap_or_default();
+        let Ok(mut ok) = OkPacket::decode(payload, self.server) else { return Verdict::Forward };
+        let ends_rows = payload.first() == Some(&0xfe);
+        let done = &mut self.done;
+        done.any = true;
+        done.status = ok.status;
+        done.affected_rows = ok.affected_rows;
+        done.warnings = ok.warnings;
+        if ok.last_insert_id != 0 {
+            done.last_insert_id = ok.last_insert_id;
+        }
+        let client_tracks = self.client.contains(Capabilities::SESSION_TRACK);
+        if ok.track.is_empty()
+            && !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
+            && (client_tracks || ok.info.is_empty())
+        {
+            return Verdict::Forward;
+        }
+        let mine = std::mem::take(&mut ok.track);
+        if client_tracks {
+            ok.track = mine.iter().filter(|item| is_for_client(item)).cloned().collect();
+        }
+        done.track.extend(mine);
+        let changed = !ok.track.is_empty();
+        ok.status.set(StatusFlags::SESSION_STATE_CHANGED, changed);
+        let mut payload = BytesMut::new();
+        if ends_rows {
+            ok.encode_as_end(self.client, &mut payload);
+        } else {
+            ok.encode(self.client, &mut payload);
+        }
+        let sequence = FrameHeader::parse(frame).map_or(0, |h| h.sequence);
+        let mut out = BytesMut::with_capacity(payload.len() + HEADER_LEN);
+        write_frames(&mut out, &payload, sequence);
+        Verdict::Replace(out.to_vec())
+    }
+
+    /// An EOF packet: 0xfe, warnings (2), status (2).
+    fn eof(&mut self, frame: &mut [u8]) -> Verdict {
+        if let Some([w0, w1, s0, s1]) = frame.get_mut(HEADER_LEN + 1..HEADER_LEN + 5) {
+            let mut status = StatusFlags::from_wire(u16::from_le_bytes([*s0, *s1]));
+            self.done.any = true;
+            self.done.status = status;
+            self.done.warnings = u16::from_le_bytes([*w0, *w1]);
+            status.remove(StatusFlags::SESSION_STATE_CHANGED);
+            [*s0, *s1] = status.bits().to_le_bytes();
+        }
+        Verdict::Forward
+    }
+
+    /// PREPARE_OK: 0x00, statement id (4), columns (2), parameters (2). The id becomes the client's.
+    fn prepare_ok(&mut self, frame: &mut [u8]) -> Verdict {
+        let Some([i0, i1, i2, i3, c0, c1, p0, p1]) = frame.get_mut(HEADER_LEN + 1..HEADER_LEN + 9) else {
+            return Verdict::Forward;
+        };
+        let id = u32::from_le_bytes([*i0, *i1, *i2, *i3]);
+        self.done.prepared = Some((id, u16::from_le_bytes([*p0, *p1]), u16::from_le_bytes([*c0, *c1])));
+        if let Some(mine) = self.statement_id {
+            [*i0, *i1, *i2, *i3] = mine.to_le_bytes();
+        }
+        Verdict::Forward
+    }
+}
+
+/// Whether a client with session tracking would be told this by a server with default settings.
+fn is_for_client(item: &SessionTrack) -> bool {
+    match item {
+        SessionTrack::Schema(_) => true,
+        SessionTrack::SystemVariable { name, .. } => TRACKED_BY_DEFAULT.contains(&name.as_slice()),
+        _ => false,
+    }
+}
+
+impl Controls for AnswerControls {
+    fn control(&mut self, control: &Control, frame: &mut [u8], _delivered: bool) -> Verdict {
+        match control {
+            Control::Ok { .. } => self.ok(frame),
+            Control::Eof { .. } => self.eof(frame),
+            Control::Err => {
+                self.done.error = Some(frame.to_vec());
+                Verdict::Withhold
+            }
+            Control::PrepareOk { .. } => self.prepare_ok(frame),
+            Control::LocalInfile | Control::End | Control::Auth => Verdict::Forward,
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What each command of the protocol leads to.
+
+use tideover_protocol::command::{CommandKind, query_text};
+use tideover_protocol::packet::SessionTrack;
+use tideover_protocol::response::ResponseShape;
+
+use crate::session::{Change, SessionState};
+use crate::sql::{self, Effects, Kind, Statement, Tags};
+use crate::topology::Flavor;
+
+use super::error;
+use super::run::Work;
+use super::session::{End, Session};
+
+/// Takes session-track items into what the session amounts to.
+pub(super) fn apply_track(state: &mut SessionState, items: &[SessionTrack]) {
+    for item in items {
+        match item {
+            SessionTrack::SystemVariable { name, value } => state.apply(Change::Variable { name, value }),
+            SessionTrack::Schema(name) => state.apply(Change::Schema(name)),
+            _ => {}
+        }
+    }
+}
+
+/// A command without text, with the effects that its text form would have.
+fn plain(kind: Kind, effects: Effects) -> Statement {
+    Statement { kind, effects, tags: Tags::default() }
+}
+
+impl Session {
+    /// Runs the command in `self.command`.
+    pub(super) async fn dispatch(&mut self, kind: CommandKind) -> Result<(), End> {
+        match kind {
+            CommandKind::Quit => Err(End::Client),
+            CommandKind::Query => self.query().await,
+            CommandKind::Ping if self.lost.is_none() => self.acknowledge().await,
+            CommandKind::InitDb => {
+                self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await
+            }
+            CommandKind::StmtPrepare => self.prepare().await,
+            CommandKind::StmtExecute | CommandKind::StmtBulkExecute | CommandKind::StmtFetch => self.execute(kind).await,
+            CommandKind::StmtSendLongData => self.long_data().await,
+            CommandKind::StmtClose => self.close_statement().await,
+            CommandKind::StmtReset => self.reset_statement().await,
+            CommandKind::ResetConnection => self.reset_connection().await,
+            CommandKind::ChangeUser => Box::pin(self.change_user()).await,
+            CommandKind::ProcessKill => self.process_kill().await,
+            CommandKind::FieldList => self.run_plain(kind, plain(Kind::Show, Effects::READS_ONLY)).await,
+            CommandKind::Statistics | CommandKind::ProcessInfo | CommandKind::Debug => {
+                self.run_plain(kind, plain(Kind::Show, Effects::READS_ONLY)).await
+            }
+            CommandKind::SetOption => self.set_option().await,
+            CommandKind::CreateDb | CommandKind::DropDb => {
+                self.run_plain(kind, plain(Kind::Ddl, Effects::WRITES | Effects::IMPLICIT_COMMIT)).await
+            }
+            CommandKind::BinlogDump | CommandKind::BinlogDumpGtid | CommandKind::RegisterReplica => {
+                self.run_plain(kind, plain(Kind::Administration, Effects::UNSURE)).await
+            }
+            CommandKind::Refresh | CommandKind::Shutdown => {
+                self.run_plain(kind, plain(Kind::Administration, Effects::WRITES)).await
+            }
+            _ => self.refuse(&error::unknown_command()).await,
+        }
+    }
+
+    async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
+        let work = Work { kind, statement, shape: kind.shape(), prepared: None };
+        self.perform(&work).await
+    }
+
+    /// COM_QUERY.
+    async fn query(&mut self) -> Result<(), End> {
+        let Ok(range) = query_text(&self.command, self.capabilities) else {
+            return self.refuse(&error::malformed("COM_QUERY")).await;
+        };
+        let text = self.command.get(range).unwrap_or_default();
+        let statement = sql::classify(text, self.lexing());
+        self.tracker.will_run(&statement, text);
+        match statement.kind {
+            Kind::Kill { connection, id: Some(id) } => return self.kill(id, connection).await,
+            Kind::Kill { id: None, .. } => {
+                return self.refuse(&error::unknown_thread(0)).await;
+            }
+            _ => {}
+        }
+        let releases = statement.any(Effects::RELEASE);
+        let work = Work {
+            kind: CommandKind::Query,
+            statement,
+            shape: ResponseShape::ResultSets { binary: false },
+            prepared: None,
+        };
+        self.perform(&work).await?;
+        if releases {
+            // COMMIT RELEASE: the server closes its connection, and so do we.
+            self.break_lease();
+            return Err(End::Client);
+        }
+        Ok(())
+    }
+
+    /// How the server would read a text of this session.
+    pub(super) fn lexing(&self) -> sql::Dialect {
+        let topology = self.shared.store.peek();
+        let server = self.pool.as_ref().and_then(|p| topology.server(p.server())).or(topology.primary());
+        let modes = self.state.sql_modes();
+        sql::Dialect {
+            ansi_quotes: modes.ansi_quotes,
+            no_backslash_escapes: modes.no_backslash_escapes,
+            mariadb: server.is_none_or(|s| s.flavor == Flavor::MariaDb),
+            version: server.map_or(0, |s| version_number(&s.version)),
+            multibyte_unsafe: modes.multibyte_unsafe,
+        }
+    }
+
+    /// COM_SET_OPTION switches multi statements on a connection, which the pool key says of all its connections alike.
+    /// A server would apply it to this one: the session gets a pool of its own dialect from here on.
+    async fn set_option(&mut self) -> Result<(), End> {
+        use tideover_protocol::capability::{Capabilities, Dialect};
+        let on = match self.command.get(1..3) {
+            Some([0, 0]) => true,
+            Some([1, 0]) => false,
+            _ => return self.refuse(&error::malformed("COM_SET_OPTION")).await,
+        };
+        if self.lease.is_some() {
+            // In a transaction or pinned the connection cannot be exchanged: it is told itself, and not reused.
+            let result = self.run_plain(CommandKind::SetOption, plain(Kind::Set, Effects::SETS_SESSION)).await;
+            if let Some(lease) = &mut self.lease {
+                lease.dirty = true;
+            }
+            self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
+            return result;
+        }
+        self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
+        self.dialect = Dialect::new(self.capabilities, self.dialect.collation);
+        self.pool = None;
+        self.say_end_of_option();
+        self.flush().await
+    }
+
+    /// Servers answer COM_SET_OPTION with EOF, or OK with DEPRECATE_EOF.
+    fn say_end_of_option(&mut self) {
+        use tideover_protocol::capability::Capabilities;
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            self.say_ok(1);
+            return;
+        }
+        let [s0, s1] = self.status.bits().to_le_bytes();
+        self.client.queue_packet(&[0xfe, 0, 0, s0, s1], 1);
+    }
+
+    /// COM_RESET_CONNECTION: the session is as after login, but for its schema.
+    async fn reset_connection(&mut self) -> Result<(), End> {
+        self.forget_everything();
+        let schema = self.state.schema().map(<[u8]>::to_vec);
+        if let Some(base) = self.pool_of_primary().and_then(|p| p.base()) {
+            self.state = (*base).clone();
+        }
+        self.set_schema(schema.as_deref());
+        self.acknowledge().await
+    }
+
+    /// Everything that the session holds on a server or remembers of one.
+    pub(super) fn forget_everything(&mut self) {
+        self.end_unit();
+        self.tracker = crate::session::Tracker::default();
+        self.prepared.clear();
+        self.lost = None;
+        self.lost_pins.clear();
+        self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
+        self.handle.set_pins(0);
+    }
+
+    /// COM_CHANGE_USER: a new login on the same connection.
+    async fn change_user(&mut self) -> Result<(), End> {
+        use super::handshake::Conversation;
+        use tideover_protocol::auth::Plugin;
+        use tideover_protocol::packet::ChangeUser;
+        let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {
+            return self.refuse(&error::malformed("COM_CHANGE_USER")).await;
+        };
+        self.forget_everything();
+        let plugin = change.plugin.as_deref();
+        let plugin = plugin.map_or(Plugin::NativePassword, |p| Plugin::from_name(p));
+        // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
+        let nonce = if change.auth_response.is_empty() { self.nonce } else { super::handshake::fresh_nonce() };
+        let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
+            (plugin, change.auth_response.clone())
+        } else {
+            (Plugin::Other(String::new()), Vec::new())
+        };
+        let placeholder = crate::net::PacketIo::new(
+            crate::net::Stream::Plain(crate::net::Raw::Memory(tokio::io::duplex(1).0)),
+            &self.shared.buffers,
+        );
+        let client = std::mem::replace(&mut self.client, placeholder);
+        let shared = self.shared.clone();
+        let mut conversation = Conversation { shared: &shared, client, sequence: 1 };
+        let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
+        let sequence = conversation.sequence;
+        self.client = conversation.client;
+        let proven = match proven {
+            Ok(Ok(proven)) => proven,
+            Ok(Err(packet)) => return self.refuse_change(error::ClientError { cause: "denied", packet }, sequence).await,
+            Err(_) => return Err(End::Client),
+        };
+        self.account = crate::backend::Account::new(&change.user, proven.secret);
+        self.handle.set_user(&change.user);
+        self.pool = None;
+        self.nonce = nonce;
+        if let Some(collation) = change.collation {
+            self.dialect.collation = (collation & 0xff) as u8;
+        }
+        let schema = change.database.as_slice();
+        let schema = (!schema.is_empty()).then_some(schema);
+        if let Err(refused) = Box::pin(self.check_in(schema, proven.password)).await {
+            return self.refuse_change(*refused, sequence).await;
+        }
+        self.say_ok(sequence);
+        self.flush().await
+    }
+
+    /// A refused change of user ends the connection, as on the servers.
+    async fn refuse_change(&mut self, refused: error::ClientError, sequence: u8) -> Result<(), End> {
+        self.queue_error(&refused, sequence);
+        self.flush().await?;
+        Err(End::Client)
+    }
+
+    /// Relays the client's file to the server, up to and including the empty packet; gives the next sequence number.
+    pub(super) async fn relay_file(&mut self) -> Result<u8, End> {
+        use tideover_protocol::frame::{FrameHeader, HEADER_LEN};
+        loop {
+            let Some(header) = FrameHeader::parse(self.client.input()) else {
+                self.more_of_file().await?;
+                continue;
+            };
+            let whole = HEADER_LEN + header.payload_len;
+            while self.client.input().len() < whole {
+                self.more_of_file().await?;
+            }
+            let Some(lease) = &mut self.lease else { return Err(End::Client) };
+            lease.io.queue(self.client.input().get(..whole).unwrap_or_default());
+            self.client.consume(whole);
+            if lease.io.flush().await.is_err() {
+                // The server is gone amid the file: the answer's relay finds that out. The client sends on to the end.
+                lease.broken = true;
+            }
+            if header.payload_len == 0 {
+                return Ok(header.sequence.wrapping_add(1));
+            }
+        }
+    }
+
+    async fn more_of_file(&mut self) -> Result<(), End> {
+        let filled = self.client.fill().await;
+        if !matches!(filled, Ok(count) if count > 0) {
+            // Half a file must not be loaded: the connection is cut, the server rolls the statement back.
+            self.break_lease();
+            return Err(End::Client);
+        }
+        Ok(())
+    }
+}
+
+/// `10.11.18-MariaDB-…` as executable comments spell it: 101118. `9.7.4` is 90704.
+fn version_number(version: &str) -> u32 {
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|p| p.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    next() * 10_000 + next() * 100 + next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_as_comments_spell_them() {
+        assert_eq!(version_number("10.11.18-MariaDB-deb12u1"), 101_118);
+        assert_eq!(version_number("9.7.4"), 90_704);
+        assert_eq!(version_number(""), 0);
+    }
+}

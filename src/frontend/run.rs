@@ -1,0 +1,395 @@
+//! Runs one command of the client in a unit, again if need be, and gives the client one answer.
+
+use tideover_protocol::capability::Capabilities;
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::frame::HEADER_LEN;
+use tideover_protocol::packet::ErrPacket;
+use tideover_protocol::response::{ResponseScanner, ResponseShape};
+use tideover_protocol::status::StatusFlags;
+
+use crate::backend::Swallow;
+use crate::metrics::StatementKind;
+use crate::relay::{Answer, Exchange, Signals};
+use crate::replay::{Broke, Failure, Journal, Place, Sent, Verdict, decide, is_read_only_refusal};
+use crate::session::Outcome;
+use crate::sql::{Effects, Kind, Statement};
+
+use super::answer::{AnswerControls, Completion};
+use super::error;
+use super::kill;
+use super::session::{End, Session};
+use super::unit::{Hold, Leased};
+
+/// ER_QUERY_INTERRUPTED: what a killed statement answers.
+const INTERRUPTED: u16 = 1317;
+
+/// One command to be run.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    /// What command.
+    pub(super) kind: CommandKind,
+    /// What statement, where there is one.
+    pub(super) statement: Statement,
+    /// What the server sends back.
+    pub(super) shape: ResponseShape,
+    /// The client's id of the prepared statement that is made or used.
+    pub(super) prepared: Option<u32>,
+}
+
+/// How an attempt ended.
+pub(super) enum Attempt {
+    /// The client has its answer.
+    Done,
+    /// Try again from the gate.
+    Again,
+    /// The client gets this error of ours.
+    Refused(error::ClientError),
+}
+
+impl Session {
+    /// Runs `work`, whose payload is `self.command`, until the client has an answer.
+    pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
+        let mut hold = Hold::default();
+        loop {
+            let attempt = match self.attempt(work, &mut hold).await? {
+                Ok(attempt) => attempt,
+                Err(refused) => Attempt::Refused(*refused),
+            };
+            match attempt {
+                Attempt::Done => break,
+                Attempt::Again => {}
+                Attempt::Refused(error) => {
+                    self.refuse(&error).await?;
+                    break;
+                }
+            }
+        }
+        self.end_unit_if_over();
+        Ok(())
+    }
+
+    async fn attempt(&mut self, work: &Work, hold: &mut Hold) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
+        if let Some(why) = self.lost.take() {
+            return self.tell_lost(work, why).await.map(Ok);
+        }
+        if !self.lost_pins.is_empty() {
+            let pins = std::mem::take(&mut self.lost_pins);
+            return Ok(Err(Box::new(error::state_lost(&pins))));
+        }
+        if let Err(error) = self.enter(hold).await {
+            return Ok(Err(Box::new(error)));
+        }
+        match self.lease(hold).await {
+            Ok(Leased::Ready) => {}
+            Ok(Leased::Again | Leased::Lost) => return Ok(Ok(Attempt::Again)),
+            Err(error) => return Ok(Err(Box::new(error))),
+        }
+        match self.send(work).await {
+            Ok(true) => self.receive(work, hold).await.map(Ok),
+            Ok(false) => Ok(Ok(Attempt::Done)),
+            Err(sent) => {
+                let place = self.place(&work.statement);
+                self.failed(work, hold, (sent, Broke::Lost, false, place), None).await.map(Ok)
+            }
+        }
+    }
+
+    /// The transaction was lost while the client was silent. A ROLLBACK has what it wants; everything else hears of it.
+    async fn tell_lost(&mut self, work: &Work, why: &'static str) -> Result<Attempt, End> {
+        self.lost_pins.clear();
+        if work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Attempt::Done);
+        }
+        Ok(Attempt::Refused(error::rolled_back(why)))
+    }
+
+    /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
+    async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
+        if work.statement.any(Effects::READS_LAST_INSERT_ID) && !self.restore_last_insert_id().await? {
+            return Ok(false);
+        }
+        if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
+            return self.send_prepared(work).await;
+        }
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        let tag = lease.tag.clone();
+        let parts = tagged(&self.command, &work.statement, &tag, work.kind, lease.capabilities);
+        lease.io.queue_parts(&parts, 0);
+        lease.io.flush().await.map_err(|_| Sent::Something)?;
+        Ok(true)
+    }
+
+    /// LAST_INSERT_ID() is the session's and not the connection's.
+    async fn restore_last_insert_id(&mut self) -> Result<bool, Sent> {
+        let (Some(id), Some(lease)) = (self.tracker.last_insert_id(), &mut self.lease) else { return Ok(true) };
+        match lease.query(&format!("SET last_insert_id={id}")).await {
+            Ok(Swallow::Done(_)) => Ok(true),
+            Ok(Swallow::Error(_)) | Err(_) => Err(Sent::Nothing),
+        }
+    }
+
+    /// Relays the answer.
+    async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
+        let place = self.place(&work.statement);
+        let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
+        let scanner = ResponseScanner::new(work.shape, lease.capabilities, 1);
+        let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
+        controls.statement_id = work.prepared;
+        let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
+        let mut exchange = Exchange::new(scanner, listen);
+        let mut ended_by_us = false;
+        loop {
+            let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
+            let answer =
+                exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
+            match answer {
+                Answer::Finished => {
+                    let gone = exchange.client_gone();
+                    self.finished(work, controls.done);
+                    return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
+                }
+                Answer::WantsFile => {
+                    let next = self.relay_file().await?;
+                    exchange.scanner().resume_after_infile(next);
+                }
+                Answer::Interrupted(signals) if signals.intersects(Signals::KILL | Signals::ABORT) => {
+                    self.kill_statement(true);
+                    self.break_lease();
+                    return Err(End::Told);
+                }
+                Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
+                    // The server's own answer says what became of it.
+                    ended_by_us = true;
+                    self.kill_statement(false);
+                    exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
+                }
+                Answer::Interrupted(_) | Answer::Lost(_) => {
+                    let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
+                    return self.failed(work, hold, failure, Some(controls.done)).await;
+                }
+                Answer::Withheld => {
+                    let delivered = exchange.delivered();
+                    return self.server_error(work, hold, (controls.done, delivered, ended_by_us, place)).await;
+                }
+            }
+        }
+    }
+
+    /// The server answered with an error: the client's own, or a reason to go on elsewhere.
+    async fn server_error(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        (done, delivered, ended_by_us, place): (Completion, bool, bool, Place),
+    ) -> Result<Attempt, End> {
+        let frame = done.error.clone().unwrap_or_default();
+        let packet = ErrPacket::decode(frame.get(HEADER_LEN..).unwrap_or_default(), self.capabilities)
+            .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
+        let broke = match packet.code {
+            code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
+            INTERRUPTED if ended_by_us => Broke::EndedByUs,
+            code => Broke::Answered(code),
+        };
+        let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
+        if decide(&failure) == Verdict::Surface {
+            self.client.queue(&frame);
+            self.flush().await?;
+            self.after_error(work, done, packet.code).await;
+            return Ok(Attempt::Done);
+        }
+        self.failed(work, hold, (Sent::Something, broke, delivered, place), Some(done)).await
+    }
+
+    /// Something other than an answer: what follows is decided by what the server can have done.
+    async fn failed(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        (sent, broke, delivered, place): (Sent, Broke, bool, Place),
+        _done: Option<Completion>,
+    ) -> Result<Attempt, End> {
+        let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };
+        let verdict = decide(&failure);
+        tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
+        let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
+        let lost = matches!(broke, Broke::Lost | Broke::Answered(_));
+        let pins = self.tracker.pin_names();
+        if lost {
+            self.break_lease();
+        }
+        match verdict {
+            Verdict::HoldAndRun if lost && !pins.is_empty() => {
+                self.tracker.unpin_all();
+                self.end_unit();
+                self.shared.monitor.kick();
+                Ok(Attempt::Refused(error::state_lost(&pins)))
+            }
+            Verdict::HoldAndRun => match self.after_failure(server, hold).await {
+                Ok(()) => Ok(Attempt::Again),
+                Err(error) => Ok(Attempt::Refused(error)),
+            },
+            Verdict::Replay => {
+                self.tracker.unpin_all();
+                self.end_unit();
+                self.shared.monitor.kick();
+                Ok(Attempt::Refused(error::rolled_back(reason(broke))))
+            }
+            Verdict::Acknowledge => {
+                self.tracker.unpin_all();
+                self.end_unit();
+                self.shared.monitor.kick();
+                self.acknowledge().await?;
+                Ok(Attempt::Done)
+            }
+            Verdict::Ask => Box::pin(self.ask(work, hold, delivered)).await,
+            Verdict::Reread => {
+                self.end_unit();
+                Ok(Attempt::Refused(error::result_broken()))
+            }
+            Verdict::Surface => Ok(Attempt::Refused(error::unknown_outcome("the server broke the protocol"))),
+        }
+    }
+
+    /// It may have been committed. Until a binary log can be asked, the client is told that nobody knows.
+    async fn ask(&mut self, _work: &Work, _hold: &mut Hold, _delivered: bool) -> Result<Attempt, End> {
+        self.tracker.unpin_all();
+        self.end_unit();
+        self.shared.monitor.kick();
+        self.shared.metrics.in_doubt.with_label_values(&["unknown"]).inc();
+        Ok(Attempt::Refused(error::unknown_outcome("the connection was lost before the answer")))
+    }
+
+    /// A whole answer without error.
+    fn finished(&mut self, work: &Work, done: Completion) {
+        let Some(lease) = &mut self.lease else { return };
+        lease.observe(&done.track);
+        if done.any {
+            lease.status = done.status;
+            self.status = done.status;
+        }
+        super::command::apply_track(&mut self.state, &done.track);
+        self.tracker.observe(&work.statement, &outcome(&done));
+        self.handle.set_pins(self.tracker.pin_bits());
+        self.note_prepared(work, &done);
+        let inside = self.in_transaction();
+        self.handle.set_in_transaction(inside);
+        if inside {
+            let limit = self.shared.options.max_transaction;
+            let journal = self.journal.get_or_insert_with(|| Box::new(Journal::new(limit)));
+            journal.record(&self.command);
+        }
+        self.shared.metrics.statement(metric_kind(&work.statement));
+    }
+
+    /// After an error the status flags are not known: inside a transaction the server is asked.
+    async fn after_error(&mut self, work: &Work, done: Completion, code: u16) {
+        let doubtful = self.in_transaction()
+            || !self.status.contains(StatusFlags::AUTOCOMMIT)
+            || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
+        let Some(lease) = &mut self.lease else { return };
+        lease.observe(&done.track);
+        super::command::apply_track(&mut self.state, &done.track);
+        self.tracker.observe_error(&work.statement, code);
+        self.handle.set_pins(self.tracker.pin_bits());
+        if doubtful {
+            match lease.command(&[0x0e]).await {
+                Ok(_) => self.status = lease.status,
+                Err(_) => lease.broken = true,
+            }
+        }
+        self.handle.set_in_transaction(self.in_transaction());
+        self.shared.metrics.statement(metric_kind(&work.statement));
+    }
+
+    /// The server connection must not be used again.
+    pub(super) fn break_lease(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.broken = true;
+        }
+    }
+
+    /// Has the running statement (or the whole connection) ended on the server, from another connection.
+    fn kill_statement(&self, connection: bool) {
+        if let Some(lease) = &self.lease {
+            kill::spawn(&self.shared, (lease.server, lease.thread), connection);
+        }
+    }
+
+    /// What the statement is to the transaction.
+    fn place(&self, statement: &Statement) -> Place {
+        if self.in_transaction() {
+            return match statement.kind {
+                Kind::Rollback => Place::Rollback,
+                _ if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Commit,
+                _ => Place::Inside,
+            };
+        }
+        let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
+            && !statement.any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+        if statement.any(Effects::READS_ONLY) {
+            Place::Read
+        } else if own_transaction
+            || !statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+        {
+            Place::Session
+        } else {
+            Place::Autocommit
+        }
+    }
+}
+
+fn reason(broke: Broke) -> &'static str {
+    match broke {
+        Broke::ReadOnly => "its server has become read-only",
+        Broke::EndedByUs => "a switchover could not wait for it any longer",
+        Broke::Lost | Broke::Answered(_) => "the connection to its server was lost",
+    }
+}
+
+fn outcome(done: &Completion) -> Outcome {
+    Outcome {
+        in_transaction: done.status.contains(StatusFlags::IN_TRANS),
+        warnings: done.warnings,
+        affected_rows: done.affected_rows,
+        last_insert_id: done.last_insert_id,
+    }
+}
+
+fn metric_kind(statement: &Statement) -> StatementKind {
+    if statement.any(Effects::READS_ONLY) {
+        StatementKind::Read
+    } else if statement.any(Effects::WRITES) {
+        StatementKind::Write
+    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
+        StatementKind::Transaction
+    } else {
+        StatementKind::Other
+    }
+}
+
+/// The command with commit tags put in front of its writes.
+fn tagged<'a>(
+    command: &'a [u8],
+    statement: &Statement,
+    tag: &'a [u8],
+    kind: CommandKind,
+    capabilities: Capabilities,
+) -> Vec<&'a [u8]> {
+    let text_at = match kind {
+        CommandKind::Query => tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok(),
+        CommandKind::StmtPrepare => Some(1),
+        _ => None,
+    };
+    let Some(text_at) = text_at else { return vec![command] };
+    let mut parts = Vec::with_capacity(3);
+    let mut from = 0;
+    for offset in statement.tags.offsets() {
+        let at = text_at + offset;
+        parts.push(command.get(from..at).unwrap_or_default());
+        parts.push(tag);
+        from = at;
+    }
+    parts.push(command.get(from..).unwrap_or_default());
+    parts
+}

@@ -1,0 +1,377 @@
+//! One client's session: what it amounts to, and the loop that reads its commands.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tideover_protocol::capability::{Capabilities, Dialect};
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
+use tideover_protocol::packet::OkPacket;
+use tideover_protocol::status::StatusFlags;
+use tokio::time::{Sleep, sleep};
+
+use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
+use crate::gate::Pass;
+use crate::net::PacketIo;
+use crate::relay::Signals;
+use crate::replay::Journal;
+use crate::session::{Change, PreparedStatements, SessionState, Tracker};
+use crate::topology::{Flavor, ServerId};
+
+use super::error::{self, ClientError};
+use super::handshake::{LoggedIn, LoginFailure};
+use super::registry::SessionHandle;
+use super::shared::Shared;
+
+/// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
+const AMID_COMMAND: Duration = Duration::from_secs(30);
+/// Long data of all statements of one session, bytes.
+const LONG_DATA: usize = 64 << 20;
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client left, by COM_QUIT or otherwise.
+    Client,
+    /// It was killed, or the proxy leaves.
+    Told,
+}
+
+/// One session.
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) handle: Arc<SessionHandle>,
+    pub(super) client: PacketIo,
+    pub(super) capabilities: Capabilities,
+    pub(super) dialect: Dialect,
+    pub(super) account: Arc<Account>,
+    pub(super) nonce: [u8; 20],
+    /// What the client's session amounts to: what a server connection must be brought to.
+    pub(super) state: SessionState,
+    pub(super) tracker: Tracker,
+    pub(super) prepared: PreparedStatements,
+    /// The pool on the present primary.
+    pub(super) pool: Option<Arc<AccountPool>>,
+    /// The server connection, while a unit is open or the session is pinned.
+    pub(super) lease: Option<Lease>,
+    /// The right to be inside, while a unit is open.
+    pub(super) pass: Option<Pass>,
+    /// What the open transaction did.
+    pub(super) journal: Option<Box<Journal>>,
+    /// Status flags of the last answer.
+    pub(super) status: StatusFlags,
+    /// Why the open transaction is gone, if it is and the client does not know yet.
+    pub(super) lost: Option<&'static str>,
+    /// Pins whose state is gone, if so and the client does not know yet.
+    pub(super) lost_pins: Vec<&'static str>,
+    /// The command being worked on.
+    pub(super) command: Vec<u8>,
+}
+
+impl Session {
+    /// Takes over a logged-in client: lets a server check the account and the schema, unless one has before, and says OK.
+    pub(super) async fn begin(
+        shared: Arc<Shared>,
+        handle: Arc<SessionHandle>,
+        logged_in: LoggedIn,
+    ) -> Result<Self, Box<LoginFailure>> {
+        let LoggedIn { client, login, account, dialect, sequence, nonce, password } = logged_in;
+        let mut session = Self {
+            shared,
+            handle,
+            client,
+            capabilities: login.capabilities,
+            dialect,
+            account,
+            nonce,
+            state: SessionState::default(),
+            tracker: Tracker::default(),
+            prepared: PreparedStatements::new(LONG_DATA),
+            pool: None,
+            lease: None,
+            pass: None,
+            journal: None,
+            status: StatusFlags::AUTOCOMMIT,
+            lost: None,
+            lost_pins: Vec::new(),
+            command: Vec::new(),
+        };
+        let schema = login.database.as_deref().filter(|s| !s.is_empty());
+        if let Err(refused) = session.check_in(schema, password).await {
+            let ClientError { packet, .. } = *refused;
+            let client = Box::new(session.client);
+            return Err(Box::new(LoginFailure::Refuse { client, sequence, error: packet }));
+        }
+        session.say_ok(sequence);
+        if let Err(error) = session.client.flush().await {
+            return Err(Box::new(LoginFailure::Gone(error)));
+        }
+        Ok(session)
+    }
+
+    /// A server has the last word on account and schema. Waits at the gate like any unit, unless a server has said yes
+    /// to the same before.
+    pub(super) async fn check_in(
+        &mut self,
+        schema: Option<&[u8]>,
+        password: Option<zeroize::Zeroizing<Vec<u8>>>,
+    ) -> Result<(), Box<ClientError>> {
+        let known = self.shared.accounts.is_verified(&self.account, schema);
+        if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
+            self.state = (*base).clone();
+            self.set_schema(schema);
+            return Ok(());
+        }
+        let mut hold = super::unit::Hold::default();
+        loop {
+            self.enter(&mut hold).await.map_err(Box::new)?;
+            let Some(pool) = self.pool_of_primary() else {
+                self.pass = None;
+                self.await_topology(&mut hold).await.map_err(Box::new)?;
+                continue;
+            };
+            match self.check_in_with(&pool, schema).await {
+                Ok(()) => break,
+                Err(failure @ AcquireError::Connect(ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. }))
+                | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
+                    self.pass = None;
+                    self.shared.accounts.forget(self.account.user());
+                    return Err(Box::new(error::no_connection(&failure)));
+                }
+                Err(_) => {
+                    self.pass = None;
+                    self.after_failure(pool.server(), &mut hold).await.map_err(Box::new)?;
+                }
+            }
+        }
+        self.pass = None;
+        self.handle.set_in_unit(false);
+        self.shared.accounts.verify(&self.account, schema);
+        if let Some(password) = password {
+            self.shared.accounts.learn(self.account.user(), &password);
+        }
+        Ok(())
+    }
+
+    async fn check_in_with(&mut self, pool: &Arc<AccountPool>, schema: Option<&[u8]>) -> Result<(), AcquireError> {
+        let base = match pool.base() {
+            Some(base) => base,
+            None => pool.acquire_any().await?.base.clone(),
+        };
+        self.state = (*base).clone();
+        self.set_schema(schema);
+        drop(pool.acquire(&self.state).await?);
+        Ok(())
+    }
+
+    pub(super) fn set_schema(&mut self, schema: Option<&[u8]>) {
+        if let Some(schema) = schema {
+            self.state.apply(Change::Schema(schema));
+        }
+    }
+
+    /// The family of the server that the client believes to talk to.
+    pub(super) fn flavor(&self) -> Flavor {
+        let topology = self.shared.store.peek();
+        let seen = self.pool.as_ref().and_then(|p| topology.server(p.server()));
+        seen.map_or(Flavor::MariaDb, |s| s.flavor)
+    }
+
+    /// Reads and runs commands until somebody ends it.
+    pub(super) async fn run(mut self) {
+        let end = loop {
+            let end = match self.next_command().await {
+                Ok(kind) => Box::pin(self.dispatch(kind)).await,
+                Err(end) => Err(end),
+            };
+            if let Err(end) = end {
+                break end;
+            }
+        };
+        tracing::debug!(session = self.handle.id, ?end, "session ends");
+        if let Some(lease) = self.lease.take() {
+            lease.scrub();
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.client.flush()).await;
+        self.client.close().await;
+    }
+
+    /// Waits for the next command and puts its payload into `self.command`.
+    async fn next_command(&mut self) -> Result<CommandKind, End> {
+        loop {
+            if let Some(length) = self.client.whole_packet() {
+                return self.take_command(length).await;
+            }
+            self.check_size().await?;
+            let amid = !self.client.input().is_empty();
+            if !amid {
+                self.client.rest();
+                if self.command.capacity() > 1024 {
+                    self.command = Vec::new();
+                }
+            }
+            match self.wait_for_input(amid).await {
+                Waited::Input => {}
+                Waited::Gone => return Err(End::Client),
+                Waited::Told(signals) => self.told_while_idle(signals)?,
+            }
+        }
+    }
+
+    /// The frames of a command start with number 0; anything else is out of order.
+    async fn check_size(&mut self) -> Result<(), End> {
+        let Some(header) = FrameHeader::parse(self.client.input()) else { return Ok(()) };
+        if header.sequence != 0 {
+            let packet = tideover_protocol::packet::ErrPacket::new(1156, "08S01", "Got packets out of order");
+            self.farewell(ClientError { cause: "malformed_packet", packet }).await;
+            return Err(End::Client);
+        }
+        let limit = self.shared.options.max_packet;
+        if header.payload_len > limit || self.client.input().len() > limit.saturating_add(MAX_PAYLOAD) {
+            self.farewell(error::too_large(limit)).await;
+            return Err(End::Client);
+        }
+        Ok(())
+    }
+
+    async fn farewell(&mut self, error: ClientError) {
+        self.shared.metrics.client_errors.with_label_values(&[error.cause]).inc();
+        self.queue_error(&error, 1);
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.client.flush()).await;
+    }
+
+    /// Joins the frames of a whole packet into `self.command`.
+    async fn take_command(&mut self, length: usize) -> Result<CommandKind, End> {
+        self.check_size().await?;
+        self.command.clear();
+        let mut at = 0;
+        while at < length {
+            let rest = self.client.input().get(at..length).unwrap_or_default();
+            let Some(header) = FrameHeader::parse(rest) else { break };
+            let end = HEADER_LEN + header.payload_len;
+            self.command.extend_from_slice(rest.get(HEADER_LEN..end).unwrap_or_default());
+            at += end;
+        }
+        self.client.consume(length);
+        Ok(CommandKind::of(&self.command))
+    }
+
+    async fn wait_for_input(&mut self, amid: bool) -> Waited {
+        let mut wanted = Signals::KILL | Signals::LEAVE | Signals::ABORT;
+        if self.pass.is_some() {
+            wanted |= Signals::CUT | Signals::SERVER_LOST;
+        }
+        if self.in_transaction() || amid {
+            // The unit is let finish; the drain time of the shutdown bounds it.
+            wanted.remove(Signals::LEAVE);
+        }
+        // A timer only where one can matter: idle clients have none.
+        let mut patience: Option<std::pin::Pin<Box<Sleep>>> = amid.then(|| Box::pin(sleep(AMID_COMMAND)));
+        let (client, signal) = (&mut self.client, &self.handle.signal);
+        poll_fn(|cx| {
+            match client.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Waited::Gone),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Waited::Input),
+                Poll::Pending => {}
+            }
+            if let Some(patience) = &mut patience
+                && patience.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Waited::Gone);
+            }
+            signal.poll(wanted, cx).map(Waited::Told)
+        })
+        .await
+    }
+
+    fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
+        if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
+            return Err(End::Told);
+        }
+        let why = if signals.contains(Signals::CUT) {
+            "a switchover could not wait for it any longer"
+        } else {
+            "the server was lost"
+        };
+        self.lose_transaction(why);
+        Ok(())
+    }
+
+    /// The open transaction is gone; the client hears of it with its next statement.
+    pub(super) fn lose_transaction(&mut self, why: &'static str) {
+        if self.in_transaction() {
+            self.lost = Some(why);
+        }
+        self.lost_pins = self.tracker.pin_names();
+        self.tracker.unpin_all();
+        if let Some(lease) = self.lease.take() {
+            lease.scrub();
+        }
+        self.end_unit();
+    }
+
+    /// Whether a transaction is open on our server connection.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.status.contains(StatusFlags::IN_TRANS)
+    }
+
+    /// An OK of our own.
+    pub(super) fn say_ok(&mut self, sequence: u8) {
+        let ok = OkPacket { status: self.client_status(), ..OkPacket::default() };
+        let mut payload = BytesMut::new();
+        ok.encode(self.capabilities, &mut payload);
+        self.client.queue_packet(&payload, sequence);
+    }
+
+    fn client_status(&self) -> StatusFlags {
+        self.status
+            & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
+    }
+
+    /// Queues an error of ours.
+    pub(super) fn queue_error(&mut self, error: &ClientError, sequence: u8) {
+        let mut payload = BytesMut::new();
+        error.packet.encode(self.capabilities, &mut payload);
+        self.client.queue_packet(&payload, sequence);
+    }
+
+    /// Answers the command with an error of ours; the connection lives on.
+    pub(super) async fn refuse(&mut self, error: &ClientError) -> Result<(), End> {
+        self.shared.metrics.client_errors.with_label_values(&[error.cause]).inc();
+        self.queue_error(error, 1);
+        self.flush().await
+    }
+
+    /// Answers the command with OK.
+    pub(super) async fn acknowledge(&mut self) -> Result<(), End> {
+        self.say_ok(1);
+        self.flush().await
+    }
+
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        self.client.flush().await.map_err(|_: io::Error| End::Client)
+    }
+
+    /// The pool of this account on the present primary, if there is one.
+    pub(super) fn pool_of_primary(&mut self) -> Option<Arc<AccountPool>> {
+        let primary: ServerId = self.shared.store.peek().primary()?.id;
+        if let Some(pool) = &self.pool
+            && pool.server() == primary
+        {
+            return Some(pool.clone());
+        }
+        let pool = self.shared.pools.of(self.shared.shard, primary, &self.account, self.dialect);
+        self.pool = Some(pool.clone());
+        Some(pool)
+    }
+}
+
+enum Waited {
+    Input,
+    Gone,
+    Told(Signals),
+}

@@ -1,0 +1,239 @@
+//! One unit of work: an autocommit statement or a transaction. It holds a pass (so that no switchover of ours changes the
+//! primary under it) and a lease (the server connection), and lets go of both when the server says that it is over.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::backend::{AcquireError, ConnectFailure, Lease};
+use crate::gate::EnterError;
+use crate::relay::Signals;
+use crate::topology::{ServerId, TopologyStore};
+
+use super::error::{self, ClientError};
+use super::session::Session;
+
+/// Between attempts that fail although the topology has not changed.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(2),
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+];
+
+/// How long a unit has been waiting, over all its attempts.
+#[derive(Debug, Default)]
+pub(super) struct Hold {
+    since: Option<Instant>,
+    tries: usize,
+}
+
+impl Hold {
+    fn deadline(&mut self, timeout: Duration) -> Instant {
+        *self.since.get_or_insert_with(Instant::now) + timeout
+    }
+}
+
+impl Session {
+    /// Takes a pass, waiting at the gate if it is closed. The client's socket is not read meanwhile, but its departure is
+    /// noticed.
+    pub(super) async fn enter(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
+        if self.pass.is_some() {
+            return Ok(());
+        }
+        if let Some(pass) = self.shared.gate.try_enter() {
+            self.pass = Some(pass);
+            self.handle.set_in_unit(true);
+            return Ok(());
+        }
+        Box::pin(self.wait_at_gate(hold)).await
+    }
+
+    async fn wait_at_gate(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let began = Instant::now();
+        let gate = self.shared.gate.clone();
+        let waiting = Waiting::new(self);
+        let entered = tokio::select! {
+            entered = gate.enter(deadline, || ()) => entered.map_err(error::held),
+            () = self.client.stream().hung_up() => Err(gone()),
+            _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(error::killed()),
+        };
+        drop(waiting);
+        self.shared.metrics.hold_seconds.observe(began.elapsed().as_secs_f64());
+        self.pass = Some(entered?);
+        self.handle.set_in_unit(true);
+        Ok(())
+    }
+
+    /// There is no primary in the topology although the gate let us in: waits for the next topology. The pass must have
+    /// been given up.
+    pub(super) async fn await_topology(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let store: &TopologyStore = &self.shared.store;
+        let version = store.peek().version;
+        if store.peek().primary().is_some() {
+            return Ok(());
+        }
+        self.handle.set_held(true);
+        let waited = timeout_at(deadline, store.newer_than(version)).await;
+        self.handle.set_held(false);
+        waited.map(drop).map_err(|_| self.timed_out(hold))
+    }
+
+    fn timed_out(&self, hold: &Hold) -> ClientError {
+        let waited = hold.since.map_or(Duration::ZERO, |since| since.elapsed());
+        error::held(EnterError::TimedOut { waited, reasons: self.shared.gate.reasons() })
+    }
+
+    /// A server was not what the topology says: lets the monitor look, gives pass and lease up, and waits a moment
+    /// longer each time. Afterwards the caller tries again from the gate.
+    pub(super) async fn after_failure(&mut self, server: ServerId, hold: &mut Hold) -> Result<(), ClientError> {
+        self.end_unit();
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        if Instant::now() >= deadline {
+            return Err(self.timed_out(hold));
+        }
+        let pause = PAUSES.get(hold.tries).or(PAUSES.last()).copied().unwrap_or_default();
+        hold.tries += 1;
+        self.handle.set_held(true);
+        self.shared.metrics.held_sessions.inc();
+        let monitor = self.shared.monitor.clone();
+        let looked = timeout_at(deadline, async {
+            monitor.look(&[server]).await;
+            if hold.tries > 1 {
+                tokio::time::sleep(pause).await;
+            }
+        });
+        let result = tokio::select! {
+            looked = looked => looked.map_err(|_| ()),
+            () = self.client.stream().hung_up() => Ok(()),
+        };
+        self.shared.metrics.held_sessions.dec();
+        self.handle.set_held(false);
+        result.map_err(|()| self.timed_out(hold))
+    }
+
+    /// A lease on the present primary in the session's state.
+    pub(super) async fn lease(&mut self, hold: &mut Hold) -> Result<Leased, ClientError> {
+        if self.lease.is_some() {
+            return Ok(self.check_kept_lease());
+        }
+        let Some(pool) = self.pool_of_primary() else {
+            self.end_unit();
+            self.await_topology(hold).await?;
+            return Ok(Leased::Again);
+        };
+        match pool.acquire(&self.state).await {
+            Ok(lease) => {
+                self.handle.set_server(Some((lease.server, lease.thread)));
+                self.lease = Some(lease);
+                Ok(Leased::Ready)
+            }
+            Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. }))
+                if !is_passing(&failure) =>
+            {
+                self.end_unit();
+                Err(error::no_connection(&AcquireError::Connect(failure)))
+            }
+            Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
+                self.end_unit();
+                Err(error::no_connection(&failure))
+            }
+            // Nothing of the client's was sent: hold, and try again.
+            Err(failure) => {
+                tracing::debug!(session = self.handle.id, %failure, "no server connection");
+                self.after_failure(pool.server(), hold).await?;
+                Ok(Leased::Again)
+            }
+        }
+    }
+
+    /// A lease that was kept (open transaction, pins) is of use only while its server is the primary and the connection
+    /// lives.
+    fn check_kept_lease(&mut self) -> Leased {
+        let primary = self.shared.store.peek().primary().map(|p| p.id);
+        let Some(lease) = &self.lease else { return Leased::Again };
+        let moved = primary.is_some() && primary != Some(lease.server);
+        if !moved && !lease.io.stream().has_input() {
+            return Leased::Ready;
+        }
+        let why = if moved { "its server is no longer the primary" } else { "the connection to the server was lost" };
+        self.lose_transaction(why);
+        Leased::Lost
+    }
+
+    /// Ends the unit unless the server or a pin says that it goes on.
+    pub(super) fn end_unit_if_over(&mut self) {
+        if self.in_transaction() {
+            return;
+        }
+        self.journal = None;
+        if self.tracker.is_pinned() {
+            // The connection stays with the session; the gate does not wait for idle sessions.
+            self.pass = None;
+            self.handle.set_in_unit(false);
+            return;
+        }
+        self.end_unit();
+    }
+
+    /// Ends the unit: whatever is held goes back.
+    pub(super) fn end_unit(&mut self) {
+        self.status.remove(tideover_protocol::status::StatusFlags::IN_TRANS);
+        self.handle.set_in_transaction(false);
+        self.journal = None;
+        let lease: Option<Lease> = self.lease.take();
+        if let Some(lease) = lease {
+            lease.scrub();
+        }
+        self.pass = None;
+        self.handle.set_in_unit(false);
+        self.handle.set_server(None);
+    }
+}
+
+/// What became of asking for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leased {
+    /// It is there.
+    Ready,
+    /// Something was waited for: start again from the gate.
+    Again,
+    /// The kept one is gone, and with it a transaction or pinned state.
+    Lost,
+}
+
+/// Refusals of a login that say "not now" and not "not you": too many connections, shutting down.
+fn is_passing(failure: &ConnectFailure) -> bool {
+    match failure {
+        ConnectFailure::Refused { error, .. } => matches!(error.code, 1040 | 1053 | 1077 | 1203 | 1129),
+        _ => true,
+    }
+}
+
+/// The client left while it was held.
+fn gone() -> ClientError {
+    error::killed()
+}
+
+/// Counts a session among the held for as long as it waits.
+struct Waiting {
+    shared: std::sync::Arc<super::shared::Shared>,
+    handle: std::sync::Arc<super::registry::SessionHandle>,
+}
+
+impl Waiting {
+    fn new(session: &Session) -> Self {
+        session.handle.set_held(true);
+        session.shared.metrics.held_sessions.inc();
+        Self { shared: session.shared.clone(), handle: session.handle.clone() }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.handle.set_held(false);
+        self.shared.metrics.held_sessions.dec();
+    }
+}
