@@ -15,7 +15,8 @@ pub struct ProxyOptions {
 impl ProxyOptions {
     /// The least that works in front of a cluster; logs at level `info`.
     pub fn new(program: impl Into<PathBuf>, cluster: &Cluster) -> Self {
-        let servers: Vec<_> = cluster.addresses().iter().map(|address| quoted(&address.to_string())).collect();
+        let servers: Vec<_> =
+            cluster.addresses().iter().map(|address| quoted(&address.to_string())).collect();
         Self { program: program.into(), environment: Vec::new(), tables: BTreeMap::new() }
             .set("cluster", "servers", format!("[{}]", servers.join(", ")))
             .set("monitor", "user", quoted(MONITOR_USER))

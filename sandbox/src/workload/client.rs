@@ -140,7 +140,8 @@ impl Client {
     async fn open(&self) -> Result<Session, Failure> {
         let options = &self.options;
         let database = Some(options.database.as_str());
-        let wanted = connection_options(options.current_address(), &options.user, &options.password, database);
+        let wanted =
+            connection_options(options.current_address(), &options.user, &options.password, database);
         let notes = &self.notes;
         let mut connection = notes.timed(Conn::new(wanted)).await?;
         let settings = self.settings();
