@@ -9,14 +9,16 @@ use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
 use tideover_protocol::response::{Next, ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
+use tideover_protocol::wire::{DecodeError, Reader};
 use tokio::time::Instant;
 
 use crate::net::PacketIo;
-use crate::session::{Change, ServerStatements, SessionState, plan};
+use crate::session::{Change, ServerStatements, SessionState, plan, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
 /// Prepared statements kept open on one server connection.
-const STATEMENTS: usize = 256;
+/// (100 connections of the default pool stay below the servers' `max_prepared_stmt_count` of 16382).
+const STATEMENTS: usize = 128;
 
 /// A server connection. Who holds it may speak on it.
 #[derive(Debug)]
@@ -109,15 +111,7 @@ impl ServerConnection {
 
     /// Switches session tracking on.
     async fn track(&mut self) -> io::Result<()> {
-        let set = match self.flavor {
-            Flavor::MariaDb => {
-                "SET SESSION session_track_system_variables='*', session_track_schema=1, session_track_state_change=0"
-            }
-            Flavor::MySql => {
-                "SET SESSION session_track_system_variables='*', session_track_schema=1, session_track_state_change=0, session_track_gtids=OWN_GTID"
-            }
-        };
-        match self.query(set).await? {
+        match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
             Swallow::Done(_) => Ok(()),
             Swallow::Error(error) => {
                 Err(io::Error::other(format!("session tracking: {}", String::from_utf8_lossy(&error.message))))
@@ -127,22 +121,55 @@ impl ServerConnection {
 
     /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next.
     async fn read_base(&mut self) -> io::Result<SessionState> {
-        // As one SET of each to itself: the trackers then report them, spelled by the server.
-        let set = "SET character_set_client=@@character_set_client, character_set_results=@@character_set_results, \
-                   collation_connection=@@collation_connection";
-        let before = std::mem::take(&mut self.state);
-        self.query(set).await?;
-        Ok(std::mem::replace(&mut self.state, before))
+        const NAMES: [&str; 4] =
+            ["character_set_client", "character_set_results", "collation_connection", "sql_mode"];
+        let sql = format!("SELECT {}", NAMES.map(|n| format!("@@session.{n}")).join(","));
+        let values = self.query_row(&sql, NAMES.len()).await?;
+        let mut base = SessionState::new();
+        for (name, value) in NAMES.iter().zip(values) {
+            base.set_variable(name.as_bytes(), &value);
+        }
+        Ok(base)
     }
 
-    /// Runs one of our own text statements.
-    pub async fn query(&mut self, sql: &str) -> io::Result<Swallow> {
+    /// One row of our own text query: for answers that are known to be one row.
+    async fn query_row(&mut self, sql: &str, columns: usize) -> io::Result<Vec<Vec<u8>>> {
+        const SMALL: usize = 1 << 20;
+        let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+        let payload = self.text_command(sql);
+        self.io.send_packet(&payload, 0).await?;
+        let (head, mut sequence) = self.io.read_packet(1, SMALL).await?;
+        if head.first() == Some(&0xff) {
+            return Err(io::Error::other("the session's variables cannot be read"));
+        }
+        let definitions = !self.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        for _ in 0..columns + usize::from(definitions) {
+            (_, sequence) = self.io.read_packet(sequence, SMALL).await?;
+        }
+        let (row, next) = self.io.read_packet(sequence, SMALL).await?;
+        self.io.read_packet(next, SMALL).await?;
+        let mut reader = Reader::new(&row);
+        (0..columns)
+            .map(|_| match reader.rest().first() {
+                Some(0xfb) => reader.u8().map(|_| Vec::new()).map_err(invalid),
+                _ => reader.lenenc_bytes().map(<[u8]>::to_vec).map_err(invalid),
+            })
+            .collect()
+    }
+
+    fn text_command(&self, sql: &str) -> Vec<u8> {
         let mut payload = Vec::with_capacity(sql.len() + 3);
         payload.push(0x03);
         if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
             payload.extend_from_slice(&[0, 1]);
         }
         payload.extend_from_slice(sql.as_bytes());
+        payload
+    }
+
+    /// Runs one of our own text statements.
+    pub async fn query(&mut self, sql: &str) -> io::Result<Swallow> {
+        let payload = self.text_command(sql);
         self.command(&payload).await
     }
 
@@ -194,21 +221,31 @@ impl ServerConnection {
         }
     }
 
-    /// Takes in session-track items.
-    pub fn observe(&mut self, items: &[SessionTrack]) {
+    /// Notes the GTID of a commit that was acknowledged.
+    pub fn note_commit(&mut self, items: &[SessionTrack]) {
         for item in items {
             match item {
                 SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => {
                     self.last_commit.clone_from(value);
                 }
-                SessionTrack::SystemVariable { name, value } => {
-                    self.state.apply(Change::Variable { name, value });
-                }
-                SessionTrack::Schema(name) => self.state.apply(Change::Schema(name)),
                 SessionTrack::Gtids(gtids) => self.last_commit.clone_from(gtids),
                 _ => {}
             }
         }
+    }
+
+    /// Takes in session-track items.
+    pub fn observe(&mut self, items: &[SessionTrack]) {
+        for item in items {
+            match item {
+                SessionTrack::SystemVariable { name, value } => {
+                    self.state.apply(&[Change::Variable { name, value }]);
+                }
+                SessionTrack::Schema(name) => self.state.apply(&[Change::Schema(name)]),
+                _ => {}
+            }
+        }
+        self.note_commit(items);
     }
 
     /// Whether [`restore`](Self::restore) can reach `wanted` from here.
@@ -235,10 +272,10 @@ impl ServerConnection {
                 return Ok(Err(error));
             }
         }
-        if let Some(set) = &steps.set
-            && let Swallow::Error(error) = self.query(set).await?
-        {
-            return Ok(Err(error));
+        for set in [&steps.set, &steps.set_user_variables].into_iter().flatten() {
+            if let Swallow::Error(error) = self.query(set).await? {
+                return Ok(Err(error));
+            }
         }
         self.state = wanted.clone();
         Ok(Ok(()))
@@ -254,7 +291,7 @@ impl ServerConnection {
         self.track().await?;
         self.state = (*self.base).clone();
         if let Some(schema) = schema {
-            self.state.apply(Change::Schema(&schema));
+            self.state.set_schema(Some(&schema));
         }
         self.dirty = false;
         Ok(())

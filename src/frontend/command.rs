@@ -1,30 +1,17 @@
 //! What each command of the protocol leads to.
 
 use tideover_protocol::command::{CommandKind, query_text};
-use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseShape;
 
-use crate::session::{Change, SessionState};
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
-use super::run::Work;
+use super::run::{Text, Work};
 use super::session::{End, Session};
 
-/// Takes session-track items into what the session amounts to.
-pub(super) fn apply_track(state: &mut SessionState, items: &[SessionTrack]) {
-    for item in items {
-        match item {
-            SessionTrack::SystemVariable { name, value } => state.apply(Change::Variable { name, value }),
-            SessionTrack::Schema(name) => state.apply(Change::Schema(name)),
-            _ => {}
-        }
-    }
-}
-
 /// A command without text, with the effects that its text form would have.
-fn plain(kind: Kind, effects: Effects) -> Statement {
+pub(super) fn plain(kind: Kind, effects: Effects) -> Statement {
     Statement { kind, effects, tags: Tags::default() }
 }
 
@@ -64,8 +51,11 @@ impl Session {
         }
     }
 
-    async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
-        let work = Work { kind, statement, shape: kind.shape(), prepared: None };
+    pub(super) async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
+        self.tracker.begin(&statement);
+        let tags = Tags::default();
+        let dialect = sql::Dialect::default();
+        let work = Work { kind, statement, text: Text::None, dialect, tags, shape: kind.shape(), prepared: None };
         self.perform(&work).await
     }
 
@@ -74,9 +64,9 @@ impl Session {
         let Ok(range) = query_text(&self.command, self.capabilities) else {
             return self.refuse(&error::malformed("COM_QUERY")).await;
         };
-        let text = self.command.get(range).unwrap_or_default();
-        let statement = sql::classify(text, self.lexing());
-        self.tracker.will_run(&statement, text);
+        let dialect = self.lexing();
+        let statement = sql::classify(self.command.get(range.clone()).unwrap_or_default(), dialect);
+        self.tracker.begin(&statement);
         match statement.kind {
             Kind::Kill { connection, id: Some(id) } => return self.kill(id, connection).await,
             Kind::Kill { id: None, .. } => {
@@ -87,7 +77,10 @@ impl Session {
         let releases = statement.any(Effects::RELEASE);
         let work = Work {
             kind: CommandKind::Query,
+            tags: statement.tags.clone(),
             statement,
+            text: Text::Command(range),
+            dialect,
             shape: ResponseShape::ResultSets { binary: false },
             prepared: None,
         };
@@ -104,14 +97,8 @@ impl Session {
     pub(super) fn lexing(&self) -> sql::Dialect {
         let topology = self.shared.store.peek();
         let server = self.pool.as_ref().and_then(|p| topology.server(p.server())).or(topology.primary());
-        let modes = self.state.sql_modes();
-        sql::Dialect {
-            ansi_quotes: modes.ansi_quotes,
-            no_backslash_escapes: modes.no_backslash_escapes,
-            mariadb: server.is_none_or(|s| s.flavor == Flavor::MariaDb),
-            version: server.map_or(0, |s| version_number(&s.version)),
-            multibyte_unsafe: modes.multibyte_unsafe,
-        }
+        let mariadb = server.is_none_or(|s| s.flavor == Flavor::MariaDb);
+        self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)))
     }
 
     /// COM_SET_OPTION switches multi statements on a connection, which the pool key says of all its connections alike.
@@ -153,23 +140,26 @@ impl Session {
     /// COM_RESET_CONNECTION: the session is as after login, but for its schema.
     async fn reset_connection(&mut self) -> Result<(), End> {
         self.forget_everything();
-        let schema = self.state.schema().map(<[u8]>::to_vec);
-        if let Some(base) = self.pool_of_primary().and_then(|p| p.base()) {
-            self.state = (*base).clone();
+        let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
+        match self.pool_of_primary().and_then(|p| p.base()) {
+            Some(base) => self.start_from(&base, schema.as_deref()),
+            // Without a primary the base is not to be had: what the last one had is as good.
+            None => self.start_from(&crate::session::SessionState::new(), schema.as_deref()),
         }
-        self.set_schema(schema.as_deref());
         self.acknowledge().await
     }
 
     /// Everything that the session holds on a server or remembers of one.
     pub(super) fn forget_everything(&mut self) {
         self.end_unit();
-        self.tracker = crate::session::Tracker::default();
-        self.prepared.clear();
+        let state = self.tracker.state().clone();
+        self.tracker.reset(state);
+        self.prepared.reset();
+        self.refused = None;
         self.lost = None;
         self.lost_pins.clear();
         self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
-        self.handle.set_pins(0);
+        self.handle.set_pins(crate::session::Pins::NONE);
     }
 
     /// COM_CHANGE_USER: a new login on the same connection.

@@ -81,6 +81,12 @@ pub(super) fn unknown_statement(id: u32, what: &str) -> ClientError {
     error("unknown_statement", 1243, "HY000", &text)
 }
 
+/// Parameter data sent ahead of an execution was too much.
+pub(super) fn long_data(id: u32, limit: usize) -> ClientError {
+    let text = format!("tideover: more than {limit} bytes of long data for prepared statements ({id}); nothing was executed");
+    error("long_data", 1153, "08S01", &text)
+}
+
 /// A command larger than we take.
 pub(super) fn too_large(limit: usize) -> ClientError {
     let text = format!("tideover: Got a packet bigger than {limit} bytes (max_packet)");

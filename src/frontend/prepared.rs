@@ -1,11 +1,286 @@
-//! stub
-use super::run::Work; use super::session::{End,Session}; use crate::replay::Sent; use tideover_protocol::command::CommandKind;
-impl Session{
- pub(super) fn note_prepared(&mut self,_w:&Work,_d:&super::answer::Completion){}
- pub(super) async fn prepare(&mut self)->Result<(),End>{Ok(())}
- pub(super) async fn execute(&mut self,_k:CommandKind)->Result<(),End>{Ok(())}
- pub(super) async fn long_data(&mut self)->Result<(),End>{Ok(())}
- pub(super) async fn close_statement(&mut self)->Result<(),End>{Ok(())}
- pub(super) async fn reset_statement(&mut self)->Result<(),End>{Ok(())}
- pub(super) async fn send_prepared(&mut self,_w:&Work)->Result<bool,Sent>{Ok(true)}
+//! Binary prepared statements. Their ids are the client's; each server connection has its own, made when first needed
+//! there. What an execution leaves out because the server knows it (parameter types, long data) is put in again.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tideover_protocol::command::{
+    CommandKind, ExecuteView, rewrite_bulk, rewrite_execute, rewrite_statement_id, statement_id,
+};
+use tideover_protocol::response::ResponseShape;
+use tideover_protocol::status::StatusFlags;
+
+use crate::backend::Swallow;
+use crate::replay::Sent;
+use crate::session::{LongDataError, ParameterType, PinReason, Prepared, StatementKey};
+use crate::sql::{self, Effects, Kind, Tags};
+use crate::topology::Flavor;
+
+use super::answer::Completion;
+use super::command::plain;
+use super::error;
+use super::run::{Text, Work};
+use super::session::{End, Session};
+
+/// MariaDB's "the statement prepared last".
+const LAST_PREPARED: u32 = u32::MAX;
+/// COM_STMT_PREPARE, COM_STMT_SEND_LONG_DATA, COM_STMT_CLOSE.
+const PREPARE: u8 = 0x16;
+const SEND_LONG_DATA: u8 = 0x18;
+const CLOSE: u8 = 0x19;
+
+impl Session {
+    /// COM_STMT_PREPARE. It runs nothing: what the text would do matters with the execution.
+    pub(super) async fn prepare(&mut self) -> Result<(), End> {
+        let dialect = self.lexing();
+        let statement = sql::classify(self.command.get(1..).unwrap_or_default(), dialect);
+        let work = Work {
+            kind: CommandKind::StmtPrepare,
+            tags: statement.tags,
+            statement: plain(Kind::Other, Effects::empty()),
+            text: Text::None,
+            dialect,
+            shape: ResponseShape::Prepare,
+            prepared: Some(self.prepared.next_id()),
+        };
+        self.perform(&work).await
+    }
+
+    /// COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE, COM_STMT_FETCH.
+    pub(super) async fn execute(&mut self, kind: CommandKind) -> Result<(), End> {
+        let what = match kind {
+            CommandKind::StmtFetch => "mysqld_stmt_fetch",
+            CommandKind::StmtBulkExecute => "mysqld_stmt_bulk_execute",
+            _ => "mysqld_stmt_execute",
+        };
+        let Ok(mut id) = statement_id(&self.command) else {
+            return self.refuse(&error::malformed(what)).await;
+        };
+        if id == LAST_PREPARED && self.flavor() == Flavor::MariaDb {
+            id = self.last_prepared;
+        }
+        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
+            return self.refuse(&error::unknown_statement(id, what)).await;
+        };
+        if let Some((refused, limit)) = self.refused.take_if(|(refused, _)| *refused == id) {
+            return self.refuse(&error::long_data(refused, limit)).await;
+        }
+        let fetch = kind == CommandKind::StmtFetch;
+        let statement = if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
+        self.tracker.begin(&statement);
+        let work = Work {
+            kind,
+            statement,
+            text: if fetch { Text::None } else { Text::Prepared(prepared) },
+            dialect: self.lexing(),
+            tags: Tags::default(),
+            shape: if fetch { ResponseShape::Fetch } else { ResponseShape::ResultSets { binary: true } },
+            prepared: Some(id),
+        };
+        let done = self.perform(&work).await;
+        if !fetch {
+            self.prepared.drop_long_data(id);
+        }
+        done
+    }
+
+    /// Sends an execution or fetch on the leased connection, preparing the statement there first if need be.
+    /// `Ok(false)`: it could not be prepared, and the client was told why.
+    pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
+        let id = work.prepared.unwrap_or_default();
+        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
+        let Some(server_id) = self.server_statement(&prepared).await? else { return Ok(false) };
+        let Ok(command) = self.execution(work, &prepared, server_id) else {
+            let refused = error::malformed("COM_STMT_EXECUTE: no parameter types are known");
+            self.queue_error(&refused, 1);
+            let _ = self.client.flush().await;
+            return Ok(false);
+        };
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        for closed in lease.prepared.take_to_close() {
+            let [a, b, c, d] = closed.to_le_bytes();
+            lease.io.queue_packet(&[CLOSE, a, b, c, d], 0);
+        }
+        if work.kind != CommandKind::StmtFetch
+            && let Some(statement) = self.prepared.get(id)
+        {
+            for (param, data) in statement.long_data() {
+                let [a, b, c, d] = server_id.to_le_bytes();
+                let [p, q] = param.to_le_bytes();
+                lease.io.queue_parts(&[&[SEND_LONG_DATA, a, b, c, d, p, q], data], 0);
+            }
+        }
+        lease.io.queue_packet(&command, 0);
+        lease.io.flush().await.map_err(|_| Sent::Something)?;
+        Ok(true)
+    }
+
+    /// The id of a statement on the leased connection. `None`: the server would not prepare it, and the client was told.
+    async fn server_statement(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        if let Some(id) = lease.prepared.get(&prepared.key) {
+            return Ok(Some(id));
+        }
+        // What its names mean was settled when the client prepared it: in the schema of that time.
+        let schema = prepared.key.schema.as_deref();
+        let elsewhere = schema.is_some() && schema != self.tracker.state().schema();
+        if elsewhere {
+            let mut there = self.tracker.state().clone();
+            there.set_schema(schema);
+            if !matches!(lease.restore(&there).await, Ok(Ok(()))) {
+                lease.broken = true;
+                return Err(Sent::Nothing);
+            }
+        }
+        let mut command = vec![PREPARE];
+        prepared.statement.tags.write(&prepared.key.text, &lease.tag, &mut command);
+        let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
+        if elsewhere && !matches!(lease.restore(self.tracker.state()).await, Ok(Ok(()))) {
+            lease.broken = true;
+            return Err(Sent::Nothing);
+        }
+        match answer {
+            Swallow::Done(payload) => {
+                let Some(&[a, b, c, d]) = payload.get(1..5) else { return Err(Sent::Nothing) };
+                let id = u32::from_le_bytes([a, b, c, d]);
+                lease.prepared.insert(prepared.key.clone(), id);
+                Ok(Some(id))
+            }
+            Swallow::Error(packet) => {
+                let refused = error::ClientError { cause: "prepare", packet };
+                self.queue_error(&refused, 1);
+                let _ = self.client.flush().await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The command as the server connection needs it.
+    fn execution(&mut self, work: &Work, prepared: &Prepared, server_id: u32) -> Result<Vec<u8>, ()> {
+        let id = work.prepared.unwrap_or_default();
+        let mut out = BytesMut::new();
+        match work.kind {
+            CommandKind::StmtFetch => {
+                let mut command = self.command.clone();
+                rewrite_statement_id(&mut command, server_id).map_err(drop)?;
+                return Ok(command);
+            }
+            CommandKind::StmtBulkExecute => {
+                let types: Vec<ParameterType> =
+                    self.prepared.get(id).and_then(|s| s.types()).unwrap_or_default().to_vec();
+                rewrite_bulk(&self.command, server_id, &types, &mut out).map_err(drop)?;
+                self.bind_bulk(id, prepared.params);
+            }
+            _ => {
+                let view =
+                    ExecuteView::parse(&self.command, prepared.params, self.capabilities).map_err(drop)?;
+                if view.new_params_bound {
+                    self.prepared.bind(id, &view.types);
+                }
+                let types = self.prepared.get(id).and_then(|s| s.types()).unwrap_or_default();
+                rewrite_execute(&self.command, &view, server_id, types, &mut out).map_err(drop)?;
+            }
+        }
+        Ok(out.to_vec())
+    }
+
+    /// Types in a bulk execution (flag 0x80) hold for later ones.
+    fn bind_bulk(&mut self, id: u32, params: u16) {
+        let Some(&[f0, f1]) = self.command.get(5..7) else { return };
+        if u16::from_le_bytes([f0, f1]) & 0x80 == 0 {
+            return;
+        }
+        let bytes = self.command.get(7..7 + 2 * usize::from(params)).unwrap_or_default();
+        let types: Vec<ParameterType> =
+            bytes.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
+        self.prepared.bind(id, &types);
+    }
+
+    /// Notes what an answer says of prepared statements and cursors.
+    pub(super) fn note_prepared(&mut self, work: &Work, done: &Completion) {
+        let Some(id) = work.prepared else { return };
+        if let Some((server_id, params, columns)) = done.prepared {
+            let text: Arc<[u8]> = self.command.get(1..).unwrap_or_default().into();
+            let state = self.tracker.state();
+            let key = Arc::new(StatementKey {
+                schema: state.schema().map(Into::into),
+                environment: state.prepare_environment(),
+                text,
+            });
+            let statement = sql::classify(&key.text, work.dialect);
+            if let Some(lease) = &mut self.lease {
+                lease.prepared.insert(key.clone(), server_id);
+            }
+            let id = self.prepared.insert(Arc::new(Prepared { key, statement, params, columns }));
+            self.last_prepared = id;
+            return;
+        }
+        if done.status.contains(StatusFlags::CURSOR_EXISTS) {
+            self.prepared.set_cursor(id, true);
+            self.tracker.pin(PinReason::OpenCursor);
+        }
+        if done.status.contains(StatusFlags::LAST_ROW_SENT) {
+            self.close_cursor(id);
+        }
+    }
+
+    fn close_cursor(&mut self, id: u32) {
+        self.prepared.set_cursor(id, false);
+        if self.prepared.open_cursors() == 0 {
+            self.tracker.unpin(PinReason::OpenCursor);
+            self.handle.set_pins(self.tracker.pins());
+        }
+    }
+
+    /// COM_STMT_SEND_LONG_DATA: id, parameter number, data. It has no answer; errors come with the execution.
+    pub(super) async fn long_data(&mut self) -> Result<(), End> {
+        let (Ok(id), Some(&[p, q])) = (statement_id(&self.command), self.command.get(5..7)) else { return Ok(()) };
+        let data = self.command.get(7..).unwrap_or_default();
+        if let Err(LongDataError::OverLimit { limit }) =
+            self.prepared.append_long_data(id, u16::from_le_bytes([p, q]), data)
+        {
+            self.refused = Some((id, limit));
+        }
+        Ok(())
+    }
+
+    /// COM_STMT_CLOSE has no answer. Server connections keep the statement for others until it is the oldest there.
+    pub(super) async fn close_statement(&mut self) -> Result<(), End> {
+        let Ok(id) = statement_id(&self.command) else { return Ok(()) };
+        if let Some(statement) = self.prepared.get(id)
+            && statement.cursor_open()
+        {
+            let key = statement.prepared().key.clone();
+            if let Some(lease) = &mut self.lease {
+                lease.prepared.remove(&key);
+            }
+            self.close_cursor(id);
+        }
+        self.prepared.close(id);
+        self.end_unit_if_over();
+        Ok(())
+    }
+
+    /// COM_STMT_RESET: drops long data and closes the cursor.
+    pub(super) async fn reset_statement(&mut self) -> Result<(), End> {
+        let Ok(id) = statement_id(&self.command) else {
+            return self.refuse(&error::malformed("COM_STMT_RESET")).await;
+        };
+        let Some(statement) = self.prepared.get(id) else {
+            return self.refuse(&error::unknown_statement(id, "mysqld_stmt_reset")).await;
+        };
+        if statement.cursor_open() {
+            let key = statement.prepared().key.clone();
+            // Closing the statement closes its cursor; it is prepared again when next executed.
+            if let Some(lease) = &mut self.lease {
+                lease.prepared.remove(&key);
+            }
+            self.close_cursor(id);
+        }
+        self.prepared.clear(id);
+        self.refused.take_if(|(refused, _)| *refused == id);
+        self.acknowledge().await?;
+        self.end_unit_if_over();
+        Ok(())
+    }
 }

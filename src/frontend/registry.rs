@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::relay::{Signal, Signals};
-use crate::session::PinReason;
+use crate::session::Pins;
 use crate::topology::ServerId;
 
 /// What others may know of a session and do to it.
@@ -29,7 +29,7 @@ pub struct SessionHandle {
     held: AtomicBool,
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
-    pins: AtomicU32,
+    pins: Mutex<Pins>,
 }
 
 /// A session as `/v1/sessions` shows it.
@@ -96,9 +96,9 @@ impl SessionHandle {
         Some((ServerId(server), (word & 0xffff_ffff) as u32))
     }
 
-    /// The bits of its pins.
-    pub fn set_pins(&self, bits: u32) {
-        self.pins.store(bits, Ordering::Relaxed);
+    /// Why it cannot move now.
+    pub fn set_pins(&self, pins: Pins) {
+        *self.pins.lock() = pins;
     }
 
     fn view(&self) -> SessionView {
@@ -116,7 +116,7 @@ impl SessionHandle {
             user: self.user.lock().clone(),
             client: self.peer.map_or_else(|| "unix".to_owned(), |p| p.to_string()),
             state,
-            pins: PinReason::names(self.pins.load(Ordering::Relaxed)),
+            pins: self.pins.lock().iter().map(|pin| pin.name()).collect(),
             server: self.server().map(|(id, thread)| (id.0, thread)),
             age_s: self.started.elapsed().as_secs(),
         }
@@ -152,7 +152,7 @@ impl SessionRegistry {
                 in_transaction: AtomicBool::new(false),
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
-                pins: AtomicU32::new(0),
+                pins: Mutex::default(),
             });
             if id == 0 || self.sessions.contains_key(&id) {
                 continue;
@@ -219,8 +219,8 @@ impl SessionRegistry {
     pub fn pins(&self) -> std::collections::BTreeMap<&'static str, usize> {
         let mut counts = std::collections::BTreeMap::new();
         for entry in &self.sessions {
-            for name in PinReason::names(entry.value().pins.load(Ordering::Relaxed)) {
-                *counts.entry(name).or_default() += 1;
+            for pin in entry.value().pins.lock().iter() {
+                *counts.entry(pin.name()).or_default() += 1;
             }
         }
         counts

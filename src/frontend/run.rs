@@ -1,9 +1,12 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::HEADER_LEN;
-use tideover_protocol::packet::ErrPacket;
+use tideover_protocol::packet::{ErrPacket, SessionTrack};
 use tideover_protocol::response::{ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 
@@ -11,8 +14,8 @@ use crate::backend::Swallow;
 use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Failure, Journal, Place, Sent, Verdict, decide, is_read_only_refusal};
-use crate::session::Outcome;
-use crate::sql::{Effects, Kind, Statement};
+use crate::session::{Change, Outcome, Prepared};
+use crate::sql::{self, Effects, Kind, Statement, Tags};
 
 use super::answer::{AnswerControls, Completion};
 use super::error;
@@ -28,12 +31,39 @@ const INTERRUPTED: u16 = 1317;
 pub(super) struct Work {
     /// What command.
     pub(super) kind: CommandKind,
-    /// What statement, where there is one.
+    /// What statement runs, where there is one.
     pub(super) statement: Statement,
+    /// Where its text is.
+    pub(super) text: Text,
+    /// How the text was read.
+    pub(super) dialect: sql::Dialect,
+    /// Where commit tags go in the command's text.
+    pub(super) tags: Tags,
     /// What the server sends back.
     pub(super) shape: ResponseShape,
     /// The client's id of the prepared statement that is made or used.
     pub(super) prepared: Option<u32>,
+}
+
+/// Where a statement's text is.
+#[derive(Debug, Clone)]
+pub(super) enum Text {
+    /// There is none.
+    None,
+    /// In the command.
+    Command(Range<usize>),
+    /// In the prepared statement.
+    Prepared(Arc<Prepared>),
+}
+
+impl Text {
+    fn of<'a>(&'a self, command: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::None => &[],
+            Self::Command(range) => command.get(range.clone()).unwrap_or_default(),
+            Self::Prepared(prepared) => &prepared.key.text,
+        }
+    }
 }
 
 /// How an attempt ended.
@@ -114,7 +144,7 @@ impl Session {
         }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let tag = lease.tag.clone();
-        let parts = tagged(&self.command, &work.statement, &tag, work.kind, lease.capabilities);
+        let parts = tagged(&self.command, &work.tags, &tag, work.kind, lease.capabilities);
         lease.io.queue_parts(&parts, 0);
         lease.io.flush().await.map_err(|_| Sent::Something)?;
         Ok(true)
@@ -122,7 +152,11 @@ impl Session {
 
     /// LAST_INSERT_ID() is the session's and not the connection's.
     async fn restore_last_insert_id(&mut self) -> Result<bool, Sent> {
-        let (Some(id), Some(lease)) = (self.tracker.last_insert_id(), &mut self.lease) else { return Ok(true) };
+        let id = self.tracker.last_insert_id();
+        let Some(lease) = &mut self.lease else { return Ok(true) };
+        if id == 0 || self.status.contains(StatusFlags::IN_TRANS) {
+            return Ok(true);
+        }
         match lease.query(&format!("SET last_insert_id={id}")).await {
             Ok(Swallow::Done(_)) => Ok(true),
             Ok(Swallow::Error(_)) | Err(_) => Err(Sent::Nothing),
@@ -214,13 +248,13 @@ impl Session {
         tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
         let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
         let lost = matches!(broke, Broke::Lost | Broke::Answered(_));
-        let pins = self.tracker.pin_names();
+        let pinned = !self.tracker.pins().for_session().is_empty();
         if lost {
             self.break_lease();
         }
         match verdict {
-            Verdict::HoldAndRun if lost && !pins.is_empty() => {
-                self.tracker.unpin_all();
+            Verdict::HoldAndRun if lost && pinned => {
+                let pins = self.take_pins();
                 self.end_unit();
                 self.shared.monitor.kick();
                 Ok(Attempt::Refused(error::state_lost(&pins)))
@@ -230,13 +264,13 @@ impl Session {
                 Err(error) => Ok(Attempt::Refused(error)),
             },
             Verdict::Replay => {
-                self.tracker.unpin_all();
+                self.take_pins();
                 self.end_unit();
                 self.shared.monitor.kick();
                 Ok(Attempt::Refused(error::rolled_back(reason(broke))))
             }
             Verdict::Acknowledge => {
-                self.tracker.unpin_all();
+                self.take_pins();
                 self.end_unit();
                 self.shared.monitor.kick();
                 self.acknowledge().await?;
@@ -253,7 +287,7 @@ impl Session {
 
     /// It may have been committed. Until a binary log can be asked, the client is told that nobody knows.
     async fn ask(&mut self, _work: &Work, _hold: &mut Hold, _delivered: bool) -> Result<Attempt, End> {
-        self.tracker.unpin_all();
+        self.take_pins();
         self.end_unit();
         self.shared.monitor.kick();
         self.shared.metrics.in_doubt.with_label_values(&["unknown"]).inc();
@@ -263,15 +297,13 @@ impl Session {
     /// A whole answer without error.
     fn finished(&mut self, work: &Work, done: Completion) {
         let Some(lease) = &mut self.lease else { return };
-        lease.observe(&done.track);
+        lease.note_commit(&done.track);
         if done.any {
             lease.status = done.status;
             self.status = done.status;
         }
-        super::command::apply_track(&mut self.state, &done.track);
-        self.tracker.observe(&work.statement, &outcome(&done));
-        self.handle.set_pins(self.tracker.pin_bits());
         self.note_prepared(work, &done);
+        self.track(work, &done, None);
         let inside = self.in_transaction();
         self.handle.set_in_transaction(inside);
         if inside {
@@ -288,10 +320,9 @@ impl Session {
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
         let Some(lease) = &mut self.lease else { return };
-        lease.observe(&done.track);
-        super::command::apply_track(&mut self.state, &done.track);
-        self.tracker.observe_error(&work.statement, code);
-        self.handle.set_pins(self.tracker.pin_bits());
+        lease.note_commit(&done.track);
+        self.track(work, &done, Some(code));
+        let Some(lease) = &mut self.lease else { return };
         if doubtful {
             match lease.command(&[0x0e]).await {
                 Ok(_) => self.status = lease.status,
@@ -300,6 +331,35 @@ impl Session {
         }
         self.handle.set_in_transaction(self.in_transaction());
         self.shared.metrics.statement(metric_kind(&work.statement));
+    }
+
+    /// What a finished statement did to the session; the server connection's session is the same now.
+    fn track(&mut self, work: &Work, done: &Completion, error: Option<u16>) {
+        let changes: Vec<Change<'_>> = done.track.iter().filter_map(change).collect();
+        let outcome = Outcome {
+            error,
+            status: done.status.bits(),
+            warnings: done.warnings,
+            affected_rows: done.affected_rows,
+            last_insert_id: done.last_insert_id,
+            result_set: done.result_set,
+            changes: &changes,
+        };
+        let before = self.tracker.pins();
+        self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
+        let pins = self.tracker.pins();
+        if pins != before {
+            for pin in pins.iter().filter(|pin| !before.contains(*pin)) {
+                self.shared.metrics.pins.with_label_values(&[pin.name()]).inc();
+            }
+            self.handle.set_pins(pins);
+        }
+        let Some(lease) = &mut self.lease else { return };
+        if lease.state.fingerprint() != self.tracker.state().fingerprint() {
+            lease.state = self.tracker.state().clone();
+        }
+        // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
+        lease.dirty |= self.tracker.connection_is_suspect() || !pins.for_session().is_empty();
     }
 
     /// The server connection must not be used again.
@@ -347,13 +407,14 @@ fn reason(broke: Broke) -> &'static str {
     }
 }
 
-fn outcome(done: &Completion) -> Outcome {
-    Outcome {
-        in_transaction: done.status.contains(StatusFlags::IN_TRANS),
-        warnings: done.warnings,
-        affected_rows: done.affected_rows,
-        last_insert_id: done.last_insert_id,
-    }
+fn change(item: &SessionTrack) -> Option<Change<'_>> {
+    Some(match item {
+        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
+        SessionTrack::Schema(name) => Change::Schema(name),
+        SessionTrack::StateChange(true) => Change::State,
+        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
+        _ => return None,
+    })
 }
 
 fn metric_kind(statement: &Statement) -> StatementKind {
@@ -371,7 +432,7 @@ fn metric_kind(statement: &Statement) -> StatementKind {
 /// The command with commit tags put in front of its writes.
 fn tagged<'a>(
     command: &'a [u8],
-    statement: &Statement,
+    tags: &Tags,
     tag: &'a [u8],
     kind: CommandKind,
     capabilities: Capabilities,
@@ -384,7 +445,7 @@ fn tagged<'a>(
     let Some(text_at) = text_at else { return vec![command] };
     let mut parts = Vec::with_capacity(3);
     let mut from = 0;
-    for offset in statement.tags.offsets() {
+    for offset in tags.offsets() {
         let at = text_at + offset;
         parts.push(command.get(from..at).unwrap_or_default());
         parts.push(tag);

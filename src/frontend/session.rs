@@ -19,7 +19,7 @@ use crate::gate::Pass;
 use crate::net::PacketIo;
 use crate::relay::Signals;
 use crate::replay::Journal;
-use crate::session::{Change, PreparedStatements, SessionState, Tracker};
+use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
 use super::error::{self, ClientError};
@@ -50,10 +50,13 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) account: Arc<Account>,
     pub(super) nonce: [u8; 20],
-    /// What the client's session amounts to: what a server connection must be brought to.
-    pub(super) state: SessionState,
+    /// What the client's session amounts to: what a server connection must be brought to, and why it cannot be.
     pub(super) tracker: Tracker,
     pub(super) prepared: PreparedStatements,
+    /// A statement whose next execution must be refused, since its long data was too much.
+    pub(super) refused: Option<(u32, usize)>,
+    /// The client's id of the statement prepared last.
+    pub(super) last_prepared: u32,
     /// The pool on the present primary.
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
@@ -88,9 +91,10 @@ impl Session {
             dialect,
             account,
             nonce,
-            state: SessionState::default(),
             tracker: Tracker::default(),
             prepared: PreparedStatements::new(LONG_DATA),
+            refused: None,
+            last_prepared: 0,
             pool: None,
             lease: None,
             pass: None,
@@ -122,8 +126,7 @@ impl Session {
     ) -> Result<(), Box<ClientError>> {
         let known = self.shared.accounts.is_verified(&self.account, schema);
         if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
-            self.state = (*base).clone();
-            self.set_schema(schema);
+            self.start_from(&base, schema);
             return Ok(());
         }
         let mut hold = super::unit::Hold::default();
@@ -162,16 +165,18 @@ impl Session {
             Some(base) => base,
             None => pool.acquire_any().await?.base.clone(),
         };
-        self.state = (*base).clone();
-        self.set_schema(schema);
-        drop(pool.acquire(&self.state).await?);
+        self.start_from(&base, schema);
+        drop(pool.acquire(self.tracker.state()).await?);
         Ok(())
     }
 
-    pub(super) fn set_schema(&mut self, schema: Option<&[u8]>) {
-        if let Some(schema) = schema {
-            self.state.apply(Change::Schema(schema));
+    /// The session is as a new connection's, with this schema.
+    pub(super) fn start_from(&mut self, base: &SessionState, schema: Option<&[u8]>) {
+        let mut state = base.clone();
+        if schema.is_some() {
+            state.set_schema(schema);
         }
+        self.tracker.reset(state);
     }
 
     /// The family of the server that the client believes to talk to.
@@ -306,12 +311,21 @@ impl Session {
         if self.in_transaction() {
             self.lost = Some(why);
         }
-        self.lost_pins = self.tracker.pin_names();
-        self.tracker.unpin_all();
+        self.lost_pins = self.take_pins();
         if let Some(lease) = self.lease.take() {
             lease.scrub();
         }
         self.end_unit();
+    }
+
+    /// Takes all pins away: what they stood for is gone. Gives the names of those that a client would miss.
+    pub(super) fn take_pins(&mut self) -> Vec<&'static str> {
+        let pins = self.tracker.pins();
+        for pin in pins.iter() {
+            self.tracker.unpin(pin);
+        }
+        self.handle.set_pins(Pins::NONE);
+        pins.for_session().iter().map(|pin| pin.name()).collect()
     }
 
     /// Whether a transaction is open on our server connection.

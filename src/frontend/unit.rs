@@ -124,7 +124,7 @@ impl Session {
             self.await_topology(hold).await?;
             return Ok(Leased::Again);
         };
-        match pool.acquire(&self.state).await {
+        match pool.acquire(self.tracker.state()).await {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
                 self.lease = Some(lease);
@@ -169,7 +169,7 @@ impl Session {
             return;
         }
         self.journal = None;
-        if self.tracker.is_pinned() {
+        if !self.tracker.pins().is_empty() {
             // The connection stays with the session; the gate does not wait for idle sessions.
             self.pass = None;
             self.handle.set_in_unit(false);

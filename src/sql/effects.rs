@@ -101,6 +101,10 @@ bitflags! {
         const COMPUTES_USER_VARIABLE = 1 << 43;
         /// `LOAD … LOCAL INFILE`: the client sends the data, once.
         const LOCAL_INFILE = 1 << 44;
+        /// Sets a `session_track_…` variable: the proxy's own choice must be put back behind it.
+        const SETS_TRACKERS = 1 << 45;
+        /// MariaDB's `SET STATEMENT … FOR`: variables that the answer reports as changed are put back.
+        const SETS_FOR_STATEMENT = 1 << 46;
     }
 }
 

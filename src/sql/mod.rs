@@ -7,6 +7,7 @@
 mod builtins;
 mod classify;
 mod ddl;
+pub mod details;
 mod dialect;
 mod effects;
 mod key;

@@ -229,6 +229,7 @@ fn set_statement(walk: &mut Walk<'_>) -> Piece {
     }
     // This FOR locks nothing, even before UPDATE.
     walk.last = Token::START;
+    walk.effects |= Effects::SETS_FOR_STATEMENT;
     let first = walk.step();
     verb(walk, first)
 }
@@ -265,6 +266,9 @@ fn assignment(walk: &mut Walk<'_>, mut target: Token, scope: &mut Effects) -> Ef
     };
     if matches!(target.key, Key::LastInsertId | Key::InsertId) {
         effects |= Effects::SETS_LAST_INSERT_ID;
+    }
+    if effects.contains(Effects::SETS_SESSION) && is_tracker(walk.lexer.bytes(target)) {
+        effects |= Effects::SETS_TRACKERS;
     }
     // The `:=` of SET is not the operator that assigns within an expression.
     let computed = walk.effects & Effects::COMPUTES_USER_VARIABLE;
@@ -308,6 +312,11 @@ fn is_off(walk: &Walk<'_>, value: Token) -> bool {
     matches!(value.key, Key::Off | Key::False)
         || matches!(walk.lexer.bytes(value), b"0")
         || walk.lexer.bytes(value).get(1..4).is_some_and(|text| text.eq_ignore_ascii_case(b"off"))
+}
+
+fn is_tracker(variable: &[u8]) -> bool {
+    let name = variable.rsplit(|byte| matches!(byte, b'.' | b'@' | b'`')).find(|part| !part.is_empty());
+    name.and_then(|name| name.get(..14)).is_some_and(|head| head.eq_ignore_ascii_case(b"session_track_"))
 }
 
 fn ends_with_name(variable: &[u8], name: &[u8]) -> bool {

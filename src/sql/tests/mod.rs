@@ -1,3 +1,4 @@
+mod details;
 mod properties;
 mod reads;
 mod session;

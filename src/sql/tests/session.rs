@@ -78,8 +78,10 @@ fn set_in_all_its_forms() {
         ("SET last_insert_id = 5", Set, "SETS_SESSION | SETS_LAST_INSERT_ID"),
         ("SET @@identity = 5", Set, "SETS_SESSION | SETS_LAST_INSERT_ID"),
         ("SET insert_id = 5, timestamp = 1", Set, "SETS_SESSION"),
-        ("SET STATEMENT max_statement_time=1 FOR SELECT 1", Select, "READS_ONLY"),
-        ("SET STATEMENT max_statement_time=1 FOR UPDATE t SET a = 1", Update, "WRITES"),
+        ("SET STATEMENT max_statement_time=1 FOR SELECT 1", Select, "READS_ONLY | SETS_FOR_STATEMENT"),
+        ("SET STATEMENT max_statement_time=1 FOR UPDATE t SET a = 1", Update, "WRITES | SETS_FOR_STATEMENT"),
+        ("SET SESSION session_track_gtids = OWN_GTID", Set, "SETS_SESSION | SETS_TRACKERS"),
+        ("SET @@session.`session_track_schema` = 0", Set, "SETS_SESSION | SETS_TRACKERS"),
         ("SET ", Set, "UNSURE | WRITES"),
         ("SET @a = 1; SET @b = 2", Multi, "SETS_USER_VARIABLE | MULTI"),
     ]);

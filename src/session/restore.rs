@@ -1,0 +1,154 @@
+use std::collections::BTreeSet;
+
+use super::SessionState;
+use super::state::Setting;
+
+/// What turns a server connection in one session's state into one in another's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restore {
+    /// The schema to select with COM_INIT_DB, before the rest.
+    pub init_db: Option<Vec<u8>>,
+    /// One SET statement for system variables.
+    pub set: Option<String>,
+    /// One SET statement for user variables, after `set`: literals are read in the character set that the
+    /// connection has when their statement arrives.
+    pub set_user_variables: Option<String>,
+    /// It cannot be done: a schema can be selected but not unselected. The connection needs a reset
+    /// (COM_RESET_CONNECTION keeps the schema, COM_CHANGE_USER does not) or another must be taken.
+    pub needs_fresh_connection: bool,
+}
+
+impl Restore {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.init_db.is_none()
+            && self.set.is_none()
+            && self.set_user_variables.is_none()
+            && !self.needs_fresh_connection
+    }
+}
+
+/// Plans the way from the state `from`, in which a server connection is, to the state `to`, in which a session
+/// expects it. `base` is what a new connection of that pool has, as far as known: at least `sql_mode` and the
+/// character sets that the login chose. A variable that is in `from` only goes back to its value in `base`, or
+/// else to its global value.
+///
+/// The texts are plain ASCII and read the same under `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES`.
+#[must_use]
+pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Restore {
+    if from == to {
+        return Restore::default();
+    }
+    let mut restore = Restore {
+        needs_fresh_connection: from.schema().is_some() && to.schema().is_none(),
+        ..Restore::default()
+    };
+    if to.schema() != from.schema() {
+        restore.init_db = to.schema().map(<[u8]>::to_vec);
+    }
+    restore.set = variables(from, to, base);
+    restore.set_user_variables = user_variables(from, to);
+    restore
+}
+
+fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Option<String> {
+    let (from, to, base) = (from.settings(), to.settings(), base.settings());
+    let slots: BTreeSet<&Vec<u8>> = from.keys().chain(to.keys()).collect();
+    // What collation a character set gets may depend on other variables (character_set_collations,
+    // default_collation_for_utf8mb4): those come first.
+    let (last, first): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.starts_with(b"collation_"));
+    let mut set = String::new();
+    for slot in first.into_iter().chain(last) {
+        let now = from.get(slot).or_else(|| base.get(slot));
+        let wanted = to.get(slot).or_else(|| base.get(slot));
+        if now == wanted && now.is_some() {
+            continue;
+        }
+        let assignment = match (wanted, from.get(slot)) {
+            (Some(setting), _) => assignment(setting),
+            (None, Some(setting)) => initial(&setting.name),
+            (None, None) => None,
+        };
+        push(&mut set, assignment);
+    }
+    (!set.is_empty()).then_some(set)
+}
+
+fn push(set: &mut String, assignment: Option<String>) {
+    if let Some(assignment) = assignment {
+        *set += if set.is_empty() { "SET " } else { "," };
+        *set += &assignment;
+    }
+}
+
+fn assignment(setting: &Setting) -> Option<String> {
+    let name = variable_name(&setting.name)?;
+    Some(format!("{name}={}", value(name, &setting.value)))
+}
+
+/// Back to what new connections get. MySQL 9 takes `DEFAULT` for the inverse of two variables (seen on 9.7.4),
+/// so those are read from the global value; others have none.
+fn initial(name: &[u8]) -> Option<String> {
+    let name = variable_name(name)?;
+    Some(match name {
+        "foreign_key_checks" | "unique_checks" => format!("{name}=@@global.{name}"),
+        _ => format!("{name}=DEFAULT"),
+    })
+}
+
+/// A name as it may stand in a text. The servers' names all do; anything else is not repeated.
+fn variable_name(name: &[u8]) -> Option<&str> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    (!name.is_empty() && name.iter().all(allowed)).then(|| str::from_utf8(name).ok())?
+}
+
+/// A value as a literal: the servers refuse numbers in quotes and words without.
+fn value(name: &str, value: &[u8]) -> String {
+    // The collation that SET CHARACTER SET takes over; see the tracker.
+    if value == DATABASE_COLLATION.as_bytes() {
+        return DATABASE_COLLATION.to_owned();
+    }
+    if value.is_empty() && name == "character_set_results" {
+        return "NULL".to_owned();
+    }
+    match str::from_utf8(value) {
+        Ok(text) if is_number(text) => text.to_owned(),
+        // A backslash means itself or not by sql_mode, and other bytes depend on the character set.
+        Ok(text) if text.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b'\\') => quote(text),
+        _ => {
+            let hex: String = value.iter().map(|byte| format!("{byte:02X}")).collect();
+            format!("CONVERT(0x{hex} USING utf8mb4)")
+        }
+    }
+}
+
+/// Stands for the default database's collation, whatever that is.
+pub(super) const DATABASE_COLLATION: &str = "@@collation_database";
+
+/// A string literal of text without backslashes.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(whole) && all_digits(fraction)
+}
+
+fn user_variables(from: &SessionState, to: &SessionState) -> Option<String> {
+    let mut set = String::new();
+    for (name, literal) in to.user_variables() {
+        if from.user_variable(name) != Some(literal) {
+            push(&mut set, Some(format!("@`{name}`={literal}")));
+        }
+    }
+    for (name, _) in from.user_variables() {
+        if to.user_variable(name).is_none() {
+            push(&mut set, Some(format!("@`{name}`=NULL")));
+        }
+    }
+    (!set.is_empty()).then_some(set)
+}

@@ -1,0 +1,280 @@
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::sql::Dialect;
+
+/// What a server says about a session in an OK packet, mapped by the caller from the protocol's own types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// A system variable and its value now, in the server's spelling.
+    Variable {
+        /// Its name.
+        name: &'a [u8],
+        /// Its value; NULL comes as an empty value.
+        value: &'a [u8],
+    },
+    /// The default schema now; empty if there is none (it was dropped).
+    Schema(&'a [u8]),
+    /// Something of the session changed that need not be a variable (`session_track_state_change`).
+    State,
+    /// The characteristics of the next or current transaction (`session_track_transaction_info`), as the
+    /// statements that set them; empty once they have been used up.
+    Characteristics(&'a [u8]),
+}
+
+/// What must be rebuilt on another server connection for a session to go on there: schema, system variables and
+/// the user variables that were set from literals.
+///
+/// A variable that is not here has the value a new connection has. Names are kept in lower case. Variables that
+/// share one setting (a character set and its collation, old and new spellings) share one entry.
+#[derive(Debug, Clone, Default)]
+pub struct SessionState {
+    schema: Option<Vec<u8>>,
+    settings: BTreeMap<Vec<u8>, Setting>,
+    users: BTreeMap<String, String>,
+    fingerprint: u64,
+}
+
+/// A variable under the name it was last reported or set by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) name: Vec<u8>,
+    pub(super) value: Vec<u8>,
+}
+
+impl PartialEq for SessionState {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+            && self.schema == other.schema
+            && self.settings == other.settings
+            && self.users == other.users
+    }
+}
+
+impl Eq for SessionState {}
+
+impl SessionState {
+    /// A session as a new connection without a schema has it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A hash of everything in it, kept up to date at every change. Equal states have equal fingerprints.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The default schema.
+    #[must_use]
+    pub fn schema(&self) -> Option<&[u8]> {
+        self.schema.as_deref()
+    }
+
+    /// The value of a system variable (name in lower case), if it is not as on a new connection.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&[u8]> {
+        let setting = self.settings.get(slot(name.as_bytes()))?;
+        (setting.name == name.as_bytes()).then_some(setting.value.as_slice())
+    }
+
+    /// All system variables that are not as on a new connection: names and values.
+    pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.settings.values().map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
+    }
+
+    /// The user variables that can be rebuilt: names in lower case, without `@`, and literals.
+    pub fn user_variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.users.iter().map(|(name, literal)| (name.as_str(), literal.as_str()))
+    }
+
+    /// Takes in what the server reported with one answer.
+    pub fn apply(&mut self, changes: &[Change<'_>]) {
+        // A report names values as they are after the statement, in no order of its own: where it has both a
+        // character set and its collation, the collation says more.
+        let is_collation =
+            |name: &[u8]| name.len() > 10 && name.get(..10).is_some_and(|head| head == b"collation_");
+        for collations in [false, true] {
+            for change in changes {
+                if let Change::Variable { name, value } = change
+                    && is_collation(name) == collations
+                {
+                    self.set_variable(name, value);
+                }
+            }
+        }
+        for change in changes {
+            if let Change::Schema(name) = change {
+                self.set_schema((!name.is_empty()).then_some(*name));
+            }
+        }
+    }
+
+    /// Notes the value of a system variable, unless it is no state of the session (see `is_state`).
+    pub fn set_variable(&mut self, name: &[u8], value: &[u8]) {
+        let name = name.to_ascii_lowercase();
+        if !is_state(&name) {
+            return;
+        }
+        let slot = slot(&name).to_vec();
+        let setting = Setting { name, value: value.to_vec() };
+        self.toggle(&(1_u8, &setting.name, &setting.value));
+        if let Some(old) = self.settings.insert(slot, setting) {
+            self.untoggle(&(1_u8, &old.name, &old.value));
+        }
+    }
+
+    /// Notes the default schema.
+    pub fn set_schema(&mut self, schema: Option<&[u8]>) {
+        if self.schema.as_deref() == schema {
+            return;
+        }
+        if let Some(old) = self.schema.take() {
+            self.untoggle(&(2_u8, &old));
+        }
+        if let Some(new) = schema {
+            self.toggle(&(2_u8, new));
+            self.schema = Some(new.to_vec());
+        }
+        // The default database's character set is the new schema's.
+        self.forget_variable("collation_database");
+    }
+
+    /// Notes that a system variable (name in lower case) is as on a new connection again.
+    pub fn forget_variable(&mut self, name: &str) {
+        if let Some(old) = self.settings.remove(slot(name.as_bytes())) {
+            self.untoggle(&(1_u8, &old.name, &old.value));
+        }
+    }
+
+    /// Notes a user variable (name in lower case without `@`) and the literal it was set to, as SQL text that
+    /// reads the same in every mode.
+    pub fn set_user_variable(&mut self, name: &str, literal: &str) {
+        self.toggle(&(3_u8, name, literal));
+        if let Some(old) = self.users.insert(name.to_owned(), literal.to_owned()) {
+            self.untoggle(&(3_u8, name, old.as_str()));
+        }
+    }
+
+    /// The literal that a user variable was set to.
+    #[must_use]
+    pub fn user_variable(&self, name: &str) -> Option<&str> {
+        self.users.get(name).map(String::as_str)
+    }
+
+    /// Whether a user variable holds a string: it is of the character set that the connection had then.
+    #[must_use]
+    pub fn has_user_strings(&self) -> bool {
+        self.users.values().any(|literal| literal.starts_with('\''))
+    }
+
+    /// How the server reads this session's texts.
+    ///
+    /// `sql_mode` and `character_set_client` must be known: put the values of a new connection into `base` (see
+    /// `restore::plan`) and start sessions from a copy of it.
+    #[must_use]
+    pub fn dialect(&self, mariadb: bool, version: u32) -> Dialect {
+        let mode = self.variable("sql_mode").unwrap_or_default();
+        let has =
+            |wanted: &[u8]| mode.split(|byte| *byte == b',').any(|mode| mode.eq_ignore_ascii_case(wanted));
+        let charset = self.variable("character_set_client").unwrap_or_default();
+        let unsafe_charsets: [&[u8]; 5] = [b"big5", b"cp932", b"gbk", b"gb18030", b"sjis"];
+        Dialect {
+            ansi_quotes: has(b"ANSI_QUOTES"),
+            no_backslash_escapes: has(b"NO_BACKSLASH_ESCAPES"),
+            mariadb,
+            version,
+            multibyte_unsafe: unsafe_charsets.contains(&charset),
+        }
+    }
+
+    /// A hash of what decides how a statement is prepared, its schema apart: `sql_mode` and character sets.
+    #[must_use]
+    pub fn prepare_environment(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for slot in ["sql_mode", "character_set_client", "collation_connection"] {
+            self.settings
+                .get(slot.as_bytes())
+                .map(|setting| (&setting.name, &setting.value))
+                .hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    pub(super) const fn settings(&self) -> &BTreeMap<Vec<u8>, Setting> {
+        &self.settings
+    }
+
+    // The fingerprint is the sum of its parts' hashes, so one change costs the same in a small and a big state.
+    fn toggle(&mut self, part: &impl Hash) {
+        self.fingerprint = self.fingerprint.wrapping_add(hash(part));
+    }
+
+    fn untoggle(&mut self, part: &impl Hash) {
+        self.fingerprint = self.fingerprint.wrapping_sub(hash(part));
+    }
+}
+
+fn hash(part: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    part.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The entry that a variable (name in lower case) is kept under.
+///
+/// Setting a character set sets its default collation and setting a collation its character set, and of
+/// `SET collation_connection` the servers report only that name: what was set last counts.
+pub(super) fn slot(name: &[u8]) -> &[u8] {
+    match name {
+        b"character_set_connection" => b"collation_connection",
+        b"character_set_database" => b"collation_database",
+        b"character_set_server" => b"collation_server",
+        b"tx_isolation" => b"transaction_isolation",
+        b"tx_read_only" => b"transaction_read_only",
+        b"storage_engine" => b"default_storage_engine",
+        b"sql_low_priority_updates" => b"low_priority_updates",
+        b"wsrep_causal_reads" => b"wsrep_sync_wait",
+        _ => name,
+    }
+}
+
+/// Whether a variable (name in lower case) is lasting state of a session that can be set again elsewhere.
+///
+/// Not: what servers report as a by-product, what holds for one statement only, and the trackers themselves.
+#[must_use]
+pub fn is_state(name: &[u8]) -> bool {
+    let one_of: [&[u8]; 12] = [
+        b"error_count",
+        b"identity",
+        b"in_transaction",
+        b"insert_id",
+        b"last_gtid",
+        b"last_insert_id",
+        b"proxy_user",
+        b"rand_seed1",
+        b"rand_seed2",
+        b"statement_id",
+        b"timestamp",
+        b"warning_count",
+    ];
+    let gtid = name.starts_with(b"gtid_") && name != b"gtid_domain_id";
+    !(one_of.contains(&name) || gtid || name.starts_with(b"pseudo_") || name.starts_with(b"session_track_"))
+}
+
+/// The SET statement that makes a server report all that `Change` needs, for every new server connection.
+///
+/// On MariaDB the names before the star matter: from 11 on it reports a changed variable under the first touched
+/// name of all that share its storage, and with a bare star a `SET timestamp` would make every later commit
+/// report `timestamp` in place of `last_gtid` (seen on 11.8.6; 10.11 reports each under its own name).
+#[must_use]
+pub const fn tracker_setup(mariadb: bool) -> &'static str {
+    if mariadb {
+        "SET session_track_system_variables='last_gtid,collation_connection,autocommit,*',\
+         session_track_schema=ON,session_track_state_change=ON,session_track_transaction_info='CHARACTERISTICS'"
+    } else {
+        "SET session_track_system_variables='*',session_track_gtids=OWN_GTID,\
+         session_track_schema=ON,session_track_state_change=ON,session_track_transaction_info='CHARACTERISTICS'"
+    }
+}

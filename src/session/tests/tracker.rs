@@ -1,0 +1,227 @@
+use super::*;
+use crate::session::{PinReason, Pins, Tracker};
+use crate::sql::{Dialect, classify};
+
+const DIALECT: Dialect = Dialect {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    mariadb: true,
+    version: 101_119,
+    multibyte_unsafe: false,
+};
+
+fn run(tracker: &mut Tracker, text: &str, outcome: &Outcome<'_>) {
+    let statement = classify(text.as_bytes(), DIALECT);
+    tracker.begin(&statement);
+    tracker.observe(&statement, text.as_bytes(), DIALECT, outcome);
+}
+
+fn after(texts: &[&str]) -> Tracker {
+    let mut tracker = Tracker::default();
+    for text in texts {
+        run(&mut tracker, text, &ok(&[]));
+    }
+    tracker
+}
+
+fn pins(reasons: &[PinReason]) -> Pins {
+    reasons.iter().copied().collect()
+}
+
+/// Statements in a row, and what holds the session afterwards.
+#[test]
+fn pins_come_and_go() {
+    use PinReason::{
+        Handler, LastInsertId, NextTransaction, Role, SqlPrepare, TableLock, TemporaryTable, Unsure,
+        UntrackedVariable, UserLock, UserVariable, Xa,
+    };
+    let rows: &[(&[&str], &[PinReason])] = &[
+        (&["SELECT 1", "INSERT INTO t VALUES (1)"], &[]),
+        (&["CREATE TEMPORARY TABLE t (a INT)"], &[TemporaryTable]),
+        (&["CREATE TEMPORARY TABLE t (a INT)", "DROP TABLE t"], &[]),
+        (&["CREATE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE u"], &[TemporaryTable]),
+        (&["CREATE TEMPORARY TABLE t (a INT)", "CREATE TEMPORARY TABLE u (a INT)", "DROP TABLE t, u"], &[]),
+        (&["CREATE TEMPORARY TABLE t (a INT)", "ALTER TABLE t RENAME u", "DROP TABLE t"], &[TemporaryTable]),
+        (&["SELECT GET_LOCK('a', 1)"], &[UserLock]),
+        (&["SELECT GET_LOCK('a', 1)", "DO RELEASE_LOCK('A')"], &[]),
+        (&["SELECT GET_LOCK('a', 1)", "SELECT GET_LOCK('a', 1)", "DO RELEASE_LOCK('a')"], &[UserLock]),
+        (&["SELECT GET_LOCK(@a, 1)", "DO RELEASE_LOCK('a')"], &[UserLock]),
+        (&["SELECT GET_LOCK(x, 1) FROM t", "SELECT RELEASE_ALL_LOCKS()"], &[]),
+        (&["LOCK TABLES t READ"], &[TableLock]),
+        (&["LOCK TABLES t READ", "UNLOCK TABLES"], &[]),
+        (&["LOCK TABLES t READ", "BEGIN"], &[]),
+        (&["FLUSH TABLES WITH READ LOCK", "BEGIN"], &[TableLock]),
+        (&["FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"], &[]),
+        (&["LOCK INSTANCE FOR BACKUP", "UNLOCK TABLES"], &[TableLock]),
+        (&["LOCK INSTANCE FOR BACKUP", "UNLOCK INSTANCE"], &[]),
+        (&["SET @a = 5, @b = 'x', @c = NULL"], &[]),
+        (&["SET @a = @@x"], &[UserVariable]),
+        (&["SELECT @a := 5"], &[UserVariable]),
+        (&["SELECT 1 INTO @a"], &[UserVariable]),
+        (&["SET @a = ?"], &[UserVariable]),
+        (&["PREPARE s FROM 'SELECT 1'"], &[SqlPrepare]),
+        (&["PREPARE s FROM 'SELECT 1'", "DEALLOCATE PREPARE S"], &[]),
+        (&["HANDLER t OPEN"], &[Handler]),
+        (&["HANDLER t OPEN AS h", "HANDLER h READ FIRST"], &[Handler]),
+        (&["HANDLER t OPEN AS h", "HANDLER h CLOSE"], &[]),
+        (&["XA START 'x'", "XA END 'x'"], &[Xa]),
+        (&["XA START 'x'", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"], &[]),
+        (&["SET TRANSACTION READ ONLY"], &[NextTransaction]),
+        (&["SET TRANSACTION READ ONLY", "SELECT 1"], &[NextTransaction]),
+        (&["SET TRANSACTION READ ONLY", "COMMIT"], &[]),
+        (&["SET ROLE r"], &[Role]),
+        (&["SET timestamp = 5"], &[UntrackedVariable]),
+        (&["SET timestamp = DEFAULT"], &[]),
+        (&["SET insert_id = 5"], &[UntrackedVariable]),
+        (&["SET wait_timeout = @x"], &[UntrackedVariable]),
+        (&["SELECT LAST_INSERT_ID(5)"], &[LastInsertId]),
+        (&["UPDATE t SET a = LAST_INSERT_ID(a + 1)"], &[]),
+        (&["SET last_insert_id = 5"], &[]),
+        (&["FROB"], &[Unsure]),
+        (&["CREATE TEMPORARY TABLE t (a INT); SET @a = 5"], &[TemporaryTable]),
+    ];
+    for (texts, wanted) in rows {
+        assert_eq!(after(texts).pins(), pins(wanted), "{texts:?}");
+    }
+}
+
+#[test]
+fn short_pins_wait_for_one_statement() {
+    let mut tracker = Tracker::default();
+    run(&mut tracker, "INSERT INTO t VALUES ('x')", &Outcome { warnings: 1, ..ok(&[]) });
+    assert_eq!(tracker.pins(), pins(&[PinReason::Warnings]));
+    assert!(tracker.pins().for_session().is_empty());
+    run(&mut tracker, "SHOW WARNINGS", &ok(&[]));
+    run(&mut tracker, "SHOW COUNT(*) WARNINGS", &ok(&[]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::Warnings]));
+    run(&mut tracker, "SELECT 1", &ok(&[]));
+    assert!(tracker.pins().is_empty());
+
+    run(&mut tracker, "SELECT nope", &Outcome { error: Some(1054), ..ok(&[]) });
+    assert_eq!(tracker.pins(), pins(&[PinReason::Warnings]));
+    assert_eq!(tracker.row_count(), -1);
+
+    run(&mut tracker, "SELECT SQL_CALC_FOUND_ROWS 1", &Outcome { result_set: true, ..ok(&[]) });
+    assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
+    run(&mut tracker, "SELECT FOUND_ROWS()", &Outcome { result_set: true, ..ok(&[]) });
+    assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
+    // Who asked once may ask again.
+    run(&mut tracker, "SELECT a FROM t", &Outcome { result_set: true, ..ok(&[]) });
+    assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
+    run(&mut tracker, "COMMIT", &ok(&[]));
+    assert!(tracker.pins().is_empty());
+
+    run(&mut tracker, "SELECT NEXTVAL(s)", &ok(&[]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::Sequence]));
+    run(&mut tracker, "SELECT LASTVAL(s)", &ok(&[]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::Sequence]));
+    run(&mut tracker, "CALL p()", &ok(&[]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::CallResult]));
+    run(&mut tracker, "SELECT LAST_INSERT_ID()", &ok(&[]));
+    run(&mut tracker, "SELECT 1", &ok(&[]));
+    assert!(tracker.pins().is_empty());
+}
+
+#[test]
+fn literal_user_variables_are_kept() {
+    let tracker = after(&["SET @A = 5, @b := 'it''s', @c = \"x\", @d = NULL, @e = true, @a = -1.5"]);
+    let kept: Vec<_> = tracker.state().user_variables().collect();
+    assert_eq!(kept, [("a", "-1.5"), ("b", "'it''s'"), ("c", "'x'"), ("d", "NULL"), ("e", "TRUE")]);
+    // A string is of the character set it was set in.
+    let mut tracker = tracker;
+    run(&mut tracker, "SET NAMES latin1", &ok(&[var("character_set_connection", "latin1")]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::UserVariable]));
+}
+
+#[test]
+fn the_text_makes_up_for_the_trackers() {
+    let mut tracker = Tracker::default();
+    // MariaDB 11: reported under the name of another variable.
+    run(&mut tracker, "SET foreign_key_checks = 0, unique_checks = OFF", &ok(&[var("autocommit", "ON")]));
+    assert_eq!(tracker.state().variable("foreign_key_checks"), Some(b"0".as_slice()));
+    assert_eq!(tracker.state().variable("unique_checks"), Some(b"OFF".as_slice()));
+    run(&mut tracker, "SET foreign_key_checks = DEFAULT", &ok(&[]));
+    assert_eq!(tracker.state().variable("foreign_key_checks"), None);
+    // The collation is in no report.
+    let names = [var("character_set_client", "utf8mb4"), var("character_set_connection", "utf8mb4")];
+    run(&mut tracker, "SET NAMES utf8mb4 COLLATE utf8mb4_bin", &ok(&names));
+    assert_eq!(tracker.state().variable("collation_connection"), Some(b"utf8mb4_bin".as_slice()));
+    run(&mut tracker, "SET NAMES utf8mb4", &ok(&names));
+    assert_eq!(tracker.state().variable("collation_connection"), None);
+    run(&mut tracker, "SET CHARACTER SET utf8mb4", &ok(&names));
+    assert_eq!(tracker.state().variable("collation_connection"), Some(b"@@collation_database".as_slice()));
+    assert!(tracker.pins().is_empty());
+    run(&mut tracker, "USE other", &ok(&[Change::Schema(b"other")]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::UntrackedVariable]));
+}
+
+#[test]
+fn reports_that_are_no_lasting_change() {
+    let mut tracker = Tracker::default();
+    let text = "SET STATEMENT sort_buffer_size=100000 FOR SELECT 1";
+    run(&mut tracker, text, &ok(&[var("sort_buffer_size", "100000"), Change::State]));
+    run(&mut tracker, "SET session_track_schema = 0", &ok(&[var("session_track_schema", "OFF")]));
+    assert_eq!(tracker.state(), &SessionState::new());
+    assert!(tracker.pins().is_empty());
+}
+
+#[test]
+fn stored_code_may_leave_something_behind() {
+    let mut tracker = Tracker::default();
+    run(&mut tracker, "CALL p()", &ok(&[]));
+    assert!(tracker.pins().for_session().is_empty());
+    run(&mut tracker, "CALL p()", &Outcome { error: Some(1644), ..ok(&[]) });
+    assert!(tracker.connection_is_suspect() && tracker.pins().for_session().is_empty());
+    run(&mut tracker, "CALL p()", &ok(&[Change::State]));
+    assert!(!tracker.connection_is_suspect());
+    assert_eq!(tracker.pins().for_session(), pins(&[PinReason::StoredCode]));
+    // A parse error ran nothing.
+    let mut tracker = Tracker::default();
+    run(&mut tracker, "FROB", &Outcome { error: Some(1064), ..ok(&[]) });
+    assert!(tracker.pins().for_session().is_empty() && !tracker.connection_is_suspect());
+    run(&mut tracker, "FROB", &Outcome { error: Some(1317), ..ok(&[]) });
+    assert!(tracker.pins().contains(PinReason::Unsure));
+}
+
+#[test]
+fn numbers_for_the_next_statement() {
+    let mut tracker = Tracker::default();
+    run(
+        &mut tracker,
+        "INSERT INTO t (a) VALUES (1)",
+        &Outcome { last_insert_id: 7, affected_rows: 1, ..ok(&[]) },
+    );
+    assert_eq!((tracker.last_insert_id(), tracker.row_count()), (7, 1));
+    run(&mut tracker, "SELECT 1", &Outcome { result_set: true, ..ok(&[]) });
+    assert_eq!((tracker.last_insert_id(), tracker.row_count()), (7, -1));
+    run(&mut tracker, "SET last_insert_id = 9", &ok(&[]));
+    assert_eq!(tracker.last_insert_id(), 9);
+    run(&mut tracker, "SET last_insert_id = @x", &ok(&[var("last_insert_id", "11")]));
+    assert_eq!(tracker.last_insert_id(), 11);
+    run(&mut tracker, "DO LAST_INSERT_ID(5)", &ok(&[]));
+    assert!(tracker.pins().contains(PinReason::LastInsertId));
+    run(&mut tracker, "INSERT INTO t (a) VALUES (1)", &Outcome { last_insert_id: 8, ..ok(&[]) });
+    assert!(tracker.pins().is_empty());
+}
+
+#[test]
+fn one_shot_characteristics_are_followed() {
+    let mut tracker = Tracker::default();
+    run(
+        &mut tracker,
+        "SET TRANSACTION READ ONLY",
+        &ok(&[Change::Characteristics(b"SET TRANSACTION READ ONLY;")]),
+    );
+    run(&mut tracker, "SELECT 1", &ok(&[]));
+    assert!(tracker.pins().contains(PinReason::NextTransaction));
+    run(&mut tracker, "SELECT * FROM t", &ok(&[Change::Characteristics(b"")]));
+    assert!(tracker.pins().is_empty());
+}
+
+#[test]
+fn names_of_pins_are_distinct() {
+    let names: std::collections::BTreeSet<_> = PinReason::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), PinReason::ALL.len());
+    let all: Pins = PinReason::ALL.into_iter().collect();
+    assert_eq!(all.iter().collect::<Vec<_>>(), PinReason::ALL);
+}

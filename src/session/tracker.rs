@@ -1,0 +1,446 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::restore::DATABASE_COLLATION;
+use super::{Change, PinReason, Pins, SessionState, set};
+use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
+
+/// How a statement ended, as its last packet tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outcome<'a> {
+    /// The code of the ERR packet, if it was one.
+    pub error: Option<u16>,
+    /// The status flags of the protocol (0x0001: in a transaction).
+    pub status: u16,
+    /// Number of warnings.
+    pub warnings: u16,
+    /// Affected rows.
+    pub affected_rows: u64,
+    /// The insert id of the OK packet.
+    pub last_insert_id: u64,
+    /// A result set came before.
+    pub result_set: bool,
+    /// What the session trackers reported.
+    pub changes: &'a [Change<'a>],
+}
+
+/// Follows a client's session: what it would take to go on elsewhere, and why it cannot just now.
+///
+/// Per statement: `begin` before it is routed, `observe` after its last packet. Of an answer with several
+/// results, `apply` takes the trackers of those before the last.
+#[derive(Debug, Clone, Default)]
+pub struct Tracker {
+    pub(super) state: SessionState,
+    pub(super) pins: Pins,
+    last_insert_id: u64,
+    row_count: i64,
+    /// It has asked for FOUND_ROWS() without SQL_CALC_FOUND_ROWS, or for ROW_COUNT(), and may do so again.
+    asks_found_rows: bool,
+    asks_row_count: bool,
+    suspect: bool,
+    held: Option<Box<Held>>,
+}
+
+/// What it takes to know when a pin is undone; rare, so kept apart.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    temporary: Names,
+    prepared: Names,
+    handlers: Names,
+    locks: BTreeMap<String, u32>,
+    unnamed_lock: bool,
+    lock_tables: bool,
+    read_lock: bool,
+    instance_lock: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Names {
+    known: BTreeSet<String>,
+    unknown: bool,
+}
+
+impl Names {
+    fn add(&mut self, name: Option<String>) {
+        match name {
+            Some(name) => {
+                self.known.insert(name);
+            }
+            None => self.unknown = true,
+        }
+    }
+
+    /// Takes one away; whether none is left.
+    fn remove(&mut self, name: Option<&String>) -> bool {
+        if let Some(name) = name {
+            self.known.remove(name);
+        }
+        self.known.is_empty() && !self.unknown
+    }
+}
+
+const ER_PARSE_ERROR: u16 = 1064;
+
+impl Tracker {
+    /// A session that begins in `state`: a new connection's, with the schema the client asked for.
+    #[must_use]
+    pub fn new(state: SessionState) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    /// What must be rebuilt elsewhere.
+    #[must_use]
+    pub const fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// Why the session cannot go elsewhere now.
+    #[must_use]
+    pub const fn pins(&self) -> Pins {
+        self.pins
+    }
+
+    /// What LAST_INSERT_ID() gives, as far as known from answers: to be set (`SET last_insert_id=N`) on another
+    /// connection before a statement that reads it. 0 if nothing was inserted yet.
+    ///
+    /// An INSERT that gives its AUTO_INCREMENT column a value of its own reports that value without making it
+    /// LAST_INSERT_ID(); the answer does not tell the two apart.
+    #[must_use]
+    pub const fn last_insert_id(&self) -> u64 {
+        self.last_insert_id
+    }
+
+    /// What ROW_COUNT() gives.
+    #[must_use]
+    pub const fn row_count(&self) -> i64 {
+        self.row_count
+    }
+
+    /// Whether the last statement failed in a way that may have left something on the server connection that no
+    /// tracker told of. Such a connection must be reset before another session gets it.
+    #[must_use]
+    pub const fn connection_is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Pins for a reason that only the caller sees: cursors, long data, binary log.
+    pub const fn pin(&mut self, reason: PinReason) {
+        self.pins.insert(reason);
+    }
+
+    /// Takes such a pin away.
+    pub const fn unpin(&mut self, reason: PinReason) {
+        self.pins.remove(reason);
+    }
+
+    /// The session was reset (COM_RESET_CONNECTION, COM_CHANGE_USER) and is now in `state`.
+    pub fn reset(&mut self, state: SessionState) {
+        *self = Self::new(state);
+    }
+
+    /// A statement is about to be routed: pins for what the last one left lapse unless it asks for that.
+    pub const fn begin(&mut self, statement: &Statement) {
+        self.suspect = false;
+        self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
+        self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
+        if !statement.any(Effects::READS_DIAGNOSTICS) {
+            self.pins.remove(PinReason::Warnings);
+        }
+        if !statement.any(Effects::READS_FOUND_ROWS) {
+            self.pins.remove(PinReason::FoundRows);
+        }
+        if !statement.any(Effects::READS_ROW_COUNT) {
+            self.pins.remove(PinReason::RowCount);
+        }
+        if !statement.any(Effects::SEQUENCE) {
+            self.pins.remove(PinReason::Sequence);
+        }
+        if !statement.any(Effects::READS_LAST_INSERT_ID) {
+            self.pins.remove(PinReason::CallResult);
+        }
+    }
+
+    /// Takes in what the trackers reported with one packet.
+    pub fn apply(&mut self, changes: &[Change<'_>]) {
+        if changes.is_empty() {
+            return;
+        }
+        let charset = |state: &SessionState| {
+            let of = |name| state.variable(name).map(<[u8]>::to_vec);
+            (of("character_set_connection"), of("collation_connection"))
+        };
+        let before = self.state.has_user_strings().then(|| charset(&self.state));
+        let schema = self.state.schema().map(<[u8]>::to_vec);
+        self.state.apply(changes);
+        // Strings in user variables are of the character set that they were set in.
+        if before.is_some_and(|before| before != charset(&self.state)) {
+            self.pins.insert(PinReason::UserVariable);
+        }
+        let from_database =
+            self.state.variable("collation_connection") == Some(DATABASE_COLLATION.as_bytes());
+        if from_database && self.state.schema() != schema.as_deref() {
+            self.pins.insert(PinReason::UntrackedVariable);
+        }
+        for change in changes {
+            match change {
+                Change::Characteristics([]) => self.pins.remove(PinReason::NextTransaction),
+                Change::Variable { name: b"last_insert_id", value } => self.set_last_insert_id(value),
+                _ => {}
+            }
+        }
+    }
+
+    /// A statement has ended. `text` is the statement's, `dialect` what it was classified with.
+    pub fn observe(&mut self, statement: &Statement, text: &[u8], dialect: Dialect, outcome: &Outcome<'_>) {
+        if !statement.any(Effects::SETS_FOR_STATEMENT) {
+            self.apply(outcome.changes);
+        }
+        let failed = outcome.error.is_some();
+        if statement.kind == Kind::Multi {
+            // Which of them ran before an error is not known: all may have.
+            for range in details::pieces(text, dialect) {
+                let piece = text.get(range).unwrap_or_default();
+                self.single(&classify(piece, dialect), piece, dialect, outcome);
+            }
+        } else if failed {
+            self.failed(statement, outcome);
+        } else {
+            self.single(statement, text, dialect, outcome);
+        }
+        self.keep_insert_id(statement, outcome);
+        self.keep_short(statement, outcome);
+    }
+
+    fn failed(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
+        let ran = outcome.error != Some(ER_PARSE_ERROR);
+        if ran && statement.any(Effects::UNSURE) {
+            self.pins.insert(PinReason::Unsure);
+        }
+        let code = Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::USER_LOCK | Effects::UNSURE;
+        self.suspect |= ran && statement.any(code);
+    }
+
+    /// What a statement that succeeded did to the session.
+    fn single(&mut self, statement: &Statement, text: &[u8], dialect: Dialect, outcome: &Outcome<'_>) {
+        let tracked = Effects::UNSURE
+            | Effects::SETS_ROLE
+            | Effects::SETS_SESSION
+            | Effects::SETS_USER_VARIABLE
+            | Effects::SETS_NEXT_TRANSACTION
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::XA;
+        if statement.any(tracked) {
+            self.variables(statement, text, dialect, outcome);
+        }
+        let holding = Effects::TEMPORARY_TABLE
+            | Effects::USER_LOCK
+            | Effects::TABLE_LOCK
+            | Effects::SQL_PREPARE
+            | Effects::HANDLER_OPEN;
+        if statement.any(holding) || self.held.is_some() {
+            self.holdings(statement, text, dialect);
+        }
+        let ends = Effects::ENDS | Effects::IMPLICIT_COMMIT | Effects::WRITES;
+        let outside = outcome.status & 1 == 0;
+        if outside && statement.any(ends) && !statement.any(Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION)
+        {
+            self.pins.remove(PinReason::NextTransaction);
+        }
+    }
+
+    fn variables(&mut self, statement: &Statement, text: &[u8], dialect: Dialect, outcome: &Outcome<'_>) {
+        if statement.any(Effects::UNSURE) {
+            self.pins.insert(PinReason::Unsure);
+        }
+        if statement.any(Effects::SETS_ROLE) {
+            self.pins.insert(PinReason::Role);
+        }
+        if statement.any(Effects::SETS_NEXT_TRANSACTION) {
+            self.pins.insert(PinReason::NextTransaction);
+        }
+        if statement.any(Effects::XA) {
+            if statement.any(Effects::BEGINS) {
+                self.pins.insert(PinReason::Xa);
+            } else if statement.any(Effects::ENDS) {
+                self.pins.remove(PinReason::Xa);
+            }
+        }
+        let changed = outcome.changes.contains(&Change::State);
+        if changed && statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) {
+            self.pins.insert(PinReason::StoredCode);
+        }
+        if statement.kind == Kind::Set && statement.any(Effects::SETS_SESSION | Effects::SETS_USER_VARIABLE) {
+            set::take_in(self, statement, details::assignments(text, dialect), outcome.changes);
+        } else if statement.any(Effects::SETS_USER_VARIABLE) {
+            self.pins.insert(PinReason::UserVariable);
+        }
+    }
+
+    /// Things held on the server connection, and their undoing.
+    fn holdings(&mut self, statement: &Statement, text: &[u8], dialect: Dialect) {
+        let held = self.held.get_or_insert_default();
+        let schema = String::from_utf8_lossy(self.state.schema().unwrap_or_default()).into_owned();
+        held.temporary_tables(&mut self.pins, statement, || details::table_names(text, dialect, &schema));
+        held.user_locks(&mut self.pins, statement, || details::lock_name(text, dialect));
+        held.table_locks(&mut self.pins, statement, text, dialect);
+        if statement.any(Effects::SQL_PREPARE) {
+            held.prepared.add(details::prepared_name(text, dialect));
+            self.pins.insert(PinReason::SqlPrepare);
+        } else if statement.kind == Kind::Deallocate
+            && held.prepared.remove(details::prepared_name(text, dialect).as_ref())
+        {
+            self.pins.remove(PinReason::SqlPrepare);
+        }
+        if statement.any(Effects::HANDLER_OPEN) {
+            held.handlers.add(details::handler_name(text, dialect));
+            self.pins.insert(PinReason::Handler);
+        } else if statement.any(Effects::HANDLER_CLOSE)
+            && held.handlers.remove(details::handler_name(text, dialect).as_ref())
+        {
+            self.pins.remove(PinReason::Handler);
+        }
+        let kept = [
+            PinReason::TemporaryTable,
+            PinReason::UserLock,
+            PinReason::TableLock,
+            PinReason::SqlPrepare,
+            PinReason::Handler,
+        ];
+        if !kept.into_iter().any(|reason| self.pins.contains(reason)) {
+            self.held = None;
+        }
+    }
+
+    pub(super) fn set_last_insert_id(&mut self, digits: &[u8]) {
+        match str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
+            Some(id) => {
+                self.last_insert_id = id;
+                self.pins.remove(PinReason::LastInsertId);
+            }
+            None => self.pins.insert(PinReason::LastInsertId),
+        }
+    }
+
+    fn keep_insert_id(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
+        if outcome.error.is_some() {
+            return;
+        }
+        if outcome.last_insert_id > 0 {
+            self.last_insert_id = outcome.last_insert_id;
+            self.pins.remove(PinReason::LastInsertId);
+        } else if statement.any(Effects::SETS_LAST_INSERT_ID) {
+            // A write that touched no row leaves it alone; SET is taken from its own text or report.
+            let dml = matches!(
+                statement.kind,
+                Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
+            );
+            if !dml && statement.kind != Kind::Set {
+                self.pins.insert(PinReason::LastInsertId);
+            }
+        }
+    }
+
+    fn keep_short(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
+        let failed = outcome.error.is_some();
+        let mut keep = |reason, reads, left| {
+            if left && !statement.any(reads) {
+                self.pins.insert(reason);
+            }
+        };
+        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, failed || outcome.warnings > 0);
+        if failed {
+            self.row_count = -1;
+            return;
+        }
+        let counted =
+            statement.any(Effects::CALCULATES_FOUND_ROWS) || (self.asks_found_rows && outcome.result_set);
+        keep(PinReason::FoundRows, Effects::READS_FOUND_ROWS, counted);
+        keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count);
+        let drew = statement.effects.contains(Effects::SEQUENCE.union(Effects::WRITES));
+        keep(PinReason::Sequence, Effects::empty(), drew);
+        let called =
+            statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) && outcome.last_insert_id == 0;
+        let procedure = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
+        keep(PinReason::CallResult, Effects::empty(), called && procedure);
+        let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
+        self.row_count = if outcome.result_set { -1 } else { affected };
+    }
+}
+
+impl Held {
+    fn temporary_tables(
+        &mut self,
+        pins: &mut Pins,
+        statement: &Statement,
+        names: impl Fn() -> Option<Vec<String>>,
+    ) {
+        if statement.any(Effects::TEMPORARY_TABLE) {
+            for name in names().map_or_else(|| vec![None], |names| names.into_iter().map(Some).collect()) {
+                self.temporary.add(name);
+            }
+            pins.insert(PinReason::TemporaryTable);
+        } else if pins.contains(PinReason::TemporaryTable) && statement.kind == Kind::Ddl {
+            if statement.any(Effects::DROPS_TEMPORARY) {
+                for name in names().unwrap_or_default() {
+                    self.temporary.remove(Some(&name));
+                }
+            } else {
+                // ALTER TABLE may have renamed one.
+                self.temporary.unknown = true;
+            }
+            if self.temporary.remove(None) {
+                pins.remove(PinReason::TemporaryTable);
+            }
+        }
+    }
+
+    /// Locks nest: each GET_LOCK wants its own RELEASE_LOCK. One that was not got is counted too, which only
+    /// keeps the session pinned.
+    fn user_locks(&mut self, pins: &mut Pins, statement: &Statement, name: impl Fn() -> Option<String>) {
+        if statement.any(Effects::USER_LOCK) {
+            match name() {
+                Some(name) => *self.locks.entry(name).or_default() += 1,
+                None => self.unnamed_lock = true,
+            }
+            pins.insert(PinReason::UserLock);
+        }
+        if statement.any(Effects::RELEASES_ALL_USER_LOCKS) && !statement.any(Effects::USER_LOCK) {
+            self.locks.clear();
+            self.unnamed_lock = false;
+        } else if statement.any(Effects::RELEASES_USER_LOCK)
+            && let Some(name) = name()
+            && let Some(count) = self.locks.get_mut(&name)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.locks.remove(&name);
+            }
+        }
+        if self.locks.is_empty() && !self.unnamed_lock {
+            pins.remove(PinReason::UserLock);
+        }
+    }
+
+    fn table_locks(&mut self, pins: &mut Pins, statement: &Statement, text: &[u8], dialect: Dialect) {
+        if statement.any(Effects::TABLE_LOCK) {
+            let tables = details::locks_tables(text, dialect);
+            self.lock_tables |= tables && statement.kind == Kind::LockTables;
+            self.read_lock |= tables && statement.kind != Kind::LockTables;
+            self.instance_lock |= !tables;
+        } else if statement.kind == Kind::UnlockTables {
+            if details::unlocks_tables(text, dialect) {
+                (self.lock_tables, self.read_lock) = (false, false);
+            } else {
+                self.instance_lock = false;
+            }
+        } else if matches!(statement.kind, Kind::Begin | Kind::StartTransactionReadOnly) {
+            // Beginning a transaction gives LOCK TABLES back, but not a global read lock.
+            self.lock_tables = false;
+        }
+        if self.lock_tables || self.read_lock || self.instance_lock {
+            pins.insert(PinReason::TableLock);
+        } else {
+            pins.remove(PinReason::TableLock);
+        }
+    }
+}
