@@ -122,7 +122,8 @@ fn kubernetes_manifests_probe_and_drain() {
         assert_eq!(hook, ["tideover", "drain"], "{path}");
         let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap_or_default();
         assert!(grace >= 60, "{path}: {grace} s are not enough to drain");
-        let map = documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
+        let map =
+            documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
         let config: Result<toml::Table, _> = text(&map["data"]["tideover.toml"]).parse();
         assert!(config.is_ok(), "{path}: {config:?}");
     }

@@ -227,7 +227,8 @@ mod tests {
             assert!(text.contains(part), "no {part} in\n{text}");
         }
         assert!(progress(&view).text().contains("direct: 0/s, 7 errors"));
-        let running = State { phase: Some(("fence".into(), now)), target: Some(state.primary), ..state };
+        let running =
+            State { phase: Some(("fence".into(), now)), target: Some(state.primary), ..state.clone() };
         let text: Vec<_> = screen(&View { state: &running, ..view }).iter().map(Line::text).collect();
         assert!(text.join("\n").contains("fence, 0 ms to 127.0.0.1:3306"));
     }
