@@ -37,12 +37,21 @@ pub struct ClusterOptions {
     pub durable: bool,
     /// More options for every server, such as `--innodb-buffer-pool-size=1G`; they win over the sandbox's own.
     pub server_options: Vec<String>,
+    /// More options for one server alone, by its index (0 is the first primary); they win over all others.
+    pub options_of_one: Vec<(usize, String)>,
 }
 
 impl ClusterOptions {
     /// A primary with two replicas, asynchronous, not durable.
     pub const fn new(flavor: Flavor) -> Self {
-        Self { flavor, replicas: 2, semi_sync: false, durable: false, server_options: Vec::new() }
+        Self {
+            flavor,
+            replicas: 2,
+            semi_sync: false,
+            durable: false,
+            server_options: Vec::new(),
+            options_of_one: Vec::new(),
+        }
     }
 }
 
