@@ -30,6 +30,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Command::Hold(options) => show::hold(options).await,
             Command::Release(options) => show::post(options, "/v1/release").await,
             Command::Drain(options) => show::post(options, "/v1/drain").await,
+            Command::Demo(options) => crate::demo::run(options.into()).await,
         }
     });
     ExitCode::from(code)

@@ -5,10 +5,8 @@ mod cluster;
 mod command_line;
 mod dialect;
 mod flavor;
-mod process;
 mod promote;
 mod provision;
-mod scratch;
 mod server;
 
 pub use accounts::{

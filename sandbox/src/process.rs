@@ -1,6 +1,7 @@
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -27,6 +28,17 @@ struct Request {
     answer: mpsc::Sender<io::Result<Child>>,
 }
 
+/// What to start.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: &'a [String],
+    /// Beside the environment of this process.
+    pub(crate) environment: &'a [(String, String)],
+    /// Both outputs are added to this file.
+    pub(crate) log: &'a Path,
+}
+
 impl Keeper {
     pub(crate) fn new() -> io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
@@ -42,18 +54,19 @@ impl Keeper {
         Ok(Self { requests })
     }
 
-    /// Starts `program`, with both outputs added to the file `log`.
-    pub(crate) fn spawn(&self, program: &Path, arguments: &[String], log: &Path) -> io::Result<Child> {
-        let output = File::options().create(true).append(true).open(log)?;
+    /// Starts a program in a process group of its own, so that Ctrl-C in a terminal reaches only us.
+    pub(crate) fn spawn(&self, spawn: &Spawn<'_>) -> io::Result<Child> {
+        let output = File::options().create(true).append(true).open(spawn.log)?;
         let mut command = match find_in_path("setpriv") {
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL"]).arg(program);
+                command.args(["--pdeathsig", "KILL"]).arg(spawn.program);
                 command
             }
-            None => Command::new(program),
+            None => Command::new(spawn.program),
         };
-        command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        command.args(spawn.arguments).envs(spawn.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
         let (answer, reply) = mpsc::channel();
         let gone = || io::Error::other("the thread that starts processes has ended");
         self.requests.send(Request { command, answer }).map_err(|_| gone())?;
@@ -86,4 +99,29 @@ pub(crate) async fn wait_for_end(
         }
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Resident memory of a process in bytes.
+pub(crate) fn resident(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_ascii_whitespace().next())
+        .and_then(|number| number.parse::<u64>().ok());
+    kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| io::Error::other("no VmRSS in its status"))
+}
+
+/// CPU time of a process so far: fields 14 and 15 of its `stat`, in clock ticks.
+pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the name in parentheses and may hold anything; the third follows the last parenthesis.
+    let rest = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    let (Some(user), Some(system)) = (ticks(11), ticks(12)) else {
+        return Err(io::Error::other("its stat has no CPU times"));
+    };
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    Ok(Duration::from_millis((user + system) * 1000 / per_second))
 }
