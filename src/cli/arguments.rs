@@ -19,7 +19,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs the proxy.
-    Run(RunOptions),
+    Run(ConfigOptions),
+    /// Checks the configuration; with --connect the servers too.
+    Check(CheckOptions),
     /// Shows topology, gate, pools, and sessions that cannot move and why.
     Status(StatusOptions),
     /// Makes another server the primary; held clients wait, none sees an error.
@@ -49,7 +51,7 @@ pub(super) struct AdminOptions {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunOptions {
+pub(super) struct ConfigOptions {
     /// Configuration file.
     #[arg(short = 'c', long = "config", env = "TIDEOVER_CONFIG")]
     pub(super) config: Option<PathBuf>,
@@ -62,6 +64,18 @@ pub(super) struct RunOptions {
     /// Name of the monitor account.
     #[arg(long)]
     pub(super) monitor_user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    #[command(flatten)]
+    pub(super) config: ConfigOptions,
+    /// Look at the servers: rights, topology, readiness for a switchover.
+    #[arg(long)]
+    pub(super) connect: bool,
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
