@@ -265,6 +265,7 @@ impl Tracker {
                 self.pins.remove(PinReason::Xa);
             }
         }
+        // A CALL into another schema says so too, whatever it does: that costs such a session its freedom.
         let changed = outcome.changes.contains(&Change::State);
         if changed && statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) {
             self.pins.insert(PinReason::StoredCode);
