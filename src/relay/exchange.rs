@@ -103,18 +103,16 @@ impl Exchange {
         controls: &mut impl Controls,
         signal: &Signal,
     ) -> Answer {
-        loop {
-            if !self.finished {
-                match poll_fn(|cx| self.poll_advance((client, server), controls, signal, cx)).await {
-                    Some(answer) => return answer,
-                    None => self.finished = true,
-                }
+        if !self.finished {
+            match poll_fn(|cx| self.poll_advance((client, server), controls, signal, cx)).await {
+                Some(answer) => return answer,
+                None => self.finished = true,
             }
-            if self.client_gone || client.flush().await.is_err() {
-                self.client_gone = true;
-            }
-            return Answer::Finished;
         }
+        if self.client_gone || client.flush().await.is_err() {
+            self.client_gone = true;
+        }
+        Answer::Finished
     }
 
     /// Ready with `None` at the end of the answer.
