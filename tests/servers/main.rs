@@ -4,6 +4,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod crash;
+mod disconnects;
 mod external;
+mod hold;
+mod hostile;
 mod planned;
+mod preflight;
+mod sessions;
+mod shapes;
+mod signals;
+mod tls;
