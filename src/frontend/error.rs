@@ -67,7 +67,12 @@ pub(super) fn state_lost(pins: &[&str]) -> ClientError {
 
 /// A part of a result was delivered and the rest is lost.
 pub(super) fn result_broken() -> ClientError {
-    error("result_broken", 1205, "HY000", "tideover: the server was lost amid a result; run the statement again")
+    error(
+        "result_broken",
+        1205,
+        "HY000",
+        "tideover: the server was lost amid a result; run the statement again",
+    )
 }
 
 /// A command that we do not know.
@@ -83,7 +88,9 @@ pub(super) fn unknown_statement(id: u32, what: &str) -> ClientError {
 
 /// Parameter data sent ahead of an execution was too much.
 pub(super) fn long_data(id: u32, limit: usize) -> ClientError {
-    let text = format!("tideover: more than {limit} bytes of long data for prepared statements ({id}); nothing was executed");
+    let text = format!(
+        "tideover: more than {limit} bytes of long data for prepared statements ({id}); nothing was executed"
+    );
     error("long_data", 1153, "08S01", &text)
 }
 

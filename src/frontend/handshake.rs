@@ -70,7 +70,11 @@ pub(super) async fn accept(
             Ok(Accepted::Login(login)) => break login,
             Ok(Accepted::StartTls) => client = start_tls(shared, client).await?,
             Err(error) => {
-                return Err(LoginFailure::Refuse { client: Box::new(client), sequence, error: error.to_err() });
+                return Err(LoginFailure::Refuse {
+                    client: Box::new(client),
+                    sequence,
+                    error: error.to_err(),
+                });
             }
         }
     };
@@ -225,9 +229,7 @@ impl Conversation<'_> {
     fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
-            Proof::NativeStage1(stage1) => {
-                Proven { secret: Secret::NativeStage1(stage1), password: None }
-            }
+            Proof::NativeStage1(stage1) => Proven { secret: Secret::NativeStage1(stage1), password: None },
             Proof::Password(password) if password.is_empty() => {
                 Proven { secret: Secret::Empty, password: None }
             }

@@ -160,8 +160,10 @@ impl Short for Value {
 async fn big_packets(connection: &mut Conn) -> TestResult {
     for length in [(1 << 24) - 1 - 24, 20 << 20] {
         let value = "x".repeat(length);
-        let back: Option<(u64, String)> =
-            connection.exec_first("SELECT LENGTH(?), ?", (value.as_str(), value.as_str())).await.or_else(|error| {
+        let back: Option<(u64, String)> = connection
+            .exec_first("SELECT LENGTH(?), ?", (value.as_str(), value.as_str()))
+            .await
+            .or_else(|error| {
                 // Both values together may be beyond the server's own limit; one is not.
                 if matches!(code(&error).0, 1153) { Ok(None) } else { Err(error) }
             })?;
