@@ -61,7 +61,7 @@ pub(super) async fn accept(
     client.send_packet(&acceptor.greeting(), 0).await.map_err(LoginFailure::Gone)?;
     let mut sequence = 1;
     let login = loop {
-        let (payload, next) = match client.read_packet(sequence, LOGIN_PACKET).await {
+        let (payload, next) = match client.read_packet_alone(sequence, LOGIN_PACKET).await {
             Ok(packet) => packet,
             Err(error) => return Err(unreadable(client, sequence, error)),
         };
