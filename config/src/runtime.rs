@@ -15,7 +15,7 @@ impl Runtime {
     pub(crate) fn read(mut section: Section<'_>) -> Self {
         let runtime = Self {
             shards: section.get("shards", Applies::AtStart, Number(0..=1_024), 1),
-            sched_batch: section.get("sched_batch", Applies::AtStart, Flag, false),
+            sched_batch: section.get("sched_batch", Applies::AtStart, Flag, true),
         };
         section.close();
         runtime

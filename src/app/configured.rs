@@ -48,6 +48,7 @@ impl From<&Config> for Settings {
                 max_connections: config.max_connections,
                 max_packet: size(config.max_packet),
                 max_transaction: if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
+                tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
             },
             switchover: switchover(config, monitor_password),

@@ -94,11 +94,19 @@ impl Session {
     }
 
     /// How the server would read a text of this session.
-    pub(super) fn lexing(&self) -> sql::Dialect {
+    pub(super) fn lexing(&mut self) -> sql::Dialect {
         let topology = self.shared.store.peek();
+        let key = (self.tracker.state().fingerprint(), topology.epoch);
+        if let Some((known, dialect)) = &self.lexing
+            && *known == key
+        {
+            return *dialect;
+        }
         let server = self.pool.as_ref().and_then(|p| topology.server(p.server())).or(topology.primary());
         let mariadb = server.is_none_or(|s| s.flavor == Flavor::MariaDb);
-        self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)))
+        let dialect = self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)));
+        self.lexing = Some((key, dialect));
+        dialect
     }
 
     /// COM_SET_OPTION switches multi statements on a connection, which the pool key says of all its connections alike.

@@ -57,6 +57,8 @@ pub(super) struct Session {
     pub(super) refused: Option<(u32, usize)>,
     /// The client's id of the statement prepared last.
     pub(super) last_prepared: u32,
+    /// How texts are read, while session state (its fingerprint) and primary (its epoch) are the same.
+    pub(super) lexing: Option<((u64, u64), crate::sql::Dialect)>,
     /// The pool on the present primary.
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
@@ -95,6 +97,7 @@ impl Session {
             prepared: PreparedStatements::new(LONG_DATA),
             refused: None,
             last_prepared: 0,
+            lexing: None,
             pool: None,
             lease: None,
             pass: None,
