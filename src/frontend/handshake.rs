@@ -61,7 +61,7 @@ pub(super) async fn accept(
     client.send_packet(&acceptor.greeting(), 0).await.map_err(LoginFailure::Gone)?;
     let mut sequence = 1;
     let login = loop {
-        let (payload, next) = match client.read_packet_alone(sequence, LOGIN_PACKET).await {
+        let (payload, next) = match client.read_packet(sequence, LOGIN_PACKET).await {
             Ok(packet) => packet,
             Err(error) => return Err(unreadable(client, sequence, error)),
         };
@@ -225,9 +225,11 @@ impl Conversation<'_> {
     fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
-            Proof::NativeStage1(stage1) => {
-                Proven { secret: Secret::NativeStage1(stage1), password: None }
-            }
+            // A password that the configuration names logs in by any method.
+            Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
+                Some(password) => Proven { secret: Secret::Password(password), password: None },
+                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+            },
             Proof::Password(password) if password.is_empty() => {
                 Proven { secret: Secret::Empty, password: None }
             }

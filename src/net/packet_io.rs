@@ -227,44 +227,6 @@ impl PacketIo {
         }
     }
 
-    /// Reads one packet like [`Self::read_packet`], and not a byte beyond it: what a client sends right behind its request
-    /// for TLS belongs to the TLS handshake, which reads from the stream itself.
-    ///
-    /// # Errors
-    /// As [`Self::read_packet`].
-    pub async fn read_packet_alone(&mut self, sequence: u8, limit: usize) -> io::Result<(Vec<u8>, u8)> {
-        self.fill_to(HEADER_LEN).await?;
-        if let Some(header) = FrameHeader::parse(self.input.bytes())
-            && header.payload_len <= limit
-        {
-            self.fill_to(HEADER_LEN + header.payload_len).await?;
-        }
-        self.read_packet(sequence, limit).await
-    }
-
-    /// Reads until `count` bytes are there, and none beyond.
-    async fn fill_to(&mut self, count: usize) -> io::Result<()> {
-        while self.input.bytes().len() < count {
-            let missing = count - self.input.bytes().len();
-            let read = poll_fn(|cx| {
-                let room = self.input.room();
-                let most = room.len().min(missing);
-                let mut room = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
-                let polled = Pin::new(&mut self.stream).poll_read(cx, &mut room);
-                let count = room.filled().len();
-                if polled.is_pending() {
-                    self.input.rest();
-                }
-                polled.map_ok(|()| count)
-            });
-            match read.await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => self.input.filled(count),
-            }
-        }
-        Ok(())
-    }
-
     /// Reads once; the end of the stream is an error here.
     pub async fn fill_some(&mut self) -> io::Result<()> {
         match self.fill().await? {
