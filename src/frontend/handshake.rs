@@ -225,9 +225,11 @@ impl Conversation<'_> {
     fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
-            Proof::NativeStage1(stage1) => {
-                Proven { secret: Secret::NativeStage1(stage1), password: None }
-            }
+            // A password that the configuration names logs in by any method.
+            Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
+                Some(password) => Proven { secret: Secret::Password(password), password: None },
+                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+            },
             Proof::Password(password) if password.is_empty() => {
                 Proven { secret: Secret::Empty, password: None }
             }
