@@ -13,7 +13,8 @@
 #![warn(missing_docs)]
 
 mod error;
-mod ports;
+pub mod measure;
+pub mod ports;
 mod process;
 pub mod proxy;
 mod scratch;

@@ -1,3 +1,5 @@
+//! Ports for servers that are started by tests.
+
 use std::{
     hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener},
@@ -8,7 +10,7 @@ use crate::SandboxError;
 /// Ports on which nobody listens at the moment, all different: they are held together and let go together. They are
 /// below the range from which systems take ports for outgoing connections, so that a server finds its port free when it
 /// starts again.
-pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>, SandboxError> {
+pub fn free_ports(count: usize) -> Result<Vec<u16>, SandboxError> {
     const FIRST: u64 = 15_000;
     const RANGE: u64 = 17_000;
     let random = RandomState::new();

@@ -141,7 +141,7 @@ impl Session {
     fn say_end_of_option(&mut self) {
         use tideover_protocol::capability::Capabilities;
         if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            self.say_ok(1);
+            self.say_ok(self.answer_at.unwrap_or(1));
             return;
         }
         let [s0, s1] = self.status.bits().to_le_bytes();

@@ -70,11 +70,7 @@ pub(super) async fn accept(
             Ok(Accepted::Login(login)) => break login,
             Ok(Accepted::StartTls) => client = start_tls(shared, client).await?,
             Err(error) => {
-                return Err(LoginFailure::Refuse {
-                    client: Box::new(client),
-                    sequence,
-                    error: error.to_err(),
-                });
+                return Err(LoginFailure::Refuse { client: Box::new(client), sequence, error: error.to_err() });
             }
         }
     };
@@ -229,7 +225,11 @@ impl Conversation<'_> {
     fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
-            Proof::NativeStage1(stage1) => Proven { secret: Secret::NativeStage1(stage1), password: None },
+            // A password that the configuration names logs in by any method.
+            Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
+                Some(password) => Proven { secret: Secret::Password(password), password: None },
+                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+            },
             Proof::Password(password) if password.is_empty() => {
                 Proven { secret: Secret::Empty, password: None }
             }

@@ -116,6 +116,7 @@ impl Session {
 
     /// A lease on the present primary in the session's state.
     pub(super) async fn lease(&mut self, hold: &mut Hold) -> Result<Leased, ClientError> {
+        self.fresh_lease = self.lease.is_none();
         if self.lease.is_some() {
             return Ok(self.check_kept_lease());
         }

@@ -54,6 +54,26 @@ impl Raw {
     }
 }
 
+/// What a peer that should be silent did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It hung up.
+    Gone,
+    /// It sent something.
+    Input,
+}
+
+/// The flags of a stream that is known to be ready.
+fn now_or_never(
+    ready: impl Future<Output = io::Result<tokio::io::Ready>>,
+) -> io::Result<tokio::io::Ready> {
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(ready).poll(&mut context) {
+        Poll::Ready(ready) => ready,
+        Poll::Pending => Ok(tokio::io::Ready::READABLE),
+    }
+}
+
 /// A stream, plain or TLS.
 #[derive(Debug)]
 pub enum Stream {
@@ -139,6 +159,23 @@ impl Stream {
             Self::Plain(Raw::Unix(s)) => s.poll_read_ready(context),
             Self::Plain(Raw::Memory(_) | Raw::Ahead(_)) | Self::Tls(_) => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Ready when the peer has hung up, or when it has sent something. Reads nothing.
+    pub(crate) fn poll_departure(&self, context: &mut Context<'_>) -> Poll<Departure> {
+        let ready = match self.raw() {
+            Raw::Tcp(s) => {
+                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
+            }
+            Raw::Unix(s) => {
+                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
+            }
+            Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
+        };
+        Poll::Ready(match ready {
+            Ok(ready) if !ready.is_read_closed() && !ready.is_error() => Departure::Input,
+            _ => Departure::Gone,
+        })
     }
 
     /// Resolves when the peer has hung up, without reading anything from it. For a client that is held: its input

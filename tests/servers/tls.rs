@@ -76,16 +76,14 @@ async fn clients_required_verified_and_reloaded() -> TestResult {
     let plain = open(scene.options("app", "app")).await.err().ok_or("a client without TLS was let in")?;
     let (number, message) = code(&plain);
     assert_eq!(number, 3159, "{message}");
-    let mut old = open(first.trusted(scene.options("app", "app"))).await?;
-    assert!(
-        open(second.trusted(scene.options("app", "app"))).await.is_err(),
-        "an unknown authority was trusted"
-    );
+    let trusting = |authority: &Authority| open(authority.trusted(scene.options("app", "app")));
+    let mut old = trusting(&first).await.map_err(|error| format!("the first authority: {error}"))?;
+    assert!(trusting(&second).await.is_err(), "an unknown authority was trusted");
 
     second.write(&folder)?;
     let answer = scene.proxy.admin().post("/v1/reload", "").await?;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let mut new = open(second.trusted(scene.options("app", "app"))).await?;
+    let mut new = trusting(&second).await.map_err(|error| format!("after the reload: {error}"))?;
     for connection in [&mut old, &mut new] {
         let one: Option<i32> = connection.query_first("SELECT 1").await?;
         assert_eq!(one, Some(1));
@@ -98,7 +96,7 @@ async fn clients_required_verified_and_reloaded() -> TestResult {
     fs::write(folder.join("cert.pem"), "not a certificate")?;
     let answer = scene.proxy.admin().post("/v1/reload", "").await?;
     assert!(answer.status >= 400 && answer.body.contains("cert.pem"), "{}: {}", answer.status, answer.body);
-    open(second.trusted(scene.options("app", "app"))).await?;
+    trusting(&second).await.map_err(|error| format!("after the refused reload: {error}"))?;
     let _ = fs::remove_dir_all(&folder);
     scene.finish()
 }

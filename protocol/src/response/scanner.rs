@@ -191,6 +191,12 @@ impl ResponseScanner {
         self.unsolicited
     }
 
+    /// True if a frame that may be forwarded has begun and has not ended: a receiver of what was forwarded so far cannot
+    /// be sent anything else.
+    pub fn is_amid_frame(&self) -> bool {
+        self.skip > 0 || self.continued
+    }
+
     /// The sequence number of the next frame.
     pub fn next_sequence(&self) -> u8 {
         self.sequence

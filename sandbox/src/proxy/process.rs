@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Admin, ProxyOptions};
 use crate::{
-    SandboxError,
+    SandboxError, measure,
     ports::free_ports,
     process::{self, Keeper, Spawn},
     scratch::Scratch,
@@ -109,12 +109,12 @@ impl Proxy {
 
     /// Its resident memory in bytes.
     pub fn resident(&self) -> Result<u64, SandboxError> {
-        process::resident(self.pid).map_err(SandboxError::io("read the proxy's memory"))
+        measure::resident(self.pid).map_err(SandboxError::io("read the proxy's memory"))
     }
 
     /// CPU time that it has used so far, user and system.
     pub fn cpu_time(&self) -> Result<Duration, SandboxError> {
-        process::cpu_time(self.pid).map_err(SandboxError::io("read the proxy's CPU time"))
+        measure::cpu_time(self.pid).map_err(SandboxError::io("read the proxy's CPU time"))
     }
 
     /// Sends SIGTERM: it finishes what is open and ends.

@@ -17,3 +17,4 @@ pub use flavor::Flavor;
 pub use promote::{OldPrimary, PromoteOptions, PromoteReport};
 pub use server::Server;
 pub(crate) use server::connection_options;
+pub use provision::{provision_tools, tools_directory};
