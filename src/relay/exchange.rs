@@ -73,14 +73,7 @@ impl Exchange {
     /// Expects what `scanner` describes; stops for `signals`.
     #[must_use]
     pub fn new(scanner: ResponseScanner, signals: Signals) -> Self {
-        Self {
-            scanner,
-            delivered: false,
-            client_gone: false,
-            finished: false,
-            signals,
-            watch_client: false,
-        }
+        Self { scanner, delivered: false, client_gone: false, finished: false, signals, watch_client: false }
     }
 
     /// Whether the client was given anything of this answer.
