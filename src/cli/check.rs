@@ -10,10 +10,11 @@ use crate::backend::{Account, Connector, Control, Target};
 use crate::monitor::{Memory, Observation, Probe, judge};
 use crate::net::BufferPool;
 use crate::switchover::missing_rights;
-use crate::topology::{ServerId, Topology};
+use crate::topology::{ClusterState, ServerId, Topology};
 
 use super::arguments::CheckOptions;
 use super::configuration::load;
+use super::unfinished::without_effect;
 use super::{print, tell};
 
 /// Time for one question.
@@ -21,63 +22,74 @@ const QUESTION: Duration = Duration::from_secs(3);
 
 /// Exit code 0: all is right; 1: the servers are not ready; 2: the configuration is wrong.
 pub(super) async fn check(options: CheckOptions) -> u8 {
-    let settings = match load(&options.config) {
-        Ok(config) => Settings::from(&config),
-        Err(problems) => {
+    let (settings, notes) = match configuration(&options) {
+        Ok(right) => right,
+        Err(mistakes) => {
             if options.json {
-                let list: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
-                print(&json!({ "ok": false, "configuration": list }).to_string());
+                print(&json!({ "ok": false, "configuration": mistakes }).to_string());
             } else {
-                tell(&problems.to_string());
+                tell(&mistakes.join("\n"));
             }
             return 2;
         }
     };
-    if let Err(problem) = settings.check_files() {
-        tell(&problem);
-        return 2;
+    if !options.json {
+        for note in &notes {
+            tell(&format!("note    {note}"));
+        }
     }
     if !options.connect {
         if options.json {
-            print(&json!({ "ok": true, "configuration": [] }).to_string());
+            print(&json!({ "ok": true, "configuration": [], "notes": notes }).to_string());
         } else {
             tell(&format!("the configuration is right: {} servers", settings.servers.len()));
         }
         return 0;
     }
-    let (topology, findings) = match look(&settings).await {
-        Ok(found) => found,
-        Err(problem) => {
-            tell(&problem);
-            return 2;
-        }
-    };
+    let (topology, findings) = look(&settings).await;
     let ok = findings.iter().all(|f| f["ok"] == json!(true));
     if options.json {
-        print(&json!({ "ok": ok, "configuration": [], "checks": findings }).to_string());
+        let document = json!({ "ok": ok, "configuration": [], "notes": notes, "checks": findings });
+        print(&document.to_string());
     } else {
-        for server in &topology.servers {
-            tell(&format!(
-                "{:<24} {:<9} {} {}",
-                server.address,
-                server.role.name(),
-                server.version,
-                server.problem
-            ));
-        }
-        for finding in &findings {
-            let mark = if finding["ok"] == json!(true) { "ok     " } else { "problem" };
-            tell(&format!("{mark} {}", finding["message"].as_str().unwrap_or_default()));
-        }
+        show(&topology, &findings);
     }
     u8::from(!ok)
 }
 
+/// Settings that can be started with, and notes on them; or all mistakes.
+fn configuration(options: &CheckOptions) -> Result<(Settings, Vec<String>), Vec<String>> {
+    let config = load(&options.config)
+        .map_err(|problems| problems.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let settings = Settings::from(&config);
+    settings.check_files().map_err(|problem| vec![problem])?;
+    Ok((settings, without_effect(&config)))
+}
+
+fn show(topology: &Topology, findings: &[Value]) {
+    for server in &topology.servers {
+        tell(&format!(
+            "{:<24} {:<9} {} {}",
+            server.address,
+            server.role.name(),
+            server.version,
+            server.problem
+        ));
+    }
+    for finding in findings {
+        let mark = if finding["ok"] == json!(true) { "ok     " } else { "problem" };
+        tell(&format!("{mark} {}", finding["message"].as_str().unwrap_or_default()));
+    }
+}
+
 /// Looks at every server once, and asks each what matters for a switchover.
-async fn look(settings: &Settings) -> Result<(Topology, Vec<Value>), String> {
-    let connector = Connector::new(settings.server_tls()?, BufferPool::new());
-    let account = settings.monitor_account();
+async fn look(settings: &Settings) -> (Topology, Vec<Value>) {
     let addresses: Vec<Arc<str>> = settings.servers.iter().map(|s| s.as_str().into()).collect();
+    let connector = match settings.server_tls() {
+        Ok(tls) => Connector::new(tls, BufferPool::new()),
+        Err(problem) => return (Topology::unseen(&addresses), vec![finding(false, &problem)]),
+    };
+    let account = settings.monitor_account();
     let mut looks = Vec::new();
     let mut findings = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
@@ -91,9 +103,10 @@ async fn look(settings: &Settings) -> Result<(Topology, Vec<Value>), String> {
         looks.push(Observation { id: ServerId(at), result });
     }
     let (_, topology) = judge(&Memory::default(), &Topology::unseen(&addresses), &looks);
-    match topology.primary() {
-        Some(primary) => findings.push(finding(true, &format!("{} is the primary", primary.address))),
-        None => findings.push(finding(false, &format!("no primary: {:?}", topology.state))),
+    match (topology.primary(), &topology.state) {
+        (Some(primary), _) => findings.push(finding(true, &format!("{} is the primary", primary.address))),
+        (None, ClusterState::None { why }) => findings.push(finding(false, &format!("no primary: {why}"))),
+        (None, state) => findings.push(finding(false, &format!("no primary: {}", state.name()))),
     }
     for server in topology.servers.iter().filter(|s| s.is_up()) {
         if !server.problem.is_empty() {
@@ -104,7 +117,7 @@ async fn look(settings: &Settings) -> Result<(Topology, Vec<Value>), String> {
             findings.push(finding(false, &format!("{}: {text}", server.address)));
         }
     }
-    Ok((topology, findings))
+    (topology, findings)
 }
 
 async fn questions(connector: &Connector, target: &Target, account: &Account) -> Vec<Value> {

@@ -7,6 +7,7 @@ mod configuration;
 mod run;
 mod show;
 mod switchover;
+mod unfinished;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ use crate::app::{App, Settings};
 use super::arguments::ConfigOptions;
 use super::configuration::load;
 use super::tell;
+use super::unfinished::without_effect;
 
 /// Runs the proxy until it is told to leave. Exit code 2 for anything wrong with the configuration.
 pub(super) async fn run(options: ConfigOptions) -> u8 {
@@ -20,6 +21,9 @@ pub(super) async fn run(options: ConfigOptions) -> u8 {
         }
     };
     start_log(&config);
+    for text in without_effect(&config) {
+        tracing::warn!("{text}");
+    }
     let app = match App::start(Settings::from(&config)).await {
         Ok(app) => app,
         Err(error) => {
