@@ -16,6 +16,7 @@ pub(super) fn settings(o:&RunOptions)->Settings{
  monitor_interval:dur("monitor.interval","500ms"),monitor_timeout:dur("monitor.timeout","1s"),admin:Some(std::env::var("ADM").unwrap_or(text("admin.listen","127.0.0.1:9307")).parse().expect("a")),admin_token:get("admin.token").map(|_|text("admin.token","")),users:None,tls:ServerTlsSettings::SelfSigned,server_tls:(ClientTlsMode::Preferred,None),
  pool:PoolLimits{per_server:int("pool.max_per_server",100) as usize,acquire:dur("pool.acquire_timeout","10s"),connect:dur("pool.connect_timeout","5s"),idle:dur("pool.idle_timeout","300s"),lifetime:dur("pool.max_lifetime","3600s")},hold_sessions:int("hold.max_sessions",10000) as usize,hold_max_ttl:dur("hold.max_ttl","300s"),
  session:SessionOptions{hold_timeout:dur("hold.timeout","30s"),login_timeout:dur("login_timeout","10s"),max_connections:int("max_connections",10000) as usize,max_packet:1<<30,max_transaction:1<<20,tls_required:false},
+ guard:text("guard.mode","auto").parse().expect("guard.mode"),
  switchover:SwitchoverOptions{drain_timeout:dur("switchover.drain_timeout","5s"),catch_up_timeout:dur("switchover.catch_up_timeout","10s"),fence_timeout:dur("switchover.fence_timeout","3s"),max_lag:dur("switchover.max_lag","1s"),replication_user:text("switchover.replication_user",&user),replication_password:text("switchover.replication_password",&password),warm:32},
  shutdown_delay:dur("shutdown.delay","0s"),shutdown_drain:dur("shutdown.drain_timeout","10s"),shards:int("runtime.shards",1) as usize,sched_batch:false}
 }

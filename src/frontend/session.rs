@@ -22,6 +22,7 @@ use crate::replay::Journal;
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
+use super::doubt::UnitTrace;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::registry::SessionHandle;
@@ -63,6 +64,8 @@ pub(super) struct Session {
     pub(super) lease: Option<Lease>,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
+    /// What is noted of the open unit for the guard.
+    pub(super) unit: UnitTrace,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal>>,
     /// Status flags of the last answer.
@@ -98,6 +101,7 @@ impl Session {
             pool: None,
             lease: None,
             pass: None,
+            unit: UnitTrace::default(),
             journal: None,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
@@ -341,7 +345,7 @@ impl Session {
         self.client.queue_packet(&payload, sequence);
     }
 
-    fn client_status(&self) -> StatusFlags {
+    pub(super) fn client_status(&self) -> StatusFlags {
         self.status
             & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
     }
@@ -355,8 +359,13 @@ impl Session {
 
     /// Answers the command with an error of ours; the connection lives on.
     pub(super) async fn refuse(&mut self, error: &ClientError) -> Result<(), End> {
+        self.refuse_at(error, 1).await
+    }
+
+    /// The same where the client has packets of an answer already.
+    pub(super) async fn refuse_at(&mut self, error: &ClientError, sequence: u8) -> Result<(), End> {
         self.shared.metrics.client_errors.with_label_values(&[error.cause]).inc();
-        self.queue_error(error, 1);
+        self.queue_error(error, sequence);
         self.flush().await
     }
 
