@@ -68,10 +68,7 @@ pub(super) async fn read(
         return Err(ReadError::Reset);
     }
     let position = u32::try_from(from.offset).map_err(|_| ReadError::TooFar)?;
-    for sql in SETUP {
-        let within = deadline.saturating_duration_since(Instant::now());
-        control.query(sql, within).await?;
-    }
+    set_up(&mut control, deadline.saturating_duration_since(Instant::now())).await?;
     let flags = DumpFlags::NON_BLOCK | DumpFlags::SEND_ANNOTATE_ROWS;
     let mut io = control.into_io();
     let mut sequence = io.send_packet(&dump_command(from.file.as_bytes(), position, flags, 0), 0).await?;
@@ -97,6 +94,14 @@ pub(super) async fn read(
     }
 }
 
+/// What a dump needs to be told before: that checksums are understood, and GTIDs.
+async fn set_up(control: &mut Control, within: Duration) -> Result<(), ControlError> {
+    for sql in SETUP {
+        control.query(sql, within).await?;
+    }
+    Ok(())
+}
+
 /// Files are numbered at the end of their names.
 pub(super) fn order(position: &BinlogPosition) -> (u64, u64) {
     let number = position.file.rsplit_once('.').and_then(|(_, digits)| digits.parse().ok());
@@ -104,8 +109,9 @@ pub(super) fn order(position: &BinlogPosition) -> (u64, u64) {
 }
 
 /// Whether the server lets us read its log: starts a dump at its end.
-pub(super) async fn probe(control: Control, at: &BinlogPosition) -> Result<(), ReadError> {
+pub(super) async fn probe(mut control: Control, at: &BinlogPosition, within: Duration) -> Result<(), ReadError> {
     let position = u32::try_from(at.offset).map_err(|_| ReadError::TooFar)?;
+    set_up(&mut control, within).await?;
     let mut io = control.into_io();
     let mut sequence = io.send_packet(&dump_command(at.file.as_bytes(), position, DumpFlags::NON_BLOCK, 0), 0).await?;
     loop {
