@@ -170,7 +170,10 @@ async fn hold(State(admin): State<Arc<Admin>>, bytes: Bytes) -> Response {
         Some(_) => None,
     };
     let Some(ttl) = ttl.filter(|t| !t.is_zero() && *t <= admin.max_ttl) else {
-        let text = format!("ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)", admin.max_ttl.as_secs());
+        let text = format!(
+            "ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)",
+            admin.max_ttl.as_secs()
+        );
         return problem(StatusCode::BAD_REQUEST, &text);
     };
     Json(admin.holder.hold(ttl).await).into_response()
@@ -193,4 +196,3 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Response {
         Err(text) => problem(StatusCode::UNPROCESSABLE_ENTITY, &text),
     }
 }
-

@@ -275,7 +275,8 @@ pub struct AccountPool {
     owner: Arc<Pools>,
     account: Arc<Account>,
     dialect: Dialect,
-    /// Most recently used last.
+    /// Most recently used last. Boxed, because a lease takes it and gives it back.
+    #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<ServerConnection>>>,
     base: Mutex<Option<Arc<SessionState>>>,
 }

@@ -49,7 +49,9 @@ pub(super) async fn switchover(options: SwitchoverOptions) -> u8 {
         None => {
             // The proxy went away under us: what it was doing is not known here.
             let state = call(&options.admin, Method::GET, "/v1/status", None).await;
-            tell(&format!("the connection to the proxy was lost amid the switchover; look at the servers (status: {state:?})"));
+            tell(&format!(
+                "the connection to the proxy was lost amid the switchover; look at the servers (status: {state:?})"
+            ));
             3
         }
     }

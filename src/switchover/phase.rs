@@ -110,7 +110,7 @@ pub enum Action {
 
 /// The action that a phase consists of; `None` at the end.
 #[must_use]
-pub fn action(phase: Phase) -> Option<Action> {
+pub(super) fn action(phase: Phase) -> Option<Action> {
     Some(match phase {
         Phase::Preflight => Action::Check,
         Phase::Warm => Action::WarmPool,
@@ -189,8 +189,8 @@ mod tests {
             let Some(action) = action(phase) else { return };
             assert!(!(promoted && action == Action::PutBack), "put back after promote");
             for event in EVENTS {
-                let may_write =
-                    phase == Phase::Promote && matches!(event, Event::Done | Event::Uncertain | Event::TimedOut);
+                let may_write = phase == Phase::Promote
+                    && matches!(event, Event::Done | Event::Uncertain | Event::TimedOut);
                 walk(step(phase, event), promoted || may_write, depth + 1);
             }
         }

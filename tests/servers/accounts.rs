@@ -116,14 +116,9 @@ async fn mariadb_10_11_ed25519_is_refused_by_name() -> TestResult {
 
 #[tokio::test]
 async fn users_of_the_configuration() -> TestResult {
-    let scene = Scene::with(
-        tideover_sandbox::servers::ClusterOptions::new(Flavor::Mysql9),
-        |options| {
-            options
-                .set("auth", "mode", "\"users\"")
-                .set("", "user", "[{ name = \"app\", password = \"app\" }]")
-        },
-    )
+    let scene = Scene::with(tideover_sandbox::servers::ClusterOptions::new(Flavor::Mysql9), |options| {
+        options.set("auth", "mode", "\"users\"").set("", "user", "[{ name = \"app\", password = \"app\" }]")
+    })
     .await?;
     assert_eq!(user_of(scene.options("app", "app")).await.map_err(|error| format!("{error:?}"))?, "app@%");
     must_be_refused(scene.options("app", "wrong"), 1045).await?;

@@ -40,7 +40,9 @@ async fn state_follows(flavor: Flavor) -> TestResult {
     scene.cluster.primary().run(&setup).await?;
     let mut set_up = scene.connect().await?;
     let mut plain = scene.connect().await?;
-    set_up.query_drop("CREATE TABLE other.t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(100), b LONGBLOB)").await?;
+    set_up
+        .query_drop("CREATE TABLE other.t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(100), b LONGBLOB)")
+        .await?;
     for sql in [
         "USE other",
         "SET NAMES latin1",

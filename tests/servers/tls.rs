@@ -66,10 +66,11 @@ async fn clients_required_verified_and_reloaded() -> TestResult {
     let (first, second) = (Authority::new("first")?, Authority::new("second")?);
     first.write(&folder)?;
     let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
-        options
-            .set("tls", "mode", "\"required\"")
-            .set("tls", "cert_file", file(&folder, "cert.pem"))
-            .set("tls", "key_file", file(&folder, "key.pem"))
+        options.set("tls", "mode", "\"required\"").set("tls", "cert_file", file(&folder, "cert.pem")).set(
+            "tls",
+            "key_file",
+            file(&folder, "key.pem"),
+        )
     })
     .await?;
     let plain = open(scene.options("app", "app")).await.err().ok_or("a client without TLS was let in")?;
@@ -108,11 +109,19 @@ async fn servers_verified() -> TestResult {
     fs::write(folder.join("wrong.pem"), &wrong.pem)?;
     let option = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
     let cluster = ClusterOptions {
-        server_options: vec![option("ssl-ca", "ca.pem"), option("ssl-cert", "cert.pem"), option("ssl-key", "key.pem")],
+        server_options: vec![
+            option("ssl-ca", "ca.pem"),
+            option("ssl-cert", "cert.pem"),
+            option("ssl-key", "key.pem"),
+        ],
         ..ClusterOptions::new(Flavor::MariaDb1011)
     };
     let scene = Scene::with(cluster, |options| {
-        options.set("server_tls", "mode", "\"verify_identity\"").set("server_tls", "ca_file", file(&folder, "ca.pem"))
+        options.set("server_tls", "mode", "\"verify_identity\"").set(
+            "server_tls",
+            "ca_file",
+            file(&folder, "ca.pem"),
+        )
     })
     .await?;
     let mut connection = scene.connect().await?;
