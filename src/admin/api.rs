@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Pools;
 use crate::frontend::SessionRegistry;
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::switchover::{Coordinator, Holder, Outcome};
 use crate::topology::{ClusterState, Flavor, Server, Topology, TopologyStore};
 
-use super::status::{GateView, ServerView, SessionsView, Status};
+use super::status::{GateView, GuardView, ServerView, SessionsView, Status};
 
 /// Body of `POST /v1/switchover`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Admin {
     pub store: Arc<TopologyStore>,
     /// Server connections.
     pub pools: Arc<Pools>,
+    /// Proves outcomes.
+    pub guard: Arc<Guard>,
     /// Sessions.
     pub registry: Arc<SessionRegistry>,
     /// Switchovers.
@@ -103,8 +106,14 @@ impl Admin {
                 clients: self.registry.len(),
                 pinned: self.registry.pins().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
             },
+            guard: self.guard(),
             ready: self.is_ready(),
         }
+    }
+
+    fn guard(&self) -> GuardView {
+        let why_not = self.guard.why_not();
+        GuardView { mode: self.guard.mode().name().to_owned(), guarded: why_not.is_empty(), why_not }
     }
 
     fn server(&self, server: &Server) -> ServerView {

@@ -7,6 +7,7 @@ use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
 use crate::backend::PoolLimits;
+use crate::guard::GuardMode;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::net::{ClientTlsMode, ListenAddress};
 use crate::switchover::SwitchoverOptions;
@@ -39,6 +40,12 @@ impl From<&Config> for Settings {
                 connect: config.pool.connect_timeout,
                 idle: config.pool.idle_timeout,
                 lifetime: config.pool.max_lifetime,
+            },
+            guard: match config.guard.mode {
+                tideover_config::GuardMode::Auto => GuardMode::Auto,
+                tideover_config::GuardMode::Tag => GuardMode::Tag,
+                tideover_config::GuardMode::Marker => GuardMode::Marker,
+                tideover_config::GuardMode::Off => GuardMode::Off,
             },
             hold_sessions: config.hold.max_sessions,
             hold_max_ttl: config.hold.max_ttl,

@@ -19,6 +19,7 @@ use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
+use crate::guard::{Guard, GuardMode, GuardParts};
 use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
@@ -70,6 +71,7 @@ struct Parts {
     store: Arc<TopologyStore>,
     pools: Arc<Pools>,
     monitor: Arc<Monitor>,
+    guard: Arc<Guard>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -91,6 +93,7 @@ impl App {
         if timeout(settings.monitor_timeout * 2, looked).await.is_err() {
             tracing::warn!("not every server answered the first look");
         }
+        start_guard(&parts, settings.monitor_timeout, (&tasks, &stop)).await;
         keeper::start(&parts, (&tasks, &stop));
         let tls = settings.tls().map_err(StartError::Tls)?;
         let rsa = RsaKey::generate().map_err(StartError::System)?;
@@ -112,6 +115,7 @@ impl App {
             store: parts.store.clone(),
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
+            guard: parts.guard.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -181,16 +185,46 @@ impl Parts {
         let tls = settings.server_tls().map_err(StartError::Tls)?;
         let connector = Connector::new(tls, BufferPool::new());
         let control = settings.monitor_account();
-        let pools = Pools::new(settings.pool, connector.clone(), &targets, &instance()?);
+        if settings.guard == GuardMode::Marker {
+            let why = "guard.mode = \"marker\" does not exist yet: use \"auto\" or \"tag\"";
+            return Err(StartError::System(why.to_owned()));
+        }
+        let instance = if settings.guard.tags() { Some(instance()?) } else { None };
+        let pools = Pools::new(settings.pool, connector.clone(), &targets, instance);
         let options = MonitorOptions {
             interval: settings.monitor_interval,
             timeout: settings.monitor_timeout,
             account: control.clone(),
         };
         let monitor = Monitor::start(store.clone(), &connector, &targets, options, tasks);
+        let guard = Guard::new(GuardParts {
+            mode: settings.guard,
+            store: store.clone(),
+            pools: pools.clone(),
+            connector: connector.clone(),
+            targets: targets.clone(),
+            account: control.clone(),
+        });
         let registry = SessionRegistry::new();
-        Ok(Self { gate, store, pools, monitor, registry, metrics, control, targets, connector })
+        Ok(Self { gate, store, pools, monitor, guard, registry, metrics, control, targets, connector })
     }
+}
+
+/// Servers must log the texts of statements before the first connection for clients is opened.
+async fn start_guard(parts: &Parts, within: Duration, (tasks, stop): (&TaskTracker, &CancellationToken)) {
+    if !parts.guard.mode().tags() {
+        return;
+    }
+    if timeout(within * 2, parts.guard.inspect_all()).await.is_err() {
+        tracing::warn!("not every server told in time what it logs");
+    }
+    let (guard, stopped) = (parts.guard.clone(), stop.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = guard.watch() => {}
+            () = stopped.cancelled() => {}
+        }
+    });
 }
 
 /// Random text of this process, part of every commit tag.
@@ -234,6 +268,7 @@ async fn start_admin(
         gate: parts.gate.clone(),
         store: parts.store.clone(),
         pools: parts.pools.clone(),
+        guard: parts.guard.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,

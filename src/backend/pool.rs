@@ -101,21 +101,22 @@ pub struct Pools {
 /// Gives each server connection a tag that no other has, in this process or another.
 #[derive(Debug)]
 struct TagSource {
-    instance: String,
+    instance: Option<String>,
     next: AtomicU64,
 }
 
 impl TagSource {
     fn next(&self) -> Arc<[u8]> {
+        let Some(instance) = &self.instance else { return Arc::new([]) };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("/*td:{}.{number:x}*/", self.instance).into_bytes().into()
+        format!("/*td:{instance}.{number:x}*/").into_bytes().into()
     }
 }
 
 impl Pools {
-    /// Pools for these servers. `instance` is random text of this process, part of every commit tag.
+    /// Pools for these servers. `instance` is random text of this process, part of every commit tag; `None` for no tags.
     #[must_use]
-    pub fn new(limits: PoolLimits, connector: Connector, servers: &[Target], instance: &str) -> Arc<Self> {
+    pub fn new(limits: PoolLimits, connector: Connector, servers: &[Target], instance: Option<String>) -> Arc<Self> {
         let slots = servers.iter().enumerate().map(|(at, target)| {
             Arc::new(Slots {
                 id: ServerId(at),
@@ -130,7 +131,7 @@ impl Pools {
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
-            tags: TagSource { instance: instance.to_owned(), next: AtomicU64::new(1) },
+            tags: TagSource { instance, next: AtomicU64::new(1) },
         })
     }
 

@@ -132,7 +132,7 @@ impl Session {
             }
         }
         let mut command = vec![PREPARE];
-        prepared.statement.tags.write(&prepared.key.text, &lease.tag, &mut command);
+        prepared.statement.tags.write(&prepared.key.text, lease.commits.tag(), &mut command);
         let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
         if elsewhere && !matches!(lease.restore(self.tracker.state()).await, Ok(Ok(()))) {
             lease.broken = true;

@@ -22,6 +22,7 @@ use crate::replay::Journal;
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
+use super::doubt::UnitTrace;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::registry::SessionHandle;
@@ -67,6 +68,8 @@ pub(super) struct Session {
     pub(super) fresh_lease: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
+    /// What is noted of the open unit for the guard.
+    pub(super) unit: UnitTrace,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal>>,
     /// Status flags of the last answer.
@@ -106,6 +109,7 @@ impl Session {
             lease: None,
             fresh_lease: false,
             pass: None,
+            unit: UnitTrace::default(),
             journal: None,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
@@ -366,7 +370,7 @@ impl Session {
         self.client.queue_packet(&payload, sequence);
     }
 
-    fn client_status(&self) -> StatusFlags {
+    pub(super) fn client_status(&self) -> StatusFlags {
         self.status
             & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
     }

@@ -29,7 +29,7 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    fn deadline(&mut self, timeout: Duration) -> Instant {
+    pub(super) fn deadline(&mut self, timeout: Duration) -> Instant {
         *self.since.get_or_insert_with(Instant::now) + timeout
     }
 }

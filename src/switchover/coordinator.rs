@@ -382,11 +382,13 @@ impl Run<'_> {
 
     async fn repoint(&mut self) -> Event {
         let Some(pair) = self.state.pair.clone() else { return Event::Failed };
-        if let Some(new) = &mut self.state.new
-            && let Err(problem) = forget(new).await
-        {
-            self.state.problems.push(problem);
-        }
+        let new = self.state.new.take();
+        let tidy = async {
+            match new {
+                Some(mut new) => forget(&mut new).await.err(),
+                None => None,
+            }
+        };
         let topology = self.parts.monitor.store().load();
         let followed = |s: &&Server| {
             s.id == pair.from.id
@@ -395,8 +397,9 @@ impl Run<'_> {
         };
         // At once: each waits for its own server's disk.
         let work = topology.servers.iter().filter(followed).map(|server| self.repoint_one(server, &pair));
-        let problems: Vec<String> =
-            futures_util::future::join_all(work).await.into_iter().filter_map(Result::err).collect();
+        let (untidy, done) = futures_util::future::join(tidy, futures_util::future::join_all(work)).await;
+        let problems: Vec<String> = done.into_iter().filter_map(Result::err).collect();
+        self.state.problems.extend(untidy);
         self.parts.monitor.kick();
         if problems.is_empty() {
             return Event::Done;

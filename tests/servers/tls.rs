@@ -13,13 +13,13 @@ use tokio::time::{Duration, sleep};
 use crate::support::{Scene, TestResult, code, open, program};
 
 /// A certificate authority and what it signs, as PEM files.
-struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> TestResult<Self> {
+    pub(crate) fn new(name: &str) -> TestResult<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -29,7 +29,7 @@ impl Authority {
     }
 
     /// Writes a certificate for loopback, its key and the authority's own certificate into `directory`.
-    fn write(&self, directory: &Path) -> TestResult {
+    pub(crate) fn write(&self, directory: &Path) -> TestResult {
         fs::create_dir_all(directory)?;
         let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         let key = KeyPair::generate()?;
@@ -52,11 +52,11 @@ impl Authority {
     }
 }
 
-fn directory(name: &str) -> std::path::PathBuf {
+pub(crate) fn directory(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
 }
 
-fn file(directory: &Path, name: &str) -> String {
+pub(crate) fn file(directory: &Path, name: &str) -> String {
     format!("\"{}\"", directory.join(name).display())
 }
 
