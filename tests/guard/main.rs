@@ -2,6 +2,7 @@
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
 
 mod alive;
+mod dead;
 mod proxy;
 mod relay;
 
@@ -37,7 +38,7 @@ impl Bench {
 
     /// Runs a statement as root on the primary, past the proxy.
     async fn run(&self, sql: &str) {
-        self.cluster.primary().run(&[format!("USE app"), sql.to_owned()]).await.unwrap();
+        self.cluster.primary().run(&["USE app", sql]).await.unwrap();
     }
 
     /// A number from the primary, past the proxy.
