@@ -11,7 +11,7 @@ help:
 	@echo "make test    every test, real servers and fuzz targets included; ends with 'N passed, N failed'"
 	@echo "make lint    formatting, clippy, documentation, scripts: warnings are errors"
 	@echo "make fmt     format everything"
-	@echo "make bench   throughput, CPU and memory beside a direct connection and beside HAProxy"
+	@echo "make bench   throughput, CPU and memory beside a direct connection and beside HAProxy (BENCH=--quick)"
 	@echo "make soak    the real-server scenarios in their full length"
 	@echo "make fuzz    the fuzz targets for long (FUZZ_SECONDS=3600 each)"
 
@@ -32,8 +32,10 @@ lint:
 fmt:
 	cargo fmt --all
 
-bench: build
-	benches/load/run $(BENCH)
+bench:
+	scripts/prerequisites build
+	scripts/servers mariadb-10.11 tools
+	cargo bench --locked --bench load -- $(BENCH)
 
 soak:
 	scripts/soak

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod backend;
 pub mod cli;
+pub mod demo;
 pub mod frontend;
 pub mod gate;
 pub mod guard;

@@ -1,5 +1,6 @@
 //! The composition root: from settings to every part, wired and started. The only module that knows them all.
 
+mod configured;
 mod keeper;
 mod settings;
 mod shards;

@@ -79,7 +79,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(super) fn monitor_account(&self) -> Arc<Account> {
+    pub(crate) fn monitor_account(&self) -> Arc<Account> {
         let password = Zeroizing::new(self.monitor_password.as_bytes().to_vec());
         let secret = if password.is_empty() { Secret::Empty } else { Secret::Password(password) };
         Account::new(self.monitor_user.as_bytes(), secret)
@@ -98,7 +98,13 @@ impl Settings {
         tls.map(|tls| Some(Arc::new(tls))).map_err(|e| e.to_string())
     }
 
-    pub(super) fn server_tls(&self) -> Result<ClientTls, String> {
+    /// Whether certificates and keys can be read.
+    pub(crate) fn check_files(&self) -> Result<(), String> {
+        self.tls()?;
+        self.server_tls().map(drop)
+    }
+
+    pub(crate) fn server_tls(&self) -> Result<ClientTls, String> {
         let (mode, ca) = &self.server_tls;
         ClientTls::new(*mode, ca.as_deref()).map_err(|e| e.to_string())
     }
@@ -106,5 +112,12 @@ impl Settings {
 
 /// Asks the kernel to treat this thread as a batch job: woken less eagerly, it does more per wake-up.
 pub(super) fn use_batch_scheduling() {
-    tracing::debug!("SCHED_BATCH is not set: not built in");
+    use thread_priority::unix::{
+        NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+    };
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+    let priority = thread_priority::ThreadPriority::Min;
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
+        tracing::warn!(?error, "the kernel refuses SCHED_BATCH (runtime.sched_batch)");
+    }
 }

@@ -141,6 +141,7 @@ pub struct Control {
     flavor: Flavor,
     version: String,
     thread: u32,
+    offers_tls: bool,
 }
 
 impl Control {
@@ -159,7 +160,8 @@ impl Control {
         let version = connected.greeting.server_version.clone();
         let flavor = flavor_of(&version);
         let thread = connected.greeting.connection_id;
-        Ok(Self { io, address: target.address.clone(), flavor, version, thread })
+        let offers_tls = connected.greeting.capabilities.contains(Capabilities::SSL);
+        Ok(Self { io, address: target.address.clone(), flavor, version, thread, offers_tls })
     }
 
     /// The server's family.
@@ -172,6 +174,12 @@ impl Control {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether the server's greeting offers TLS.
+    #[must_use]
+    pub fn offers_tls(&self) -> bool {
+        self.offers_tls
     }
 
     /// Our connection's id on the server.

@@ -218,6 +218,21 @@ impl Pools {
         made
     }
 
+    /// Forgets the pools of the same user with other passwords: those are out of date.
+    pub fn forget(&self, account: &Account) {
+        let outdated: Vec<_> = {
+            let mut pools = self.pools.lock();
+            let is_outdated =
+                |key: &Key, pool: &Arc<AccountPool>| pool.account.user() == account.user() && key.account != account.id();
+            let keys: Vec<Key> = pools.iter().filter(|(k, p)| is_outdated(k, p)).map(|(k, _)| *k).collect();
+            keys.iter().filter_map(|key| pools.remove(key)).collect()
+        };
+        for pool in outdated {
+            let idle = std::mem::take(&mut *pool.idle.lock());
+            pool.slots.open.fetch_sub(idle.len(), Ordering::AcqRel);
+        }
+    }
+
     /// Closes idle connections that are too old or were idle for too long. Called now and then.
     pub fn reap(&self) {
         let now = Instant::now();
@@ -309,12 +324,15 @@ impl AccountPool {
         self.base.lock().clone()
     }
 
-    /// A connection in whatever state it is: to learn what sessions start from.
+    /// A new connection: to learn what sessions start from, and that the server lets the account in.
     ///
     /// # Errors
     /// [`AcquireError`].
-    pub async fn acquire_any(self: &Arc<Self>) -> Result<Lease, AcquireError> {
+    pub async fn acquire_new(self: &Arc<Self>) -> Result<Lease, AcquireError> {
         let permit = self.wait().await?;
+        if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
+            self.owner.evict(self.slots.id);
+        }
         let connection = self.connect(Instant::now() + self.owner.limits.connect).await?;
         Ok(Lease::new(connection, self.clone(), permit))
     }

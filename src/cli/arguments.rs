@@ -1,8 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use tideover_sandbox::servers::Flavor;
+
+use crate::demo::DemoOptions;
 
 /// A MySQL-wire-protocol proxy for switching a database primary without the application seeing an error.
 #[derive(Debug, Parser)]
@@ -15,7 +19,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs the proxy.
-    Run(RunOptions),
+    Run(ConfigOptions),
+    /// Checks the configuration; with --connect the servers too.
+    Check(CheckOptions),
     /// Shows topology, gate, pools, and sessions that cannot move and why.
     Status(StatusOptions),
     /// Makes another server the primary; held clients wait, none sees an error.
@@ -26,6 +32,8 @@ pub(super) enum Command {
     Release(AdminOptions),
     /// Leaves service: for preStop hooks.
     Drain(AdminOptions),
+    /// Shows all of it on this machine: real servers, load, a switchover every few seconds, and the books at the end.
+    Demo(DemoArguments),
 }
 
 /// Where the running proxy's admin API is.
@@ -43,7 +51,7 @@ pub(super) struct AdminOptions {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunOptions {
+pub(super) struct ConfigOptions {
     /// Configuration file.
     #[arg(short = 'c', long = "config", env = "TIDEOVER_CONFIG")]
     pub(super) config: Option<PathBuf>,
@@ -56,6 +64,18 @@ pub(super) struct RunOptions {
     /// Name of the monitor account.
     #[arg(long)]
     pub(super) monitor_user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    #[command(flatten)]
+    pub(super) config: ConfigOptions,
+    /// Look at the servers: rights, topology, readiness for a switchover.
+    #[arg(long)]
+    pub(super) connect: bool,
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -92,4 +112,34 @@ pub(super) struct HoldOptions {
     /// The hold ends by itself after this long.
     #[arg(long, default_value = "30s")]
     pub(super) ttl: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Kind of servers: mariadb-10.11, mariadb-11.8 or mysql-9.
+    #[arg(long, default_value = "mariadb-10.11")]
+    pub(super) flavor: Flavor,
+    /// How long the load goes on, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seconds: u64,
+    /// A switchover is begun this often, like 5s.
+    #[arg(long, default_value = "5s", value_parser = time)]
+    pub(super) every: Duration,
+    /// Clients through the proxy, and as many connected directly.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(super) clients: u16,
+    /// Plain lines even on a terminal.
+    #[arg(long)]
+    pub(super) plain: bool,
+}
+
+fn time(text: &str) -> Result<Duration, &'static str> {
+    crate::admin::parse_ttl(text).filter(|time| !time.is_zero()).ok_or("write a time like 5s or 500ms")
+}
+
+impl From<DemoArguments> for DemoOptions {
+    fn from(arguments: DemoArguments) -> Self {
+        let DemoArguments { flavor, seconds, every, clients, plain } = arguments;
+        Self { flavor, time: Duration::from_secs(seconds), every, clients, plain }
+    }
 }

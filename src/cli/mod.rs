@@ -1,8 +1,9 @@
 //! The commands. An edge: parses arguments, calls [`crate::app`] or the admin API, prints, and gives the exit code.
 
 mod arguments;
+mod check;
 mod client;
-mod quick;
+mod configuration;
 mod run;
 mod switchover;
 mod show;
@@ -25,11 +26,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
     let code = runtime.block_on(async {
         match arguments.command {
             Command::Run(options) => run::run(options).await,
+            Command::Check(options) => check::check(options).await,
             Command::Status(options) => show::status(options).await,
             Command::Switchover(options) => switchover::switchover(options).await,
             Command::Hold(options) => show::hold(options).await,
             Command::Release(options) => show::post(options, "/v1/release").await,
             Command::Drain(options) => show::post(options, "/v1/drain").await,
+            Command::Demo(options) => crate::demo::run(options.into()).await,
         }
     });
     ExitCode::from(code)

@@ -1,17 +1,26 @@
 //! `tideover run`.
 
+use tideover_config::{Config, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
-use crate::app::App;
+use crate::app::{App, Settings};
 
-use super::arguments::RunOptions;
+use super::arguments::ConfigOptions;
+use super::configuration::load;
 use super::tell;
 
 /// Runs the proxy until it is told to leave. Exit code 2 for anything wrong with the configuration.
-pub(super) async fn run(options: RunOptions) -> u8 {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let settings = super::quick::settings(&options);
-    let app = match App::start(settings).await {
+pub(super) async fn run(options: ConfigOptions) -> u8 {
+    let config = match load(&options) {
+        Ok(config) => config,
+        Err(problems) => {
+            tell(&problems.to_string());
+            return 2;
+        }
+    };
+    start_log(&config);
+    let app = match App::start(Settings::from(&config)).await {
         Ok(app) => app,
         Err(error) => {
             tell(&format!("tideover: {error}"));
@@ -29,9 +38,24 @@ pub(super) async fn run(options: RunOptions) -> u8 {
         _ = interrupt.recv() => {}
         () = app.asked_to_leave() => {}
     }
+    // A second signal ends it at once.
     tokio::select! {
         () = app.shut_down() => 0,
         _ = terminate.recv() => 1,
         _ = interrupt.recv() => 1,
     }
+}
+
+/// `log.level` counts unless `RUST_LOG` says more.
+fn start_log(config: &Config) {
+    let level = config.log.level.name();
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("{level},rustls=warn,hyper=warn"));
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::new(filter));
+    let _ = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }

@@ -48,6 +48,13 @@ pub struct Candidate {
     pub known: Known,
 }
 
+/// What a server has accepted of one account with one password, and when.
+#[derive(Debug, Default)]
+struct Verified {
+    user: Vec<u8>,
+    schemas: Vec<(Vec<u8>, Instant)>,
+}
+
 /// All accounts.
 #[derive(Debug)]
 pub struct AccountDirectory {
@@ -59,7 +66,7 @@ pub struct AccountDirectory {
     control: tokio::sync::Mutex<Option<Control>>,
     read: DashMap<Vec<u8>, (Instant, Vec<Candidate>)>,
     learned: Mutex<HashMap<Vec<u8>, Zeroizing<Vec<u8>>>>,
-    verified: DashMap<u64, Vec<Vec<u8>>>,
+    verified: DashMap<u64, Verified>,
 }
 
 impl AccountDirectory {
@@ -115,6 +122,15 @@ impl AccountDirectory {
         candidate
     }
 
+    /// The password that the configuration gives `user`.
+    #[must_use]
+    pub fn configured_password(&self, user: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        match &self.mode {
+            AuthMode::Users(_) => self.password(user),
+            AuthMode::Database => None,
+        }
+    }
+
     /// The password of `user` that an earlier login proved.
     #[must_use]
     pub fn password(&self, user: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
@@ -127,9 +143,12 @@ impl AccountDirectory {
         self.learned.lock().get(user).cloned()
     }
 
-    /// A login with `password` succeeded on a server.
-    pub fn learn(&self, user: &[u8], password: &Zeroizing<Vec<u8>>) {
-        self.learned.lock().insert(user.to_vec(), password.clone());
+    /// A login with `password` succeeded on a server. What was verified with others is out of date.
+    pub fn learn(&self, account: &Account, password: &Zeroizing<Vec<u8>>) {
+        let before = self.learned.lock().insert(account.user().to_vec(), password.clone());
+        if before.as_ref() != Some(password) {
+            self.verified.retain(|id, seen| seen.user != account.user() || *id == account.id());
+        }
     }
 
     /// A server refused the kept password.
@@ -138,20 +157,22 @@ impl AccountDirectory {
         self.read.remove(user);
     }
 
-    /// Whether a server has accepted this account with this schema before.
+    /// Whether a server has accepted this account with this schema lately; with `any_age`, ever: while no server can be
+    /// asked.
     #[must_use]
-    pub fn is_verified(&self, account: &Account, schema: Option<&[u8]>) -> bool {
+    pub fn is_verified(&self, account: &Account, schema: Option<&[u8]>, any_age: bool) -> bool {
         let wanted = schema.unwrap_or_default();
-        self.verified.get(&account.id()).is_some_and(|seen| seen.iter().any(|s| s == wanted))
+        let fits = |(name, at): &(Vec<u8>, Instant)| name == wanted && (any_age || at.elapsed() < FRESH);
+        self.verified.get(&account.id()).is_some_and(|seen| seen.schemas.iter().any(fits))
     }
 
     /// A server has accepted this account with this schema.
     pub fn verify(&self, account: &Account, schema: Option<&[u8]>) {
         let schema = schema.unwrap_or_default();
         let mut seen = self.verified.entry(account.id()).or_default();
-        if !seen.iter().any(|s| s == schema) {
-            seen.push(schema.to_vec());
-        }
+        seen.user = account.user().to_vec();
+        seen.schemas.retain(|(name, _)| name != schema);
+        seen.schemas.push((schema.to_vec(), Instant::now()));
     }
 
     async fn candidates(&self, user: &[u8], fresh: bool) -> Vec<Candidate> {

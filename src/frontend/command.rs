@@ -94,11 +94,19 @@ impl Session {
     }
 
     /// How the server would read a text of this session.
-    pub(super) fn lexing(&self) -> sql::Dialect {
+    pub(super) fn lexing(&mut self) -> sql::Dialect {
         let topology = self.shared.store.peek();
+        let key = (self.tracker.state().fingerprint(), topology.epoch);
+        if let Some((known, dialect)) = &self.lexing
+            && *known == key
+        {
+            return *dialect;
+        }
         let server = self.pool.as_ref().and_then(|p| topology.server(p.server())).or(topology.primary());
         let mariadb = server.is_none_or(|s| s.flavor == Flavor::MariaDb);
-        self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)))
+        let dialect = self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)));
+        self.lexing = Some((key, dialect));
+        dialect
     }
 
     /// COM_SET_OPTION switches multi statements on a connection, which the pool key says of all its connections alike.
@@ -130,7 +138,7 @@ impl Session {
     fn say_end_of_option(&mut self) {
         use tideover_protocol::capability::Capabilities;
         if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            self.say_ok(1);
+            self.say_ok(self.answer_at.unwrap_or(1));
             return;
         }
         let [s0, s1] = self.status.bits().to_le_bytes();

@@ -62,6 +62,11 @@ impl UnitTrace {
         }
     }
 
+    /// A statement was sent without its tag after all.
+    pub(super) fn untagged(&mut self) {
+        self.blind = self.blind.or(Some("the statement left no room for its commit tag"));
+    }
+
     /// Keeps the log positions that are known before the end of the unit is sent.
     pub(super) fn mark(&mut self, topology: Arc<Topology>) {
         self.bookmark = Some(topology);
@@ -177,7 +182,7 @@ impl Session {
             // Nothing was to be committed.
             self.lost_pins = pins;
             let plain = Settlement::Committed { affected_rows: None, inserted: None, gtid: String::new() };
-            return self.settled(work, hold, plain).await;
+            return self.settled(work, plain).await;
         }
         let server = case.server;
         let settlement = self.wait_for_guard(case, hold).await?;
@@ -185,7 +190,7 @@ impl Session {
         match settlement {
             Settlement::Committed { .. } => {
                 self.lost_pins = pins;
-                self.settled(work, hold, settlement).await
+                self.settled(work, settlement).await
             }
             Settlement::NotCommitted if delivered => {
                 Ok(self.unknown("it was not executed, but a part of an answer was given already"))
@@ -270,7 +275,7 @@ impl Session {
     }
 
     /// It was committed: the client gets the answer that it would have got.
-    async fn settled(&mut self, work: &Work, hold: &mut Hold, settlement: Settlement) -> Result<Attempt, End> {
+    async fn settled(&mut self, work: &Work, settlement: Settlement) -> Result<Attempt, End> {
         self.count("committed");
         let Settlement::Committed { affected_rows, inserted, .. } = settlement else { return Ok(Attempt::Again) };
         let ends = work.statement.any(Effects::ENDS);
@@ -294,7 +299,8 @@ impl Session {
         };
         let mut payload = BytesMut::new();
         ok.encode(self.capabilities, &mut payload);
-        self.client.queue_packet(&payload, hold.sequence()?);
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
+        self.client.queue_packet(&payload, sequence);
         if work.statement.any(Effects::CHAIN) {
             self.status.remove(StatusFlags::IN_TRANS);
             self.lost = Some("the connection to its server was lost when it began");

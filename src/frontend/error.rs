@@ -40,6 +40,10 @@ pub(super) fn no_connection(failure: &AcquireError) -> ClientError {
         AcquireError::Connect(ConnectFailure::Refused { error, .. }) => {
             ClientError { cause: "server_refused", packet: error.clone() }
         }
+        // ER_NOT_SUPPORTED_AUTH_MODE: trying again does not help.
+        AcquireError::Connect(ConnectFailure::Unable { problem, .. }) => {
+            error("unsupported_login", 1251, "08004", &format!("tideover: cannot log in to the server: {problem}"))
+        }
         AcquireError::Restore(error) => ClientError { cause: "session_restore", packet: error.clone() },
         AcquireError::Exhausted { .. } => {
             error("pool_exhausted", 1040, "08004", &format!("tideover: {failure}; nothing was executed"))

@@ -105,9 +105,8 @@ fn unreadable(client: PacketIo, sequence: u8, error: io::Error) -> LoginFailure 
 }
 
 async fn start_tls(shared: &Shared, client: PacketIo) -> Result<PacketIo, LoginFailure> {
-    let stream = client.into_stream().map_err(LoginFailure::Gone)?;
     let gone = |text: &str| LoginFailure::Gone(io::Error::new(io::ErrorKind::InvalidData, text.to_owned()));
-    let raw = stream.into_raw().ok_or_else(|| gone("TLS inside TLS"))?;
+    let raw = client.into_raw().ok_or_else(|| gone("TLS inside TLS"))?;
     let tls = shared.tls.as_ref().ok_or_else(|| gone("TLS is not offered"))?;
     // Boxed: a TLS handshake is large and most sessions have none; their tasks must stay small.
     let stream = Box::pin(tls.accept(raw)).await.map_err(LoginFailure::Gone)?;
@@ -118,6 +117,9 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
     let topology = shared.store.load();
     let seen = topology.primary().or_else(|| topology.servers.iter().find(|s| !s.version.is_empty()));
     let (flavor, version) = seen.map_or((Flavor::MariaDb, String::new()), |s| (s.flavor, s.version.clone()));
+    // With a certificate of its own the proxy offers TLS; otherwise it does what the servers do.
+    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(|s| s.tls);
+    let tls = shared.tls.is_some() && !mirrored;
     let (all, plugin) = match flavor {
         // CLIENT_MYSQL unset is how a MariaDB server says that extended capabilities follow.
         Flavor::MariaDb => (Capabilities::all() - Capabilities::LONG_PASSWORD, "mysql_native_password"),
@@ -127,14 +129,14 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
         server_version: if version.is_empty() { "8.0.0-tideover".to_owned() } else { version },
         connection_id,
         nonce,
-        capabilities: Capabilities::offered(all, shared.tls.is_some()),
+        capabilities: Capabilities::offered(all, tls),
         collation: match flavor {
             Flavor::MariaDb => 45,
             Flavor::MySql => 255,
         },
         status: StatusFlags::AUTOCOMMIT,
         plugin: plugin.to_owned(),
-        tls_available: shared.tls.is_some(),
+        tls_available: tls,
         tls_required: shared.options.tls_required && !stream.is_secure(),
     }
 }
@@ -223,9 +225,11 @@ impl Conversation<'_> {
     fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
-            Proof::NativeStage1(stage1) => {
-                Proven { secret: Secret::NativeStage1(stage1), password: None }
-            }
+            // A password that the configuration names logs in by any method.
+            Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
+                Some(password) => Proven { secret: Secret::Password(password), password: None },
+                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+            },
             Proof::Password(password) if password.is_empty() => {
                 Proven { secret: Secret::Empty, password: None }
             }

@@ -92,8 +92,7 @@ impl Session {
         let Some(server_id) = self.server_statement(&prepared).await? else { return Ok(false) };
         let Ok(command) = self.execution(work, &prepared, server_id) else {
             let refused = error::malformed("COM_STMT_EXECUTE: no parameter types are known");
-            self.queue_error(&refused, 1);
-            let _ = self.client.flush().await;
+            let _ = self.refuse(&refused).await;
             return Ok(false);
         };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
@@ -148,8 +147,7 @@ impl Session {
             }
             Swallow::Error(packet) => {
                 let refused = error::ClientError { cause: "prepare", packet };
-                self.queue_error(&refused, 1);
-                let _ = self.client.flush().await;
+                let _ = self.refuse(&refused).await;
                 Ok(None)
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::frame::HEADER_LEN;
+use tideover_protocol::frame::{HEADER_LEN, MAX_PAYLOAD};
 use tideover_protocol::packet::{ErrPacket, SessionTrack};
 use tideover_protocol::response::{ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
@@ -90,7 +90,7 @@ impl Session {
                 Attempt::Done => break,
                 Attempt::Again => {}
                 Attempt::Refused(error) => {
-                    self.refuse_at(&error, hold.sequence()?).await?;
+                    self.refuse(&error).await?;
                     break;
                 }
             }
@@ -101,7 +101,6 @@ impl Session {
     }
 
     async fn attempt(&mut self, work: &Work, hold: &mut Hold) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
-        hold.begin_answer();
         if let Some(why) = self.lost.take() {
             return self.tell_lost(work, why).await.map(Ok);
         }
@@ -152,7 +151,13 @@ impl Session {
             CommandKind::Query => connection.commits.numbered_tag(),
             _ => connection.commits.tag(),
         };
-        let parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+        let mut parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+        let tagged_length: usize = parts.iter().map(|p| p.len()).sum();
+        if tagged_length / MAX_PAYLOAD != self.command.len() / MAX_PAYLOAD {
+            // One frame more, and the answer's numbers would not be those that the client expects.
+            parts = vec![&self.command];
+            self.unit.untagged();
+        }
         connection.io.queue_parts(&parts, 0);
         connection.io.flush().await.map_err(|_| Sent::Something)?;
         Ok(true)
@@ -177,7 +182,8 @@ impl Session {
     async fn restore_last_insert_id(&mut self) -> Result<bool, Sent> {
         let id = self.tracker.last_insert_id();
         let Some(lease) = &mut self.lease else { return Ok(true) };
-        if id == 0 || self.status.contains(StatusFlags::IN_TRANS) {
+        // A connection that was kept knows better.
+        if id == 0 || !self.fresh_lease {
             return Ok(true);
         }
         match lease.query(&format!("SET last_insert_id={id}")).await {
@@ -190,17 +196,26 @@ impl Session {
     async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
         let place = self.place(&work.statement);
         let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
-        let scanner = ResponseScanner::new(work.shape, lease.capabilities, 1);
+        let first = self.answer_at.unwrap_or(1);
+        let scanner = ResponseScanner::new(work.shape, lease.capabilities, first);
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
+        exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
         let mut ended_by_us = false;
         loop {
             let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
             let answer =
                 exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
+            self.answer_at = exchange.next_sequence();
             match answer {
+                Answer::ClientLeft => {
+                    // The transaction can only be rolled back: its locks need not wait for the statement.
+                    self.kill_statement(true);
+                    self.break_lease();
+                    return Err(End::Client);
+                }
                 Answer::Finished => {
                     let gone = exchange.client_gone();
                     self.finished(work, controls.done);
@@ -222,13 +237,19 @@ impl Session {
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
                 Answer::Interrupted(_) | Answer::Lost(_) => {
-                    hold.note_answer(exchange.scanner());
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
                     return self.failed(work, hold, failure, Some(controls.done)).await;
                 }
                 Answer::Withheld => {
-                    hold.note_answer(exchange.scanner());
                     let delivered = exchange.delivered();
+                    // The withheld frame's number is the one that an answer in its place must have.
+                    self.answer_at = self.answer_at.map(|next| next.wrapping_sub(1));
+                    if exchange.is_unsolicited() {
+                        // The server's goodbye, said before it read the command.
+                        self.answer_at = Some(first);
+                        let failure = (Sent::Nothing, Broke::Lost, false, place);
+                        return self.failed(work, hold, failure, None).await;
+                    }
                     return self.server_error(work, hold, (controls.done, delivered, ended_by_us, place)).await;
                 }
             }

@@ -58,10 +58,14 @@ pub(super) struct Session {
     pub(super) refused: Option<(u32, usize)>,
     /// The client's id of the statement prepared last.
     pub(super) last_prepared: u32,
+    /// How texts are read, while session state (its fingerprint) and primary (its epoch) are the same.
+    pub(super) lexing: Option<((u64, u64), crate::sql::Dialect)>,
     /// The pool on the present primary.
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
+    /// The lease was taken for the present statement: nothing of this session ran on it before.
+    pub(super) fresh_lease: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -76,6 +80,8 @@ pub(super) struct Session {
     pub(super) lost_pins: Vec<&'static str>,
     /// The command being worked on.
     pub(super) command: Vec<u8>,
+    /// Number of the next packet to the client; `None` if it holds half a frame, and nothing can follow.
+    pub(super) answer_at: Option<u8>,
 }
 
 impl Session {
@@ -98,8 +104,10 @@ impl Session {
             prepared: PreparedStatements::new(LONG_DATA),
             refused: None,
             last_prepared: 0,
+            lexing: None,
             pool: None,
             lease: None,
+            fresh_lease: false,
             pass: None,
             unit: UnitTrace::default(),
             journal: None,
@@ -107,6 +115,7 @@ impl Session {
             lost: None,
             lost_pins: Vec::new(),
             command: Vec::new(),
+            answer_at: Some(1),
         };
         let schema = login.database.as_deref().filter(|s| !s.is_empty());
         if let Err(refused) = session.check_in(schema, password).await {
@@ -128,7 +137,11 @@ impl Session {
         schema: Option<&[u8]>,
         password: Option<zeroize::Zeroizing<Vec<u8>>>,
     ) -> Result<(), Box<ClientError>> {
-        let known = self.shared.accounts.is_verified(&self.account, schema);
+        // A password that the client has just sent is not what a server has accepted before, unless it is the same.
+        let new_password =
+            password.is_some() && self.shared.accounts.password(self.account.user()) != password;
+        let any_age = !self.shared.gate.reasons().is_empty();
+        let known = !new_password && self.shared.accounts.is_verified(&self.account, schema, any_age);
         if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
             self.start_from(&base, schema);
             return Ok(());
@@ -141,7 +154,7 @@ impl Session {
                 self.await_topology(&mut hold).await.map_err(Box::new)?;
                 continue;
             };
-            match self.check_in_with(&pool, schema).await {
+            match self.check_in_with(&pool, schema, !known).await {
                 Ok(()) => break,
                 Err(failure @ AcquireError::Connect(ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. }))
                 | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
@@ -159,15 +172,24 @@ impl Session {
         self.handle.set_in_unit(false);
         self.shared.accounts.verify(&self.account, schema);
         if let Some(password) = password {
-            self.shared.accounts.learn(self.account.user(), &password);
+            self.shared.accounts.learn(&self.account, &password);
+            if new_password {
+                self.shared.pools.forget(&self.account);
+            }
         }
         Ok(())
     }
 
-    async fn check_in_with(&mut self, pool: &Arc<AccountPool>, schema: Option<&[u8]>) -> Result<(), AcquireError> {
+    /// `anew`: with a login of its own, since what pooled connections prove may be out of date.
+    async fn check_in_with(
+        &mut self,
+        pool: &Arc<AccountPool>,
+        schema: Option<&[u8]>,
+        anew: bool,
+    ) -> Result<(), AcquireError> {
         let base = match pool.base() {
-            Some(base) => base,
-            None => pool.acquire_any().await?.base.clone(),
+            Some(base) if !anew => base,
+            _ => pool.acquire_new().await?.base.clone(),
         };
         self.start_from(&base, schema);
         drop(pool.acquire(self.tracker.state()).await?);
@@ -258,13 +280,16 @@ impl Session {
         self.check_size().await?;
         self.command.clear();
         let mut at = 0;
+        let mut frames = 0_u8;
         while at < length {
             let rest = self.client.input().get(at..length).unwrap_or_default();
             let Some(header) = FrameHeader::parse(rest) else { break };
             let end = HEADER_LEN + header.payload_len;
             self.command.extend_from_slice(rest.get(HEADER_LEN..end).unwrap_or_default());
             at += end;
+            frames = frames.wrapping_add(1);
         }
+        self.answer_at = Some(frames);
         self.client.consume(length);
         Ok(CommandKind::of(&self.command))
     }
@@ -359,19 +384,16 @@ impl Session {
 
     /// Answers the command with an error of ours; the connection lives on.
     pub(super) async fn refuse(&mut self, error: &ClientError) -> Result<(), End> {
-        self.refuse_at(error, 1).await
-    }
-
-    /// The same where the client has packets of an answer already.
-    pub(super) async fn refuse_at(&mut self, error: &ClientError, sequence: u8) -> Result<(), End> {
         self.shared.metrics.client_errors.with_label_values(&[error.cause]).inc();
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.queue_error(error, sequence);
         self.flush().await
     }
 
     /// Answers the command with OK.
     pub(super) async fn acknowledge(&mut self) -> Result<(), End> {
-        self.say_ok(1);
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
+        self.say_ok(sequence);
         self.flush().await
     }
 

@@ -27,7 +27,9 @@ pub struct SessionOptions {
     pub max_packet: usize,
     /// Journal of a transaction, bytes (`replay.max_transaction`).
     pub max_transaction: usize,
-    /// Whether TLS is offered, and demanded.
+    /// Whether TLS is offered only if the servers offer it: so it is without a certificate of our own.
+    pub tls_like_servers: bool,
+    /// Whether TLS is demanded.
     pub tls_required: bool,
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use tideover_protocol::response::ResponseScanner;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{AcquireError, ConnectFailure, Lease};
@@ -12,7 +11,7 @@ use crate::relay::Signals;
 use crate::topology::{ServerId, TopologyStore};
 
 use super::error::{self, ClientError};
-use super::session::{End, Session};
+use super::session::Session;
 
 /// Between attempts that fail although the topology has not changed.
 const PAUSES: [Duration; 4] = [
@@ -27,29 +26,9 @@ const PAUSES: [Duration; 4] = [
 pub(super) struct Hold {
     since: Option<Instant>,
     tries: usize,
-    /// Number of the next packet to the client; `None` if it was given a part of one that will never be whole.
-    sequence: Option<u8>,
 }
 
 impl Hold {
-    /// The client has nothing of an answer yet.
-    pub(super) fn begin_answer(&mut self) {
-        self.sequence = Some(1);
-    }
-
-    /// The answer broke off here.
-    pub(super) fn note_answer(&mut self, scanner: &ResponseScanner) {
-        self.sequence = (!scanner.is_amid_packet()).then(|| scanner.next_sequence());
-    }
-
-    /// The number that a packet of ours must have now.
-    ///
-    /// # Errors
-    /// When the client waits for the rest of a packet: there is nothing that can be said to it any more.
-    pub(super) fn sequence(&self) -> Result<u8, End> {
-        self.sequence.ok_or(End::Client)
-    }
-
     pub(super) fn deadline(&mut self, timeout: Duration) -> Instant {
         *self.since.get_or_insert_with(Instant::now) + timeout
     }
@@ -137,6 +116,7 @@ impl Session {
 
     /// A lease on the present primary in the session's state.
     pub(super) async fn lease(&mut self, hold: &mut Hold) -> Result<Leased, ClientError> {
+        self.fresh_lease = self.lease.is_none();
         if self.lease.is_some() {
             return Ok(self.check_kept_lease());
         }

@@ -1,7 +1,5 @@
 //! `guard.mode`.
 
-use std::str::FromStr;
-
 /// How the outcome of a unit in doubt is proven (`guard.mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GuardMode {
@@ -32,16 +30,5 @@ impl GuardMode {
     #[must_use]
     pub fn tags(self) -> bool {
         matches!(self, Self::Auto | Self::Tag)
-    }
-}
-
-impl FromStr for GuardMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Auto, Self::Tag, Self::Marker, Self::Off]
-            .into_iter()
-            .find(|mode| mode.name() == text)
-            .ok_or_else(|| format!("guard.mode = \"{text}\": must be auto, tag, marker or off"))
     }
 }

@@ -12,5 +12,5 @@ pub use buffer::{Buffer, BufferPool};
 pub use listener::{Accepted, AdminListener, Bound, ListenAddress, Listener};
 pub use packet_io::PacketIo;
 pub use rsa::{RsaKey, encrypt_with_pem};
-pub use stream::{Raw, Stream, dial, dial_plain};
+pub use stream::{Departure, Raw, Stream, dial, dial_plain};
 pub use tls::{ClientTls, ClientTlsMode, ServerTls, TlsError};

@@ -11,7 +11,7 @@ use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::buffer::{Buffer, BufferPool};
-use super::stream::Stream;
+use super::stream::{Raw, Stream};
 
 /// A buffered connection that speaks in packets.
 #[derive(Debug)]
@@ -34,16 +34,12 @@ impl PacketIo {
         &self.stream
     }
 
-    /// Takes the stream out, for the change to TLS. What was read ahead is refused: bytes sent before the handshake
-    /// must not be taken for bytes protected by it.
-    ///
-    /// # Errors
-    /// `InvalidData` if the peer sent anything in advance.
-    pub fn into_stream(self) -> io::Result<Stream> {
-        if !self.input.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "data before the TLS handshake"));
-        }
-        Ok(self.stream)
+    /// Takes the plain stream out, for the change to TLS; `None` if it is TLS already. What was read ahead belongs to
+    /// the TLS handshake and goes with it: it is never taken for data that TLS protected.
+    #[must_use]
+    pub fn into_raw(self) -> Option<Raw> {
+        let ahead = self.input.bytes().to_vec();
+        Some(self.stream.into_raw()?.with_ahead(&ahead))
     }
 
     /// What was received and not yet consumed.

@@ -23,6 +23,55 @@ pub enum Raw {
     Unix(UnixStream),
     /// Inside this process: tests and simulation.
     Memory(DuplexStream),
+    /// A stream of which a part was read ahead: that part comes first.
+    Ahead(Box<Ahead>),
+}
+
+/// Bytes read ahead, and the stream that they came from. A client starts TLS right behind its request for it, without
+/// waiting for an answer: its first TLS record may have been read together with the request.
+#[derive(Debug)]
+pub struct Ahead {
+    bytes: Vec<u8>,
+    taken: usize,
+    inner: Raw,
+}
+
+impl Raw {
+    /// Puts bytes that were read ahead back in front.
+    #[must_use]
+    pub fn with_ahead(self, bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return self;
+        }
+        Self::Ahead(Box::new(Ahead { bytes: bytes.to_vec(), taken: 0, inner: self }))
+    }
+
+    fn innermost(&self) -> &Self {
+        match self {
+            Self::Ahead(ahead) => ahead.inner.innermost(),
+            other => other,
+        }
+    }
+}
+
+/// What a peer that should be silent did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It hung up.
+    Gone,
+    /// It sent something.
+    Input,
+}
+
+/// The flags of a stream that is known to be ready.
+fn now_or_never(
+    ready: impl Future<Output = io::Result<tokio::io::Ready>>,
+) -> io::Result<tokio::io::Ready> {
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(ready).poll(&mut context) {
+        Poll::Ready(ready) => ready,
+        Poll::Pending => Ok(tokio::io::Ready::READABLE),
+    }
 }
 
 /// A stream, plain or TLS.
@@ -83,7 +132,7 @@ impl Stream {
     pub fn peer(&self) -> Option<SocketAddr> {
         match self.raw() {
             Raw::Tcp(s) => s.peer_addr().ok(),
-            Raw::Unix(_) | Raw::Memory(_) => None,
+            Raw::Unix(_) | Raw::Memory(_) | Raw::Ahead(_) => None,
         }
     }
 
@@ -98,8 +147,8 @@ impl Stream {
 
     fn raw(&self) -> &Raw {
         match self {
-            Self::Plain(raw) => raw,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Plain(raw) => raw.innermost(),
+            Self::Tls(tls) => tls.get_ref().0.innermost(),
         }
     }
 
@@ -108,8 +157,25 @@ impl Stream {
         match self {
             Self::Plain(Raw::Tcp(s)) => s.poll_read_ready(context),
             Self::Plain(Raw::Unix(s)) => s.poll_read_ready(context),
-            Self::Plain(Raw::Memory(_)) | Self::Tls(_) => Poll::Ready(Ok(())),
+            Self::Plain(Raw::Memory(_) | Raw::Ahead(_)) | Self::Tls(_) => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Ready when the peer has hung up, or when it has sent something. Reads nothing.
+    pub(crate) fn poll_departure(&self, context: &mut Context<'_>) -> Poll<Departure> {
+        let ready = match self.raw() {
+            Raw::Tcp(s) => {
+                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
+            }
+            Raw::Unix(s) => {
+                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
+            }
+            Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
+        };
+        Poll::Ready(match ready {
+            Ok(ready) if !ready.is_read_closed() && !ready.is_error() => Departure::Input,
+            _ => Departure::Gone,
+        })
     }
 
     /// Resolves when the peer has hung up, without reading anything from it. For a client that is held: its input
@@ -119,7 +185,7 @@ impl Stream {
             let ready = match self.raw() {
                 Raw::Tcp(s) => s.ready(Interest::READABLE).await,
                 Raw::Unix(s) => s.ready(Interest::READABLE).await,
-                Raw::Memory(_) => std::future::pending().await,
+                Raw::Memory(_) | Raw::Ahead(_) => std::future::pending().await,
             };
             match ready {
                 Ok(ready) if !ready.is_read_closed() && !ready.is_error() => {}
@@ -137,7 +203,7 @@ impl Stream {
         match self.raw() {
             Raw::Tcp(s) => s.poll_read_ready(&mut context).is_ready(),
             Raw::Unix(s) => s.poll_read_ready(&mut context).is_ready(),
-            Raw::Memory(_) => false,
+            Raw::Memory(_) | Raw::Ahead(_) => false,
         }
     }
 }
@@ -195,6 +261,16 @@ impl AsyncRead for Raw {
             Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Self::Unix(s) => Pin::new(s).poll_read(cx, buf),
             Self::Memory(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Ahead(ahead) => {
+                let rest = ahead.bytes.get(ahead.taken..).unwrap_or_default();
+                if rest.is_empty() {
+                    return Pin::new(&mut ahead.inner).poll_read(cx, buf);
+                }
+                let count = rest.len().min(buf.remaining());
+                buf.put_slice(rest.get(..count).unwrap_or_default());
+                ahead.taken += count;
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }
@@ -205,6 +281,7 @@ impl AsyncWrite for Raw {
             Self::Tcp(s) => Pin::new(s).poll_write(cx, buf),
             Self::Unix(s) => Pin::new(s).poll_write(cx, buf),
             Self::Memory(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Ahead(ahead) => Pin::new(&mut ahead.inner).poll_write(cx, buf),
         }
     }
 
@@ -213,6 +290,7 @@ impl AsyncWrite for Raw {
             Self::Tcp(s) => Pin::new(s).poll_flush(cx),
             Self::Unix(s) => Pin::new(s).poll_flush(cx),
             Self::Memory(s) => Pin::new(s).poll_flush(cx),
+            Self::Ahead(ahead) => Pin::new(&mut ahead.inner).poll_flush(cx),
         }
     }
 
@@ -221,6 +299,7 @@ impl AsyncWrite for Raw {
             Self::Tcp(s) => Pin::new(s).poll_shutdown(cx),
             Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
             Self::Memory(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Ahead(ahead) => Pin::new(&mut ahead.inner).poll_shutdown(cx),
         }
     }
 }

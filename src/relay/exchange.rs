@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tideover_protocol::response::{Control, Next, ResponseScanner, Violation};
 
-use crate::net::PacketIo;
+use crate::net::{Departure, PacketIo};
 
 use super::signal::{Signal, Signals};
 
@@ -43,6 +43,8 @@ pub enum Answer {
     WantsFile,
     /// A signal came. The exchange can be taken up again.
     Interrupted(Signals),
+    /// The client has left, and the caller wanted to know at once.
+    ClientLeft,
     /// The server did not finish.
     Lost(Lost),
 }
@@ -64,13 +66,21 @@ pub struct Exchange {
     client_gone: bool,
     finished: bool,
     signals: Signals,
+    watch_client: bool,
 }
 
 impl Exchange {
     /// Expects what `scanner` describes; stops for `signals`.
     #[must_use]
     pub fn new(scanner: ResponseScanner, signals: Signals) -> Self {
-        Self { scanner, delivered: false, client_gone: false, finished: false, signals }
+        Self {
+            scanner,
+            delivered: false,
+            client_gone: false,
+            finished: false,
+            signals,
+            watch_client: false,
+        }
     }
 
     /// Whether the client was given anything of this answer.
@@ -83,6 +93,25 @@ impl Exchange {
     #[must_use]
     pub fn client_gone(&self) -> bool {
         self.client_gone
+    }
+
+    /// Whether to stop as soon as the client has left ([`Answer::ClientLeft`]): where the statement should not be left to
+    /// finish.
+    pub fn watch_client(&mut self, watch: bool) {
+        self.watch_client = watch;
+    }
+
+    /// The number that the client expects of the next packet; `None` if it was given half a frame, after which nothing
+    /// else can be sent to it.
+    #[must_use]
+    pub fn next_sequence(&self) -> Option<u8> {
+        (!self.delivered || !self.scanner.is_amid_frame()).then(|| self.scanner.next_sequence())
+    }
+
+    /// Whether the server spoke before it read the command, which it did not run then.
+    #[must_use]
+    pub fn is_unsolicited(&self) -> bool {
+        self.scanner.is_unsolicited()
     }
 
     /// The scanner, to resume after a file.
@@ -151,6 +180,14 @@ impl Exchange {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Answer::Lost(Lost::Io(error)))),
                 Poll::Pending => {
+                    if self.watch_client {
+                        match client.stream().poll_departure(cx) {
+                            Poll::Ready(Departure::Gone) => return Poll::Ready(Some(Answer::ClientLeft)),
+                            // It has sent something ahead: from here on its departure cannot be told from that.
+                            Poll::Ready(Departure::Input) => self.watch_client = false,
+                            Poll::Pending => {}
+                        }
+                    }
                     return match signal.poll(self.signals, cx) {
                         Poll::Ready(raised) => Poll::Ready(Some(Answer::Interrupted(raised))),
                         Poll::Pending => Poll::Pending,

@@ -55,8 +55,8 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
 fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Option<String> {
     let (from, to, base) = (from.settings(), to.settings(), base.settings());
     let slots: BTreeSet<&Vec<u8>> = from.keys().chain(to.keys()).collect();
-    // What collation a character set gets may depend on other variables (character_set_collations,
-    // default_collation_for_utf8mb4): those come first.
+    // What collation a character set gets may depend on another variable (MariaDB's character_set_collations),
+    // which comes first.
     let (last, first): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.starts_with(b"collation_"));
     let mut set = String::new();
     for slot in first.into_iter().chain(last) {

@@ -77,6 +77,10 @@ fn session_variable(tracker: &mut Tracker, name: &str, value: Value, changes: &[
         return;
     }
     let same_slot = |reported: &[u8]| slot(reported) == slot(name.as_bytes());
+    // Reported under its other name; only a character set leaves open which collation it has.
+    if reports(changes, same_slot) && !name.starts_with("collation_") {
+        return;
+    }
     match value {
         Value::Number(text) | Value::Text(text) => set(tracker, name, text.as_bytes()),
         Value::Word(word) if word.eq_ignore_ascii_case("null") => set(tracker, name, b""),

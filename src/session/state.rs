@@ -245,7 +245,9 @@ pub(super) fn slot(name: &[u8]) -> &[u8] {
 /// Not: what servers report as a by-product, what holds for one statement only, and the trackers themselves.
 #[must_use]
 pub fn is_state(name: &[u8]) -> bool {
-    let one_of: [&[u8]; 12] = [
+    let one_of: [&[u8]; 13] = [
+        // MySQL's SET NAMES heeds it and reports no collation, SET character_set_connection does not heed it.
+        b"default_collation_for_utf8mb4",
         b"error_count",
         b"identity",
         b"in_transaction",

@@ -161,7 +161,11 @@ impl Tracker {
 
     /// Takes in what the trackers reported with one packet.
     pub fn apply(&mut self, changes: &[Change<'_>]) {
-        if changes.is_empty() {
+        // What comes with every statement or commit and changes nothing here.
+        let idle = |change: &Change<'_>| {
+            matches!(change, Change::State | Change::Variable { name: b"statement_id" | b"last_gtid", .. })
+        };
+        if changes.iter().all(idle) {
             return;
         }
         let charset = |state: &SessionState| {
@@ -265,6 +269,7 @@ impl Tracker {
                 self.pins.remove(PinReason::Xa);
             }
         }
+        // A CALL into another schema says so too, whatever it does: that costs such a session its freedom.
         let changed = outcome.changes.contains(&Change::State);
         if changed && statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) {
             self.pins.insert(PinReason::StoredCode);

@@ -77,6 +77,10 @@ fn add(whole: &mut Statement, piece: &Piece) {
             Some(at) => whole.tags.push(at),
             None => whole.tags.miss(),
         }
+        // A function may write though the statement itself changes no row, and then in its own words.
+        if piece.effects.contains(Effects::STORED_CODE) {
+            whole.tags.miss();
+        }
     }
 }
 
@@ -108,6 +112,8 @@ fn statement(walk: &mut Walk<'_>, from: usize) -> Piece {
     if piece.effects.intersects(Effects::NOT_A_READ) {
         piece.effects -= Effects::READS_ONLY;
     }
+    // A number drawn from a sequence is logged with the text that drew it.
+    piece.logged |= piece.effects.contains(Effects::SEQUENCE | Effects::WRITES);
     piece.start = start;
     piece
 }
@@ -139,8 +145,8 @@ pub(super) fn verb(walk: &mut Walk<'_>, first: Token) -> Piece {
         Key::Create => ddl::create(walk),
         Key::Alter => ddl::alter(walk),
         Key::Drop => ddl::drop(walk),
-        Key::Truncate | Key::Rename => ddl::simple(walk),
-        Key::Grant | Key::Revoke | Key::Import => {
+        Key::Truncate | Key::Rename | Key::Revoke => ddl::simple(walk),
+        Key::Grant | Key::Import => {
             walk.names_only = true;
             Piece::new(Kind::Ddl, WRITE_COMMIT)
         }

@@ -213,7 +213,7 @@ pub fn locks_tables(text: &[u8], dialect: Dialect) -> bool {
 pub fn pieces(text: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
     let mut lexer = Lexer::new(text, dialect);
     let mut found = Vec::new();
-    let mut start = None;
+    let (mut start, mut behind) = (None, 0);
     loop {
         let token = lexer.token();
         if token.ends() {
@@ -223,8 +223,10 @@ pub fn pieces(text: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
             if token.kind == TokenKind::End {
                 return found;
             }
+            behind = token.end();
         } else if start.is_none() {
-            start = Some(lexer.executable_start().unwrap_or_else(|| token.start()).min(token.start()));
+            // An executable comment belongs to its statement, unless it began with an earlier one.
+            start = lexer.executable_start().filter(|at| *at >= behind).or_else(|| Some(token.start()));
         }
     }
 }

@@ -24,8 +24,9 @@ impl Tags {
         self.len == 0
     }
 
-    /// Whether every statement of the text that may write has its tag. False for `CALL`, unknown functions and
-    /// for definitions of which the servers log their own wording (`DROP TABLE`, `CREATE VIEW`, accounts).
+    /// Whether the tags tell of every write that the text may do. False for `CALL`, unknown functions (also in a
+    /// write that has its tag) and for definitions of which the servers log their own wording (`DROP TABLE`,
+    /// `CREATE VIEW`, accounts).
     #[must_use]
     pub const fn cover_all_writes(&self) -> bool {
         !self.missing

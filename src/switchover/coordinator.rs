@@ -11,7 +11,7 @@ use crate::gate::{Gate, Reasons};
 use crate::monitor::Monitor;
 use crate::topology::{Server, ServerId};
 
-use super::fence::fence;
+use super::fence::{end_doomed, fence};
 use super::phase::{Action, Event, Phase, action, step};
 use super::preflight::{Finding, Preflight, choose, from_servers, from_topology};
 use super::repoint::{forget, repoint};
@@ -379,28 +379,39 @@ impl Run<'_> {
 
     async fn repoint(&mut self) -> Event {
         let Some(pair) = self.state.pair.clone() else { return Event::Failed };
-        if let Some(new) = &mut self.state.new
-            && let Err(problem) = forget(new).await
-        {
-            self.state.problems.push(problem);
-        }
-        let mut event = Event::Done;
-        let others: Vec<Server> = self.parts.monitor.store().load().servers.clone();
-        for server in others.iter().filter(|s| s.id != pair.to.id) {
-            let followed = server.replication.as_ref().is_some_and(|r| r.source_number == pair.from.number);
-            if server.id != pair.from.id && !followed {
-                continue;
+        let new = self.state.new.take();
+        let tidy = async {
+            match new {
+                Some(mut new) => forget(&mut new).await.err(),
+                None => None,
             }
-            if let Err(problem) = self.repoint_one(server, &pair.to).await {
-                self.state.problems.push(format!("{} does not follow the new primary: {problem}", server.address));
-                event = Event::Failed;
-            }
-        }
+        };
+        let topology = self.parts.monitor.store().load();
+        let followed = |s: &&Server| {
+            s.id == pair.from.id
+                || s.id != pair.to.id
+                    && s.replication.as_ref().is_some_and(|r| r.source_number == pair.from.number)
+        };
+        // At once: each waits for its own server's disk.
+        let work = topology.servers.iter().filter(followed).map(|server| self.repoint_one(server, &pair));
+        let (untidy, done) = futures_util::future::join(tidy, futures_util::future::join_all(work)).await;
+        let problems: Vec<String> = done.into_iter().filter_map(Result::err).collect();
+        self.state.problems.extend(untidy);
         self.parts.monitor.kick();
-        event
+        if problems.is_empty() {
+            return Event::Done;
+        }
+        self.state.problems.extend(problems);
+        Event::Failed
     }
 
-    async fn repoint_one(&self, server: &Server, primary: &Server) -> Result<(), String> {
+    async fn repoint_one(&self, server: &Server, pair: &Preflight) -> Result<(), String> {
+        let named = |problem: String| format!("{} does not follow the new primary: {problem}", server.address);
+        let done = self.repoint_server(server, &pair.to, server.id == pair.from.id).await;
+        done.map_err(named)
+    }
+
+    async fn repoint_server(&self, server: &Server, primary: &Server, fenced: bool) -> Result<(), String> {
         let (host, port) = primary.address.rsplit_once(':').ok_or("the new primary's address has no port")?;
         let source = Source {
             host,
@@ -409,7 +420,12 @@ impl Run<'_> {
             password: &self.options.replication_password,
         };
         let mut control = self.control(server.id).await.map_err(|e| e.to_string())?;
-        repoint(&mut control, &source).await
+        repoint(&mut control, &source).await?;
+        if fenced {
+            let account = String::from_utf8_lossy(self.parts.account.user()).into_owned();
+            end_doomed(&mut control, &account).await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
     }
 
     async fn put_back(&mut self) -> Event {

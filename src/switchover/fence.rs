@@ -52,12 +52,38 @@ pub(super) async fn fence(
             }
         }
     }
-    let strays = statements::strays(flavor, account);
+    let Some(strays) = statements::strays(flavor, account) else { return Ok(fenced) };
     fenced.strays = end(helper, &strays).await.map_err(|e| format!("could not end stray writers: {e}"))?;
     if fenced.strays > 0 {
         await_gone(helper, &strays, deadline).await?;
     }
     Ok(fenced)
+}
+
+/// How long InnoDB keeps what its transaction view shows, and a little more.
+const VIEW: Duration = Duration::from_millis(120);
+
+/// Ends what is left of transactions on a fenced server, so that it can follow somebody. A transaction must be seen
+/// twice, further apart than the view is old: one that has just ended is not to be punished.
+pub(super) async fn end_doomed(control: &mut Control, account: &str) -> Result<usize, ControlError> {
+    let (which, limit) = (statements::doomed(account), Duration::from_secs(1));
+    let seen = control.query(&which, limit).await?;
+    if seen.rows.is_empty() {
+        return Ok(0);
+    }
+    sleep(VIEW).await;
+    let still = control.query(&which, limit).await?;
+    let mut ended = 0;
+    for row in &still.rows {
+        let same = seen.rows.iter().any(|s| s.at(0) == row.at(0));
+        let Some(thread) = row.at(1).and_then(|id| id.parse::<u64>().ok()).filter(|_| same) else { continue };
+        match control.query(&format!("KILL {thread}"), limit).await {
+            Ok(_) => ended += 1,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(ended)
 }
 
 /// Ends every connection that `which` selects; gives their number.

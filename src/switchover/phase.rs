@@ -130,7 +130,7 @@ pub fn action(phase: Phase) -> Option<Action> {
 /// The next phase.
 #[must_use]
 pub fn step(phase: Phase, event: Event) -> Phase {
-    use Event::{CheckedOnly, Done, Failed, TimedOut, Uncertain};
+    use Event::{CheckedOnly, Done, TimedOut, Uncertain};
     match (phase, event) {
         (Phase::Preflight, Done) => Phase::Warm,
         (Phase::Preflight, CheckedOnly) => Phase::Done,

@@ -107,21 +107,29 @@ pub(super) fn blockers(account: &str) -> String {
     )
 }
 
-/// Connections to end once the fence stands: open transactions that have changed rows (their COMMIT is refused anyhow)
-/// and, on MariaDB, accounts that may write in spite of `read_only`.
-pub(super) fn strays(flavor: Flavor, account: &str) -> String {
-    let open = "p.id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_modified > 0)";
-    let privileged = "EXISTS (SELECT 1 FROM information_schema.user_privileges u \
-                      WHERE u.privilege_type IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN') \
-                      AND u.grantee LIKE CONCAT('''', p.user, '''@%'))";
-    let which = match flavor {
-        Flavor::MariaDb => format!("({open} OR {privileged})"),
-        Flavor::MySql => open.to_owned(),
-    };
+/// Connections to end once the fence stands: accounts that may write in spite of it. MySQL's `super_read_only` knows
+/// none; MariaDB's `read_only` lets the privileged through. Everybody else's COMMIT is refused.
+pub(super) fn strays(flavor: Flavor, account: &str) -> Option<String> {
+    (flavor == Flavor::MariaDb).then(|| {
+        format!(
+            "SELECT p.id FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
+             AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
+             AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') \
+             AND EXISTS (SELECT 1 FROM information_schema.user_privileges u \
+             WHERE u.privilege_type IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN') \
+             AND u.grantee LIKE CONCAT('''', p.user, '''@%'))",
+            quoted(account)
+        )
+    })
+}
+
+/// Transactions on a fenced server that have changed rows: their COMMIT will be refused, and until they end their row
+/// locks hold replication up. Transaction and connection id, since the view is up to 100 ms old (InnoDB caches it).
+pub(super) fn doomed(account: &str) -> String {
     format!(
-        "SELECT p.id FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
-         AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
-         AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') AND {which}",
+        "SELECT t.trx_id, t.trx_mysql_thread_id FROM information_schema.innodb_trx t JOIN \
+         information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+         WHERE t.trx_rows_modified > 0 AND p.user <> {} AND p.user <> 'system user'",
         quoted(account)
     )
 }

@@ -97,6 +97,8 @@ pub struct Server {
     pub version: String,
     /// Its `server_id`.
     pub number: u32,
+    /// Whether it offers TLS.
+    pub tls: bool,
     /// `read_only` (or `super_read_only`).
     pub read_only: bool,
     /// Its replication, if any is configured.
@@ -123,6 +125,7 @@ impl Server {
             flavor: Flavor::MariaDb,
             version: String::new(),
             number: 0,
+            tls: false,
             read_only: true,
             replication: None,
             gtid: String::new(),

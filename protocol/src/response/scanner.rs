@@ -191,15 +191,15 @@ impl ResponseScanner {
         self.unsolicited
     }
 
+    /// True if a frame that may be forwarded has begun and has not ended: a receiver of what was forwarded so far cannot
+    /// be sent anything else.
+    pub fn is_amid_frame(&self) -> bool {
+        self.skip > 0 || self.continued
+    }
+
     /// The sequence number of the next frame.
     pub fn next_sequence(&self) -> u8 {
         self.sequence
-    }
-
-    /// True if a part of a packet was passed over and its rest has not arrived: nothing else can be said to a client that
-    /// was given that part.
-    pub fn is_amid_packet(&self) -> bool {
-        self.skip > 0 || self.continued
     }
 
     /// Accepts an opaque frame whose header has been read.

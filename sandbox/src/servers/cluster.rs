@@ -1,6 +1,5 @@
 use std::{
-    hash::{BuildHasher, RandomState},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -14,13 +13,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{
-    DATABASE, Flavor, Server, accounts,
-    command_line::server_options,
+use super::{DATABASE, Flavor, Server, accounts, command_line::server_options};
+use crate::{
+    SandboxError,
+    ports::free_ports,
     process::Keeper,
     scratch::{Scratch, copy_directory},
 };
-use crate::SandboxError;
 
 /// How long replicas may take to catch up in [`Cluster::wait_in_sync`].
 const SYNC_LIMIT: Duration = Duration::from_secs(60);
@@ -38,12 +37,21 @@ pub struct ClusterOptions {
     pub durable: bool,
     /// More options for every server, such as `--innodb-buffer-pool-size=1G`; they win over the sandbox's own.
     pub server_options: Vec<String>,
+    /// More options for one server alone, by its index (0 is the first primary); they win over all others.
+    pub options_of_one: Vec<(usize, String)>,
 }
 
 impl ClusterOptions {
     /// A primary with two replicas, asynchronous, not durable.
     pub const fn new(flavor: Flavor) -> Self {
-        Self { flavor, replicas: 2, semi_sync: false, durable: false, server_options: Vec::new() }
+        Self {
+            flavor,
+            replicas: 2,
+            semi_sync: false,
+            durable: false,
+            server_options: Vec::new(),
+            options_of_one: Vec::new(),
+        }
     }
 }
 
@@ -271,24 +279,4 @@ async fn all(mut tasks: JoinSet<Result<(), SandboxError>>) -> Result<(), Sandbox
         result = result.and(outcome);
     }
     result
-}
-
-/// Ports on which nobody listens at the moment, all different: they are held together and let go together. They are
-/// below the range from which systems take ports for outgoing connections, so that a server finds its port free when it
-/// starts again.
-fn free_ports(count: usize) -> Result<Vec<u16>, SandboxError> {
-    const FIRST: u64 = 15_000;
-    const RANGE: u64 = 17_000;
-    let random = RandomState::new();
-    let mut held = Vec::new();
-    for attempt in 0..RANGE {
-        let port = u16::try_from(FIRST + random.hash_one(attempt) % RANGE).unwrap_or_default();
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            held.push((port, listener));
-        }
-        if held.len() == count {
-            return Ok(held.into_iter().map(|(port, _)| port).collect());
-        }
-    }
-    Err(SandboxError::Unexpected("there are not enough free ports on 127.0.0.1".into()))
 }

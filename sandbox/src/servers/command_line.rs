@@ -31,6 +31,8 @@ pub(crate) fn server_options(options: &ClusterOptions, data: &Path, index: usize
         list.extend(semi_sync(options.flavor).iter().map(|&option| option.to_owned()));
     }
     list.extend(options.server_options.iter().cloned());
+    let own = options.options_of_one.iter().filter(|(of, _)| *of == index);
+    list.extend(own.map(|(_, option)| option.clone()));
     list
 }
 

@@ -5,10 +5,8 @@ mod cluster;
 mod command_line;
 mod dialect;
 mod flavor;
-mod process;
 mod promote;
 mod provision;
-mod scratch;
 mod server;
 
 pub use accounts::{
@@ -19,3 +17,4 @@ pub use flavor::Flavor;
 pub use promote::{OldPrimary, PromoteOptions, PromoteReport};
 pub use server::Server;
 pub(crate) use server::connection_options;
+pub use provision::{provision_tools, tools_directory};

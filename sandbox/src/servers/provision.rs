@@ -31,6 +31,16 @@ pub(crate) fn base_directory() -> PathBuf {
     cache.or_else(home).unwrap_or_else(env::temp_dir).join("tideover/servers")
 }
 
+/// Where sysbench and HAProxy are once [`provision_tools`] has got them, in `bin`.
+pub fn tools_directory() -> PathBuf {
+    base_directory().join("tools")
+}
+
+/// Gets sysbench and HAProxy, for benches.
+pub async fn provision_tools() -> Result<(), SandboxError> {
+    if is_complete(&tools_directory()) { Ok(()) } else { run("tools").await }
+}
+
 /// Runs `scripts/servers NAME`. Several at once are safe: the script locks.
 pub(crate) async fn run(name: &str) -> Result<(), SandboxError> {
     let output = Command::new("bash")

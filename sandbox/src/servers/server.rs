@@ -14,12 +14,11 @@ use mysql_async::{Conn, Opts, OptsBuilder, Row, prelude::FromValue, prelude::Que
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{
-    Flavor,
-    command_line::start_read_only,
-    process::{self, Keeper},
+use super::{Flavor, command_line::start_read_only};
+use crate::{
+    SandboxError,
+    process::{self, Keeper, Spawn},
 };
-use crate::SandboxError;
 
 /// How long a server may take to start, also after a crash, with one slow core.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -78,10 +77,9 @@ impl Server {
         if self.read_only_at_start.load(Ordering::Relaxed) {
             options.push(start_read_only(self.flavor).to_owned());
         }
-        let child = self
-            .keeper
-            .spawn(&program, &options, &self.log_path())
-            .map_err(SandboxError::path("start", &program))?;
+        let log = self.log_path();
+        let spawn = Spawn { program: &program, arguments: &options, environment: &[], log: &log };
+        let child = self.keeper.spawn(&spawn).map_err(SandboxError::path("start", &program))?;
         *self.child() = Some(child);
 
         let deadline = Instant::now() + START_LIMIT;

@@ -116,7 +116,7 @@ impl Client {
                 Err(failure) => {
                     self.notes.book().fail(failure.leaves_doubt());
                     self.notes.tally().failed(kind.name(), &failure);
-                    if failure.lost {
+                    if failure.lost || (failure.is_read_only() && self.options.follow.is_some()) {
                         return true;
                     }
                 }
@@ -140,7 +140,8 @@ impl Client {
     async fn open(&self) -> Result<Session, Failure> {
         let options = &self.options;
         let database = Some(options.database.as_str());
-        let wanted = connection_options(options.address, &options.user, &options.password, database);
+        let wanted =
+            connection_options(options.current_address(), &options.user, &options.password, database);
         let notes = &self.notes;
         let mut connection = notes.timed(Conn::new(wanted)).await?;
         let settings = self.settings();

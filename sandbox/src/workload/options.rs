@@ -1,5 +1,7 @@
 use std::{net::SocketAddr, ops::Range, time::Duration};
 
+use tokio::sync::watch;
+
 use super::Mix;
 
 /// What a client does about error 1213 inside an open transaction.
@@ -16,6 +18,9 @@ pub enum DeadlockPolicy {
 pub struct WorkloadOptions {
     /// The proxy's or the server's address.
     pub address: SocketAddr,
+    /// Where the primary is at the moment, for clients connected directly: they go there when they connect, as with a
+    /// name that somebody keeps up to date, and they connect anew when their server refuses a write as read-only (1290).
+    pub follow: Option<watch::Receiver<SocketAddr>>,
     /// The account.
     pub user: String,
     /// Its password.
@@ -42,6 +47,7 @@ impl WorkloadOptions {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
+            follow: None,
             user: "app".into(),
             password: "app".into(),
             database: "app".into(),
@@ -52,6 +58,11 @@ impl WorkloadOptions {
             deadlocks: DeadlockPolicy::Count,
             accounts: 200,
         }
+    }
+
+    /// Where a client connects now.
+    pub(crate) fn current_address(&self) -> SocketAddr {
+        self.follow.as_ref().map_or(self.address, |follow| *follow.borrow())
     }
 
     /// How long a client waits from one unit's start to the next.

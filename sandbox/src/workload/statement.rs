@@ -38,6 +38,11 @@ impl Failure {
     pub(crate) const fn is_deadlock(&self) -> bool {
         self.code == 1213
     }
+
+    /// The server is no primary any more.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        self.code == 1290
+    }
 }
 
 impl fmt::Display for Failure {

@@ -85,6 +85,7 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
                 flavor,
                 version,
                 number,
+                tls: seen.tls,
                 read_only,
                 replication,
                 gtid,

@@ -76,9 +76,12 @@ fn only_differences_are_set() {
             &[],
             &[
                 ("collation_connection", "utf8mb4_bin"),
-                ("default_collation_for_utf8mb4", "utf8mb4_0900_ai_ci"),
+                ("default_week_format", "1"),
+                ("character_set_collations", "utf8mb4=utf8mb4_bin"),
             ],
-            Some("SET default_collation_for_utf8mb4='utf8mb4_0900_ai_ci',collation_connection='utf8mb4_bin'"),
+            Some(
+                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,collation_connection='utf8mb4_bin'",
+            ),
         ),
         (
             &[("tx_isolation", "SERIALIZABLE")],

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::session::{PinReason, Pins, Tracker};
 use crate::sql::{Dialect, classify};
@@ -225,3 +227,60 @@ fn names_of_pins_are_distinct() {
     let all: Pins = PinReason::ALL.into_iter().collect();
     assert_eq!(all.iter().collect::<Vec<_>>(), PinReason::ALL);
 }
+
+proptest! {
+    /// No text and no report makes it panic, and after a reset nothing is left.
+    #[test]
+    fn any_statement_can_be_followed(
+        words in prop::collection::vec(prop::sample::select(WORDS), 0..12),
+        error in prop::option::of(0..5_000_u16),
+        warnings in 0..2_u16,
+        value in prop::collection::vec(any::<u8>(), 0..6),
+    ) {
+        let mut tracker = Tracker::default();
+        let text = words.join(" ");
+        let changes = [Change::Variable { name: b"time_zone", value: &value }, Change::Schema(&value), Change::State];
+        run(&mut tracker, &text, &Outcome { error, warnings, ..ok(&changes) });
+        run(&mut tracker, &text, &ok(&[]));
+        tracker.reset(SessionState::new());
+        prop_assert!(tracker.pins().is_empty());
+        prop_assert_eq!(tracker.state(), &SessionState::new());
+    }
+}
+
+const WORDS: &[&str] = &[
+    "SET",
+    "@a",
+    "=",
+    "5",
+    ",",
+    ";",
+    "SELECT",
+    "GET_LOCK('a',1)",
+    "CREATE",
+    "TEMPORARY",
+    "TABLE",
+    "t",
+    "DROP",
+    "LOCK",
+    "TABLES",
+    "UNLOCK",
+    "HANDLER",
+    "OPEN",
+    "CLOSE",
+    "PREPARE",
+    "FROM",
+    "'x'",
+    "DEALLOCATE",
+    "XA",
+    "START",
+    "COMMIT",
+    "NAMES",
+    "COLLATE",
+    "utf8mb4_bin",
+    "CHARACTER",
+    "last_insert_id",
+    "RELEASE_LOCK('a')",
+    "timestamp",
+    "DEFAULT",
+];

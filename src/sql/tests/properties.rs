@@ -3,6 +3,7 @@ use sqlparser::ast::{SetExpr, Statement as Ast};
 use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 
+use super::super::details;
 use super::*;
 
 fn dialects() -> impl Strategy<Value = Dialect> {
@@ -185,6 +186,20 @@ proptest! {
             prop_assert!(statement.tags.is_empty());
         }
         prop_assert!(statement.tags.offsets().all(|at| at < text.len()));
+    }
+
+    /// Nor do the readers of details, whatever they are given.
+    #[test]
+    fn any_bytes_have_details(text in texts(), dialect in dialects()) {
+        let _ = details::assignments(&text, dialect);
+        let _ = details::table_names(&text, dialect, "d");
+        let _ = (details::prepared_name(&text, dialect), details::handler_name(&text, dialect));
+        let _ = (details::lock_name(&text, dialect), details::locks_tables(&text, dialect));
+        let mut end = 0;
+        for range in details::pieces(&text, dialect) {
+            prop_assert!(end <= range.start && range.start < range.end && range.end <= text.len());
+            end = range.end;
+        }
     }
 
     /// Putting the tags in changes nothing but the offsets.

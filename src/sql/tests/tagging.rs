@@ -21,6 +21,17 @@ fn tags_stand_before_each_write() {
         "^TRUNCATE t",
         "^CREATE INDEX i ON t (a)",
         "^OPTIMIZE TABLE t",
+        "^DROP VIEW v",
+        "^DROP PROCEDURE p",
+        "^DROP USER u",
+        "^CREATE ROLE r",
+        "^ALTER EVENT e DISABLE",
+        "^ALTER PROCEDURE p COMMENT 'x'",
+        "^RENAME USER a TO b",
+        "^REVOKE ALL ON d.* FROM u",
+        "^SELECT NEXTVAL(s)",
+        "^ANALYZE UPDATE t SET a = 1",
+        "^SET STATEMENT lock_wait_timeout=5 FOR INSERT INTO t VALUES (1)",
         "SELECT 1",
         "COMMIT",
         "SELECT 1 FOR UPDATE",
@@ -48,6 +59,9 @@ fn writes_without_a_tag_are_known() {
         "CREATE VIEW v AS SELECT 1",
         "CREATE PROCEDURE p() SELECT 1",
         "GRANT ALL ON *.* TO u",
+        "CREATE USER u",
+        "ALTER VIEW v AS SELECT 1",
+        "DROP SEQUENCE s",
         "EXECUTE s",
         "CREATE TEMPORARY TABLE t (a INT)",
         "SELECT 'open",
@@ -60,6 +74,8 @@ fn writes_without_a_tag_are_known() {
     let mixed = of("INSERT INTO t VALUES (1); CALL p()");
     assert_eq!(mixed.tags.len(), 1);
     assert!(!mixed.tags.cover_all_writes());
+    let function = of("UPDATE t SET a = f(1)");
+    assert!(function.tags.len() == 1 && !function.tags.cover_all_writes());
     // The comment began with the statement before: no room for a tag.
     let shared = of("/*! SET x = 1; INSERT INTO t VALUES (1) */");
     assert!(shared.tags.is_empty() && !shared.tags.cover_all_writes());

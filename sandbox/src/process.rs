@@ -1,6 +1,7 @@
 use std::{
     fs::File,
     io,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -27,6 +28,17 @@ struct Request {
     answer: mpsc::Sender<io::Result<Child>>,
 }
 
+/// What to start.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: &'a [String],
+    /// Beside the environment of this process.
+    pub(crate) environment: &'a [(String, String)],
+    /// Both outputs are added to this file.
+    pub(crate) log: &'a Path,
+}
+
 impl Keeper {
     pub(crate) fn new() -> io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
@@ -42,18 +54,19 @@ impl Keeper {
         Ok(Self { requests })
     }
 
-    /// Starts `program`, with both outputs added to the file `log`.
-    pub(crate) fn spawn(&self, program: &Path, arguments: &[String], log: &Path) -> io::Result<Child> {
-        let output = File::options().create(true).append(true).open(log)?;
+    /// Starts a program in a process group of its own, so that Ctrl-C in a terminal reaches only us.
+    pub(crate) fn spawn(&self, spawn: &Spawn<'_>) -> io::Result<Child> {
+        let output = File::options().create(true).append(true).open(spawn.log)?;
         let mut command = match find_in_path("setpriv") {
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL"]).arg(program);
+                command.args(["--pdeathsig", "KILL"]).arg(spawn.program);
                 command
             }
-            None => Command::new(program),
+            None => Command::new(spawn.program),
         };
-        command.args(arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        command.args(spawn.arguments).envs(spawn.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
         let (answer, reply) = mpsc::channel();
         let gone = || io::Error::other("the thread that starts processes has ended");
         self.requests.send(Request { command, answer }).map_err(|_| gone())?;

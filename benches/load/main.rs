@@ -1,0 +1,113 @@
+//! Throughput and CPU time per query beside a direct connection and beside HAProxy in TCP mode, in one run, and the memory
+//! of idle clients. `make bench` runs it; `cargo bench --bench load -- --quick` takes two minutes and says less.
+//!
+//! The targets take turns within every round, so that whatever else the machine does falls on all of them. What counts
+//! are the ratios: absolute figures are those of one machine, which runs server, proxies and clients on the same cores.
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+
+mod haproxy;
+mod idle;
+mod sysbench;
+mod table;
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use tideover_sandbox::{
+    measure,
+    proxy::{Proxy, ProxyOptions},
+    servers::{Cluster, ClusterOptions, Flavor},
+};
+
+use haproxy::Haproxy;
+use sysbench::{Load, Run};
+use table::Row;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How long and how often.
+struct Plan {
+    seconds: u64,
+    rounds: usize,
+    idle_clients: usize,
+}
+
+impl Plan {
+    fn from_arguments() -> Self {
+        let quick = std::env::args().any(|argument| argument == "--quick");
+        if quick {
+            Self { seconds: 3, rounds: 1, idle_clients: 1000 }
+        } else {
+            Self { seconds: 10, rounds: 3, idle_clients: 5000 }
+        }
+    }
+}
+
+/// Whom sysbench connects to; the process id is of the proxy whose CPU time is counted.
+struct Target {
+    address: SocketAddr,
+    pid: Option<u32>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Outcome {
+    let plan = Plan::from_arguments();
+    raise_file_limit()?;
+    sysbench::provision().await?;
+    let options = ClusterOptions {
+        replicas: 0,
+        server_options: vec!["--innodb-buffer-pool-size=256M".into(), "--max-connections=600".into()],
+        ..ClusterOptions::new(Flavor::MariaDb1011)
+    };
+    let cluster = Cluster::start(options).await?;
+    let server = cluster.primary().address();
+    let program = env!("CARGO_BIN_EXE_tideover");
+    let tideover = Proxy::start(&ProxyOptions::new(program, &cluster)).await?;
+    let haproxy = Haproxy::start(server).await?;
+    println!("{}; {}", Flavor::MariaDb1011.provision().await?, sysbench::version().await?);
+    sysbench::prepare(server).await?;
+
+    let targets = [
+        Target { address: server, pid: None },
+        Target { address: haproxy.address(), pid: Some(haproxy.pid()) },
+        Target { address: tideover.address(), pid: Some(tideover.pid()) },
+    ];
+    let mut rows = Vec::new();
+    for load in Load::all() {
+        rows.push(measure_load(load, &targets, &plan).await?);
+    }
+    println!("\n{}", table::markdown(&rows));
+    let growth = idle::growth(&tideover, plan.idle_clients).await?;
+    println!("{} idle clients: {:.1} KiB resident each", plan.idle_clients, growth / 1024.0);
+    Ok(())
+}
+
+async fn measure_load(load: Load, targets: &[Target; 3], plan: &Plan) -> Outcome<Row> {
+    let mut runs: [Vec<Run>; 3] = [const { Vec::new() }; 3];
+    for round in 0..plan.rounds {
+        for turn in 0..targets.len() {
+            // Another one begins in every round.
+            let which = (round + turn) % targets.len();
+            let run = measure_run(load, &targets[which], plan.seconds).await?;
+            eprintln!("{load} {}: {run}", ["direct", "HAProxy", "Tideover"][which]);
+            runs[which].push(run);
+        }
+    }
+    Ok(Row { load, runs: runs.map(table::median) })
+}
+
+async fn measure_run(load: Load, target: &Target, seconds: u64) -> Outcome<Run> {
+    let cpu = || target.pid.map_or(Ok(Duration::ZERO), measure::cpu_time);
+    let before = cpu()?;
+    let mut run = sysbench::run(load, target.address, seconds).await?;
+    let used = cpu()?.saturating_sub(before);
+    run.cpu_per_query = used.as_secs_f64() * 1e6 / run.queries.max(1.0);
+    Ok(run)
+}
+
+/// Idle clients need a file each, here and in the proxy, which inherits the limit.
+fn raise_file_limit() -> Outcome {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use super::kind::Choice;
+use super::section::{Applies, Section};
+
+/// Whether clients may or must use TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// It is not offered.
+    Off,
+    /// It is offered.
+    Optional,
+    /// Logins without it are refused.
+    Required,
+}
+
+/// `[tls]`: TLS towards clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `mode`.
+    pub mode: TlsMode,
+    /// `cert_file` and `key_file`, PEM; without them a certificate is made at start, as database servers do.
+    pub files: Option<TlsFiles>,
+}
+
+/// A certificate chain and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
+    /// The key, PEM.
+    pub key: PathBuf,
+}
+
+const MODES: &[(&str, TlsMode)] =
+    &[("off", TlsMode::Off), ("optional", TlsMode::Optional), ("required", TlsMode::Required)];
+
+impl Tls {
+    pub(crate) fn read(mut section: Section<'_>) -> Self {
+        let mode = section.get("mode", Applies::AtStart, Choice(MODES), TlsMode::Optional);
+        let certificate = section.path("cert_file", Applies::AtStart);
+        let key = section.path("key_file", Applies::AtStart);
+        let files = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (Some(_), None) => {
+                section.reader.blame("tls.cert_file", "needs tls.key_file beside it");
+                None
+            }
+            (None, Some(_)) => {
+                section.reader.blame("tls.key_file", "needs tls.cert_file beside it");
+                None
+            }
+            (None, None) => None,
+        };
+        section.close();
+        Self { mode, files }
+    }
+}

@@ -1,0 +1,7 @@
+-- Reaches the replicas through replication.
+CREATE DATABASE app;
+CREATE TABLE app.events (
+  id BIGINT AUTO_INCREMENT PRIMARY KEY,
+  body VARCHAR(100) NOT NULL,
+  at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) ENGINE = InnoDB;

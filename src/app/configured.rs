@@ -1,0 +1,138 @@
+//! From the checked configuration to what the parts are started with.
+
+use std::collections::HashMap;
+
+use tideover_config::{AuthMode, Config, Credential, ServerTlsMode, TlsMode};
+use tideover_protocol::auth::native;
+use zeroize::Zeroizing;
+
+use crate::backend::PoolLimits;
+use crate::frontend::{FixedUser, SessionOptions};
+use crate::guard::GuardMode;
+use crate::net::{ClientTlsMode, ListenAddress};
+use crate::switchover::SwitchoverOptions;
+
+use super::settings::{ServerTlsSettings, Settings};
+
+/// Sizes beyond the address space are as good as no bound.
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        let monitor_password = config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
+        Self {
+            listen: config.listen.iter().map(listen).collect(),
+            servers: config.cluster.servers.iter().map(ToString::to_string).collect(),
+            monitor_user: config.monitor.user.clone(),
+            monitor_password: Zeroizing::new(monitor_password.clone()),
+            monitor_interval: config.monitor.interval,
+            monitor_timeout: config.monitor.timeout,
+            admin: config.admin.listen,
+            admin_token: config.admin.token.as_ref().map(|t| t.expose().clone()),
+            users: (config.auth.mode == AuthMode::Users).then(|| users(config)),
+            tls: tls(config),
+            server_tls: (server_tls(config.server_tls.mode), config.server_tls.ca.clone()),
+            pool: PoolLimits {
+                per_server: config.pool.max_per_server,
+                acquire: config.pool.acquire_timeout,
+                connect: config.pool.connect_timeout,
+                idle: config.pool.idle_timeout,
+                lifetime: config.pool.max_lifetime,
+            },
+            hold_sessions: config.hold.max_sessions,
+            hold_max_ttl: config.hold.max_ttl,
+            session: SessionOptions {
+                hold_timeout: config.hold.timeout,
+                login_timeout: config.login_timeout,
+                max_connections: config.max_connections,
+                max_packet: size(config.max_packet),
+                max_transaction: if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
+                tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
+                tls_required: config.tls.mode == TlsMode::Required,
+            },
+            guard: guard(config.guard.mode),
+            switchover: switchover(config, monitor_password),
+            shutdown_delay: config.shutdown.delay,
+            shutdown_drain: config.shutdown.drain_timeout,
+            shards: match config.runtime.shards {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                shards => shards,
+            },
+            sched_batch: config.runtime.sched_batch,
+        }
+    }
+}
+
+fn listen(address: &tideover_config::ListenAddress) -> ListenAddress {
+    match address {
+        tideover_config::ListenAddress::Tcp(address) => ListenAddress::Tcp(*address),
+        tideover_config::ListenAddress::Unix(path) => ListenAddress::Unix(path.clone()),
+    }
+}
+
+fn guard(mode: tideover_config::GuardMode) -> GuardMode {
+    match mode {
+        tideover_config::GuardMode::Auto => GuardMode::Auto,
+        tideover_config::GuardMode::Tag => GuardMode::Tag,
+        tideover_config::GuardMode::Marker => GuardMode::Marker,
+        tideover_config::GuardMode::Off => GuardMode::Off,
+    }
+}
+
+/// Without an account of its own, replication uses the monitor's (which then needs REPLICATION SLAVE).
+fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
+    let own = &config.switchover;
+    let replication_user = own.replication_user.clone().unwrap_or_else(|| config.monitor.user.clone());
+    let replication_password = match (&own.replication_user, &own.replication_password) {
+        (_, Some(password)) => password.expose().clone(),
+        (Some(_), None) => String::new(),
+        (None, None) => monitor_password,
+    };
+    SwitchoverOptions {
+        drain_timeout: own.drain_timeout,
+        catch_up_timeout: own.catch_up_timeout,
+        fence_timeout: own.fence_timeout,
+        max_lag: own.max_lag,
+        replication_user,
+        replication_password,
+        warm: own.warm_connections,
+    }
+}
+
+fn tls(config: &Config) -> ServerTlsSettings {
+    match (config.tls.mode, &config.tls.files) {
+        (TlsMode::Off, _) => ServerTlsSettings::Off,
+        (_, None) => ServerTlsSettings::SelfSigned,
+        (_, Some(files)) => {
+            ServerTlsSettings::Files { certificate: files.certificate.clone(), key: files.key.clone() }
+        }
+    }
+}
+
+fn server_tls(mode: ServerTlsMode) -> ClientTlsMode {
+    match mode {
+        ServerTlsMode::Off => ClientTlsMode::Off,
+        ServerTlsMode::Preferred => ClientTlsMode::Preferred,
+        ServerTlsMode::Required => ClientTlsMode::Required,
+        ServerTlsMode::VerifyCa => ClientTlsMode::VerifyCa,
+        ServerTlsMode::VerifyIdentity => ClientTlsMode::VerifyIdentity,
+    }
+}
+
+fn users(config: &Config) -> HashMap<Vec<u8>, FixedUser> {
+    let user = |user: &tideover_config::User| {
+        let fixed = match &user.credential {
+            Credential::Password(password) => {
+                FixedUser::Password(Zeroizing::new(password.expose().as_bytes().to_vec()))
+            }
+            // The configuration has checked its form.
+            Credential::NativeHash(hash) => {
+                FixedUser::NativeHash(native::parse_stored(hash.expose()).unwrap_or_default())
+            }
+        };
+        (user.name.as_bytes().to_vec(), fixed)
+    };
+    config.auth.users.iter().map(user).collect()
+}

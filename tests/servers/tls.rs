@@ -1,0 +1,145 @@
+//! TLS on both sides: optional and required, verified, certificates reloaded.
+
+use std::{fs, path::Path};
+
+use mysql_async::{OptsBuilder, SslOpts, prelude::Queryable};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tideover_sandbox::{
+    proxy::{Proxy, ProxyOptions},
+    servers::{ClusterOptions, Flavor},
+};
+use tokio::time::{Duration, sleep};
+
+use crate::support::{Scene, TestResult, code, open, program};
+
+/// A certificate authority and what it signs, as PEM files.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> TestResult<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// Writes a certificate for loopback, its key and the authority's own certificate into `directory`.
+    fn write(&self, directory: &Path) -> TestResult {
+        fs::create_dir_all(directory)?;
+        let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        fs::write(directory.join("key.pem"), key.serialize_pem())?;
+        fs::write(directory.join("cert.pem"), certificate.pem())?;
+        fs::write(directory.join("ca.pem"), &self.pem)?;
+        Ok(())
+    }
+
+    /// Client options that trust this authority and nobody else.
+    fn trusted(&self, options: OptsBuilder) -> OptsBuilder {
+        let root = self.pem.clone().into_bytes().into();
+        options.ssl_opts(Some(
+            SslOpts::default()
+                .with_root_certs(vec![root])
+                .with_disable_built_in_roots(true)
+                .with_danger_tls_hostname_override(Some("localhost")),
+        ))
+    }
+}
+
+fn directory(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
+}
+
+fn file(directory: &Path, name: &str) -> String {
+    format!("\"{}\"", directory.join(name).display())
+}
+
+#[tokio::test]
+async fn clients_required_verified_and_reloaded() -> TestResult {
+    let folder = directory("client-tls");
+    let (first, second) = (Authority::new("first")?, Authority::new("second")?);
+    first.write(&folder)?;
+    let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
+        options
+            .set("tls", "mode", "\"required\"")
+            .set("tls", "cert_file", file(&folder, "cert.pem"))
+            .set("tls", "key_file", file(&folder, "key.pem"))
+    })
+    .await?;
+    let plain = open(scene.options("app", "app")).await.err().ok_or("a client without TLS was let in")?;
+    let (number, message) = code(&plain);
+    assert_eq!(number, 3159, "{message}");
+    let trusting = |authority: &Authority| open(authority.trusted(scene.options("app", "app")));
+    let mut old = trusting(&first).await.map_err(|error| format!("the first authority: {error}"))?;
+    assert!(trusting(&second).await.is_err(), "an unknown authority was trusted");
+
+    second.write(&folder)?;
+    let answer = scene.proxy.admin().post("/v1/reload", "").await?;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let mut new = trusting(&second).await.map_err(|error| format!("after the reload: {error}"))?;
+    for connection in [&mut old, &mut new] {
+        let one: Option<i32> = connection.query_first("SELECT 1").await?;
+        assert_eq!(one, Some(1));
+    }
+    // Large answers cross record boundaries.
+    let text: Option<String> = new.query_first("SELECT REPEAT('z', 1000000)").await?;
+    assert_eq!(text.map(|text| text.len()), Some(1_000_000));
+
+    // A broken file is refused, and what is in use stays.
+    fs::write(folder.join("cert.pem"), "not a certificate")?;
+    let answer = scene.proxy.admin().post("/v1/reload", "").await?;
+    assert!(answer.status >= 400 && answer.body.contains("cert.pem"), "{}: {}", answer.status, answer.body);
+    trusting(&second).await.map_err(|error| format!("after the refused reload: {error}"))?;
+    let _ = fs::remove_dir_all(&folder);
+    scene.finish()
+}
+
+#[tokio::test]
+async fn servers_verified() -> TestResult {
+    let folder = directory("server-tls");
+    let (right, wrong) = (Authority::new("right")?, Authority::new("wrong")?);
+    right.write(&folder)?;
+    fs::write(folder.join("wrong.pem"), &wrong.pem)?;
+    let option = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
+    let cluster = ClusterOptions {
+        server_options: vec![option("ssl-ca", "ca.pem"), option("ssl-cert", "cert.pem"), option("ssl-key", "key.pem")],
+        ..ClusterOptions::new(Flavor::MariaDb1011)
+    };
+    let scene = Scene::with(cluster, |options| {
+        options.set("server_tls", "mode", "\"verify_identity\"").set("server_tls", "ca_file", file(&folder, "ca.pem"))
+    })
+    .await?;
+    let mut connection = scene.connect().await?;
+    let cipher: Option<(String, String)> = connection.query_first("SHOW STATUS LIKE 'Ssl_cipher'").await?;
+    assert!(cipher.is_some_and(|(_, cipher)| !cipher.is_empty()), "the server sees no TLS");
+
+    let options = ProxyOptions::new(program(), &scene.cluster)
+        .set("server_tls", "mode", "\"verify_ca\"")
+        .set("server_tls", "ca_file", file(&folder, "wrong.pem"));
+    let distrustful = Proxy::spawn(&options)?;
+    sleep(Duration::from_secs(2)).await;
+    assert!(!distrustful.admin().is_ready().await, "servers of an unknown authority were trusted");
+    let _ = fs::remove_dir_all(&folder);
+    scene.finish()
+}
+
+#[tokio::test]
+async fn mysql_9_required_towards_servers() -> TestResult {
+    // MySQL makes certificates for itself at its first start.
+    let scene = Scene::with(ClusterOptions::new(Flavor::Mysql9), |options| {
+        options.set("server_tls", "mode", "\"required\"")
+    })
+    .await?;
+    let mut connection = scene.connect().await?;
+    let cipher: Option<(String, String)> = connection.query_first("SHOW STATUS LIKE 'Ssl_cipher'").await?;
+    assert!(cipher.is_some_and(|(_, cipher)| !cipher.is_empty()), "the server sees no TLS");
+    scene.switch().await?;
+    connection.query_drop("CREATE TABLE t (a INT)").await?;
+    scene.finish()
+}

@@ -1,0 +1,233 @@
+//! The proxy in front of a real cluster, for tests.
+
+#![allow(dead_code, reason = "each test binary uses what it needs")]
+
+use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
+
+use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
+use tideover_sandbox::{
+    proxy::{Proxy, ProxyOptions},
+    servers::{Cluster, ClusterOptions, Flavor, Server},
+    workload::{BooksReport, Report, Workload, WorkloadOptions},
+};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep},
+};
+
+/// What a test returns.
+pub type TestResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How many clusters run at once: three servers, a proxy and a load each.
+const SLOTS: u32 = 2;
+static FREE_SLOTS: Semaphore = Semaphore::const_new(SLOTS as usize);
+
+/// Whether the scenarios run in full length (`make soak`).
+pub fn soak() -> bool {
+    std::env::var_os("TIDEOVER_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// `short` in `make test`, `full` in `make soak`.
+pub fn length<T>(short: T, full: T) -> T {
+    if soak() { full } else { short }
+}
+
+/// The binary under test.
+pub fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_tideover").into()
+}
+
+/// A cluster with the proxy in front. When a test fails, the proxy's log is shown.
+pub struct Scene {
+    pub cluster: Cluster,
+    pub proxy: Proxy,
+    finished: bool,
+    _slot: SemaphorePermit<'static>,
+}
+
+impl Scene {
+    /// An ordinary cluster and an ordinary proxy.
+    pub async fn start(flavor: Flavor) -> TestResult<Self> {
+        Self::with(ClusterOptions::new(flavor), |options| options).await
+    }
+
+    /// With a configuration of one's own.
+    pub async fn with(
+        cluster: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> TestResult<Self> {
+        Self::in_slots(1, cluster, configure).await
+    }
+
+    /// The same with the machine for itself, where times or memory are measured.
+    pub async fn alone(
+        cluster: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> TestResult<Self> {
+        Self::in_slots(SLOTS, cluster, configure).await
+    }
+
+    async fn in_slots(
+        slots: u32,
+        cluster: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> TestResult<Self> {
+        let slot = FREE_SLOTS.acquire_many(slots).await?;
+        let cluster = Cluster::start(cluster).await?;
+        let proxy = Proxy::start(&configure(ProxyOptions::new(program(), &cluster))).await?;
+        Ok(Self { cluster, proxy, finished: false, _slot: slot })
+    }
+
+    /// The test's last line: without it the proxy's log is shown.
+    pub fn finish(mut self) -> TestResult {
+        self.finished = true;
+        if !self.proxy.is_running() {
+            self.finished = false;
+            return Err("the proxy ended during the test".into());
+        }
+        Ok(())
+    }
+
+    /// The same where the proxy was ended on purpose.
+    pub fn finish_ended(mut self) -> TestResult {
+        self.finished = true;
+        Ok(())
+    }
+
+    /// Opens a connection through the proxy as the application.
+    pub async fn connect(&self) -> TestResult<Conn> {
+        Ok(Conn::new(self.options("app", "app")).await?)
+    }
+
+    /// Options of a connection through the proxy.
+    pub fn options(&self, user: &str, password: &str) -> OptsBuilder {
+        options(self.proxy.address(), user, password)
+    }
+
+    /// The workload's defaults through the proxy.
+    pub fn workload(&self) -> WorkloadOptions {
+        WorkloadOptions::new(self.proxy.address())
+    }
+
+    /// A number of `/v1/status`, by JSON pointer.
+    pub async fn status(&self, pointer: &str) -> TestResult<serde_json::Value> {
+        let status = self.proxy.admin().json("/v1/status").await?;
+        let value = status.pointer(pointer).cloned();
+        value.ok_or_else(|| format!("/v1/status has no {pointer}: {status}").into())
+    }
+
+    /// Waits until `/v1/status` has `wanted` at `pointer`.
+    pub async fn wait_status(&self, pointer: &str, wanted: serde_json::Value, limit: Duration) -> TestResult {
+        let deadline = Instant::now() + limit;
+        loop {
+            let found = self.status(pointer).await?;
+            if found == wanted {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("{pointer} is still {found} and not {wanted} after {limit:?}").into());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stops a workload and compares its books with the present primary.
+    pub async fn close(&self, workload: Workload) -> TestResult<(Report, BooksReport)> {
+        let report = workload.stop().await;
+        let primary = self.cluster.find_primary().await?;
+        let mut connection = primary.connect_as("root", "", Some("app")).await?;
+        let books = report.books.check(&mut connection).await?;
+        Ok((report, books))
+    }
+
+    /// The next server in the ring after the primary.
+    pub async fn next_primary(&self) -> TestResult<SocketAddr> {
+        let primary = self.cluster.find_primary().await?.address();
+        let addresses = self.cluster.addresses();
+        let at = addresses.iter().position(|&address| address == primary).unwrap_or_default();
+        Ok(addresses[(at + 1) % addresses.len()])
+    }
+
+    /// A switchover that must succeed, to the next server in the ring.
+    pub async fn switch(&self) -> TestResult<tideover_sandbox::proxy::SwitchoverReport> {
+        let target = self.next_primary().await?;
+        let report = self.proxy.admin().switchover(Some(target), |_| {}).await?;
+        if !report.is_done() {
+            return Err(format!("the switchover ended as {}: {:?}", report.outcome, report.problems).into());
+        }
+        if self.cluster.find_primary().await?.address() != target {
+            return Err(format!("{target} is not the primary after a switchover to it").into());
+        }
+        Ok(report)
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if !self.finished {
+            let log = self.proxy.log();
+            let lines: Vec<_> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+            eprintln!("--- the proxy's log\n{tail}\n--- its configuration\n{}", config(&self.proxy));
+        }
+    }
+}
+
+fn config(proxy: &Proxy) -> String {
+    std::fs::read_to_string(proxy.config_path()).unwrap_or_default()
+}
+
+/// Options of a plain TCP connection that asks the server nothing by itself.
+pub fn options(address: SocketAddr, user: &str, password: &str) -> OptsBuilder {
+    OptsBuilder::default()
+        .ip_or_hostname(address.ip().to_string())
+        .tcp_port(address.port())
+        .user(Some(user))
+        .pass(Some(password))
+        .db_name(Some("app"))
+        .prefer_socket(false)
+        .max_allowed_packet(Some(16 << 20))
+        .wait_timeout(Some(28_800))
+}
+
+/// Opens a connection with options of one's own.
+pub async fn open(options: OptsBuilder) -> mysql_async::Result<Conn> {
+    Conn::new(Opts::from(options)).await
+}
+
+/// The server's error number and message; a connection that broke is number 0.
+pub fn code(error: &mysql_async::Error) -> (u16, String) {
+    match error {
+        mysql_async::Error::Server(error) => (error.code, error.message.clone()),
+        other => (0, other.to_string()),
+    }
+}
+
+/// Runs a statement that must be refused, and gives number and message.
+pub async fn refused(connection: &mut Conn, sql: &str) -> TestResult<(u16, String)> {
+    match connection.query_drop(sql).await {
+        Ok(()) => Err(format!("{sql}: was not refused").into()),
+        Err(error) => Ok(code(&error)),
+    }
+}
+
+/// Waits until `check` says yes.
+pub async fn eventually<F>(what: &str, limit: Duration, mut check: impl FnMut() -> F) -> TestResult
+where
+    F: Future<Output = TestResult<bool>>,
+{
+    let deadline = Instant::now() + limit;
+    while !check().await? {
+        if Instant::now() >= deadline {
+            return Err(format!("{what}: not within {limit:?}").into());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Whether anybody has an open transaction on a server.
+pub async fn open_transactions(server: &Server) -> TestResult<i64> {
+    let sql = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> 0";
+    Ok(server.query_one::<i64>(sql).await?.unwrap_or_default())
+}
