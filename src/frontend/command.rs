@@ -7,7 +7,7 @@ use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
-use super::run::{Text, Work};
+use super::work::{Text, Work};
 use super::session::{End, Session};
 
 /// A command without text, with the effects that its text form would have.

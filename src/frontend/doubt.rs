@@ -17,9 +17,10 @@ use crate::topology::{ServerId, Topology};
 
 use super::answer::Completion;
 use super::error;
-use super::run::{Attempt, Work};
+use super::run::Attempt;
 use super::session::{End, Session};
 use super::unit::Hold;
+use super::work::Work;
 
 /// For looking up which column of a table generates ids.
 const LOOK_UP: Duration = Duration::from_secs(1);

@@ -15,6 +15,7 @@ mod run;
 mod session;
 mod shared;
 mod unit;
+mod work;
 
 pub use accept::serve;
 pub use accounts::{AccountDirectory, AuthMode, FixedUser};

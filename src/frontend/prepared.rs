@@ -19,7 +19,7 @@ use crate::topology::Flavor;
 use super::answer::Completion;
 use super::command::plain;
 use super::error;
-use super::run::{Text, Work};
+use super::work::{Text, Work};
 use super::session::{End, Session};
 
 /// MariaDB's "the statement prepared last".

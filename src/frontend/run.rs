@@ -1,21 +1,17 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::{HEADER_LEN, MAX_PAYLOAD};
 use tideover_protocol::packet::{ErrPacket, SessionTrack};
-use tideover_protocol::response::{ResponseScanner, ResponseShape};
+use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::{ServerConnection, Swallow};
 use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Failure, Journal, Place, Sent, Verdict, decide, is_read_only_refusal};
-use crate::session::{Change, Outcome, Prepared};
-use crate::sql::{self, Effects, Kind, Statement, Tags};
+use crate::session::{Change, Outcome};
+use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::{AnswerControls, Completion};
 use super::error;
@@ -23,52 +19,13 @@ use super::doubt;
 use super::kill;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
+use super::work::{Work, tagged};
 
 /// More bytes than a commit tag has.
 const LONGEST_TAG: usize = 96;
 
 /// ER_QUERY_INTERRUPTED: what a killed statement answers.
 const INTERRUPTED: u16 = 1317;
-
-/// One command to be run.
-#[derive(Debug, Clone)]
-pub(super) struct Work {
-    /// What command.
-    pub(super) kind: CommandKind,
-    /// What statement runs, where there is one.
-    pub(super) statement: Statement,
-    /// Where its text is.
-    pub(super) text: Text,
-    /// How the text was read.
-    pub(super) dialect: sql::Dialect,
-    /// Where commit tags go in the command's text.
-    pub(super) tags: Tags,
-    /// What the server sends back.
-    pub(super) shape: ResponseShape,
-    /// The client's id of the prepared statement that is made or used.
-    pub(super) prepared: Option<u32>,
-}
-
-/// Where a statement's text is.
-#[derive(Debug, Clone)]
-pub(super) enum Text {
-    /// There is none.
-    None,
-    /// In the command.
-    Command(Range<usize>),
-    /// In the prepared statement.
-    Prepared(Arc<Prepared>),
-}
-
-impl Text {
-    pub(super) fn of<'a>(&'a self, command: &'a [u8]) -> &'a [u8] {
-        match self {
-            Self::None => &[],
-            Self::Command(range) => command.get(range.clone()).unwrap_or_default(),
-            Self::Prepared(prepared) => &prepared.key.text,
-        }
-    }
-}
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -486,30 +443,4 @@ fn metric_kind(statement: &Statement) -> StatementKind {
     } else {
         StatementKind::Other
     }
-}
-
-/// The command with commit tags put in front of its writes.
-fn tagged<'a>(
-    command: &'a [u8],
-    tags: &Tags,
-    tag: &'a [u8],
-    kind: CommandKind,
-    capabilities: Capabilities,
-) -> Vec<&'a [u8]> {
-    let text_at = match kind {
-        CommandKind::Query => tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok(),
-        CommandKind::StmtPrepare => Some(1),
-        _ => None,
-    };
-    let Some(text_at) = text_at else { return vec![command] };
-    let mut parts = Vec::with_capacity(3);
-    let mut from = 0;
-    for offset in tags.offsets() {
-        let at = text_at + offset;
-        parts.push(command.get(from..at).unwrap_or_default());
-        parts.push(tag);
-        from = at;
-    }
-    parts.push(command.get(from..).unwrap_or_default());
-    parts
 }
