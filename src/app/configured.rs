@@ -7,8 +7,8 @@ use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
 use crate::backend::PoolLimits;
-use crate::guard::GuardMode;
 use crate::frontend::{FixedUser, SessionOptions};
+use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
 use crate::switchover::SwitchoverOptions;
 
@@ -21,7 +21,8 @@ fn size(bytes: u64) -> usize {
 
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
-        let monitor_password = config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
+        let monitor_password =
+            config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
         Self {
             listen: config.listen.iter().map(listen).collect(),
             servers: config.cluster.servers.iter().map(ToString::to_string).collect(),

@@ -7,8 +7,8 @@ use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
-use super::work::{Text, Work};
 use super::session::{End, Session};
+use super::work::{Text, Work};
 
 /// A command without text, with the effects that its text form would have.
 pub(super) fn plain(kind: Kind, effects: Effects) -> Statement {

@@ -106,7 +106,13 @@ fn may_have_changed(work: &Work, done: &Completion) -> bool {
 
 /// Whether it may change what outlives the connection.
 pub(super) fn may_write(statement: &Statement) -> bool {
-    statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+    statement.any(
+        Effects::WRITES
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::SETS_GLOBAL,
+    )
 }
 
 /// Why it proves nothing if a statement's tag is not found in the log; `None` if it does.
@@ -161,7 +167,12 @@ fn writing(kind: Kind) -> Writing {
 
 impl Session {
     /// The answer to the end of a unit was lost: asks the guard what became of it, and the client waits.
-    pub(super) async fn ask(&mut self, work: &Work, hold: &mut Hold, delivered: bool) -> Result<Attempt, End> {
+    pub(super) async fn ask(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        delivered: bool,
+    ) -> Result<Attempt, End> {
         let inside = self.in_transaction();
         let case = self.case(work, inside);
         let pins = self.take_pins();
@@ -195,7 +206,9 @@ impl Session {
                 self.count("not_committed");
                 if inside {
                     self.lost_pins = pins;
-                    return Ok(Attempt::Refused(error::rolled_back("the connection to its server was lost at its end")));
+                    return Ok(Attempt::Refused(error::rolled_back(
+                        "the connection to its server was lost at its end",
+                    )));
                 }
                 if !pins.is_empty() {
                     return Ok(Attempt::Refused(error::state_lost(&pins)));
@@ -214,7 +227,9 @@ impl Session {
 
     fn unknown(&self, why: &str) -> Attempt {
         self.count("unknown");
-        Attempt::Refused(error::unknown_outcome(&format!("the connection was lost before the answer, and {why}")))
+        Attempt::Refused(error::unknown_outcome(&format!(
+            "the connection was lost before the answer, and {why}"
+        )))
     }
 
     fn count(&self, outcome: &str) {
@@ -249,7 +264,11 @@ impl Session {
             doubt,
             writing: writing(work.statement.kind),
             unanswerable: unanswerable(work, &text),
-            text: if whole_text > 64 * 1024 { text.get(..64 * 1024).unwrap_or_default().to_vec() } else { text },
+            text: if whole_text > 64 * 1024 {
+                text.get(..64 * 1024).unwrap_or_default().to_vec()
+            } else {
+                text
+            },
             blind: self.unit.blind,
         })
     }
@@ -273,7 +292,9 @@ impl Session {
     /// It was committed: the client gets the answer that it would have got.
     async fn settled(&mut self, work: &Work, settlement: Settlement) -> Result<Attempt, End> {
         self.count("committed");
-        let Settlement::Committed { affected_rows, inserted, .. } = settlement else { return Ok(Attempt::Again) };
+        let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
+            return Ok(Attempt::Again);
+        };
         let ends = work.statement.any(Effects::ENDS);
         if !ends && !may_write(&work.statement) {
             // BEGIN, LOCK TABLES and the like committed the transaction before they did their own part.

@@ -14,8 +14,8 @@ use crate::session::{Change, Outcome};
 use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::{AnswerControls, Completion};
-use super::error;
 use super::doubt;
+use super::error;
 use super::kill;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
@@ -40,7 +40,7 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
-        let mut hold = Hold::default();
+        let mut hold = Hold::arrived();
         loop {
             let attempt = match self.attempt(work, &mut hold).await? {
                 Ok(attempt) => attempt,
@@ -60,7 +60,11 @@ impl Session {
         Ok(())
     }
 
-    async fn attempt(&mut self, work: &Work, hold: &mut Hold) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
+    async fn attempt(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+    ) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
         if let Some(why) = self.lost.take() {
             return self.tell_lost(work, why).await.map(Ok);
         }
@@ -77,7 +81,12 @@ impl Session {
             Err(error) => return Ok(Err(Box::new(error))),
         }
         match self.send(work).await {
-            Ok(true) => self.receive(work, hold).await.map(Ok),
+            Ok(true) => {
+                if let Some(took) = hold.left() {
+                    self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
+                }
+                self.receive(work, hold).await.map(Ok)
+            }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
                 let place = self.place(&work.statement);
@@ -135,7 +144,8 @@ impl Session {
             self.unit.mark(self.shared.store.load());
         }
         let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
-        let untagged = (!self.fits_tagged(work)).then_some("the statement is as long as a packet can be, so it carries no commit tag");
+        let untagged = (!self.fits_tagged(work))
+            .then_some("the statement is as long as a packet can be, so it carries no commit tag");
         let blind = doubt::blind_spot(&work.statement, logs).or(untagged);
         let Some(lease) = &mut self.lease else { return };
         self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
@@ -216,7 +226,9 @@ impl Session {
                         let failure = (Sent::Nothing, Broke::Lost, false, place);
                         return self.failed(work, hold, failure, None).await;
                     }
-                    return self.server_error(work, hold, (controls.done, delivered, ended_by_us, place)).await;
+                    return self
+                        .server_error(work, hold, (controls.done, delivered, ended_by_us, place))
+                        .await;
                 }
             }
         }
@@ -402,11 +414,18 @@ impl Session {
             };
         }
         let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement.any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+            && !statement
+                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
         if statement.any(Effects::READS_ONLY) {
             Place::Read
         } else if own_transaction
-            || !statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+            || !statement.any(
+                Effects::WRITES
+                    | Effects::STORED_CODE
+                    | Effects::SQL_EXECUTE
+                    | Effects::UNSURE
+                    | Effects::SETS_GLOBAL,
+            )
         {
             Place::Session
         } else {

@@ -31,7 +31,7 @@ pub struct Metrics {
     /// `tideover_server_connections{server,state}`.
     pub server_connections: IntGaugeVec,
     statements: [IntCounter; 4],
-    /// `tideover_proxy_seconds`: time spent in the proxy, waiting for servers and at the gate not included.
+    /// `tideover_proxy_seconds`: from a command's arrival to its leaving for the server; held ones are not counted.
     pub proxy_seconds: Histogram,
     /// `tideover_held_sessions`.
     pub held_sessions: IntGauge,
@@ -104,6 +104,32 @@ impl Metrics {
         })
     }
 
+    /// Series that dashboards and alerts name are there from the start, at zero.
+    pub fn announce(&self, phases: &[&str], pins: &[&str]) {
+        for cause in ["command", "external"] {
+            for result in ["done", "failed", "stuck"] {
+                self.switchovers.with_label_values(&[cause, result]);
+            }
+        }
+        for phase in phases {
+            self.switchover_phase_seconds.with_label_values(&[phase]);
+        }
+        for result in ["done", "failed"] {
+            self.replays.with_label_values(&[result]);
+        }
+        for outcome in ["committed", "not_committed", "unknown"] {
+            self.in_doubt.with_label_values(&[outcome]);
+        }
+        for cause in
+            ["hold_timeout", "hold_full", "rolled_back", "outcome_unknown", "state_lost", "pool_exhausted"]
+        {
+            self.client_errors.with_label_values(&[cause]);
+        }
+        for reason in pins {
+            self.pins.with_label_values(&[reason]);
+        }
+    }
+
     /// Counts a statement that ran on the primary.
     pub fn statement(&self, kind: StatementKind) {
         if let Some(counter) = self.statements.get(kind as usize) {
@@ -129,7 +155,8 @@ const STATEMENTS: Text =
     ("tideover_statements_total", "Statements by kind and by the role of the server that ran them.");
 const CLIENT_CONNECTIONS: Text = ("tideover_client_connections", "Clients connected.");
 const SERVER_CONNECTIONS: Text = ("tideover_server_connections", "Server connections by state.");
-const PROXY_SECONDS: Text = ("tideover_proxy_seconds", "Time spent in the proxy per statement.");
+const PROXY_SECONDS: Text =
+    ("tideover_proxy_seconds", "From a command's arrival to its leaving for the server, holds not counted.");
 const HELD_SESSIONS: Text = ("tideover_held_sessions", "Sessions that wait at the gate.");
 const HOLD_SECONDS: Text = ("tideover_hold_seconds", "Time that units waited at the gate.");
 const SWITCHOVERS: Text = ("tideover_switchovers_total", "Switchovers by cause and result.");

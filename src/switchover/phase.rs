@@ -59,6 +59,21 @@ impl Phase {
         }
     }
 
+    /// The phases that take time, in order.
+    pub const WORK: [Self; 11] = [
+        Self::Preflight,
+        Self::Warm,
+        Self::Drain,
+        Self::Cut,
+        Self::Fence,
+        Self::CatchUp,
+        Self::Promote,
+        Self::Publish,
+        Self::Release,
+        Self::Repoint,
+        Self::Undo,
+    ];
+
     /// Whether nothing follows.
     #[must_use]
     pub fn is_end(self) -> bool {

@@ -26,7 +26,9 @@ async fn all(flavor: Flavor) {
     let bench = Bench::start(flavor, "").await;
     let status = bench.proxy.get("/v1/status").await;
     assert!(status.contains("\"guarded\":true"), "{status}\n{}", bench.proxy.log());
-    bench.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)").await;
+    bench
+        .run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)")
+        .await;
     let mut client = bench.proxy.client().await;
     for cut in Cut::ALL {
         insert(&bench, &mut client, cut).await;
