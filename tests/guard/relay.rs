@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, watch};
 pub(crate) enum Cut {
     /// The server has answered, and nobody gets the answer.
     AfterExecution,
+    /// The server has the command, and nobody will hear of it; it does not notice.
+    WhileExecuting,
     /// The command does not reach the server, which sees the connection end.
     BeforeArrival,
     /// The command does not reach the server, which keeps an idle connection.
@@ -21,6 +23,7 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
+    /// Those with a certain outcome for every statement.
     pub(crate) const ALL: [Self; 3] = [Self::AfterExecution, Self::BeforeArrival, Self::BeforeArrivalUnseen];
 }
 
@@ -118,7 +121,10 @@ async fn break_here(mut order: Order, bytes: &[u8], server: Halves, proxy: Halve
         to_server.write_all(bytes).await.unwrap();
         let _ = from_server.read(&mut answer).await;
     }
-    if order.cut != Cut::BeforeArrivalUnseen {
+    if order.cut == Cut::WhileExecuting {
+        to_server.write_all(bytes).await.unwrap();
+    }
+    if matches!(order.cut, Cut::AfterExecution | Cut::BeforeArrival) {
         drop((from_server, to_server));
         let _ = order.done.send(());
         let _ = order.release.wait_for(|released| *released).await;
@@ -128,5 +134,6 @@ async fn break_here(mut order: Order, bytes: &[u8], server: Halves, proxy: Halve
     drop(proxy);
     let _ = order.done.send(());
     // Until the server ends it.
-    let _ = tokio::time::timeout(Duration::from_secs(60), from_server.read(&mut answer)).await;
+    let ended = async { while matches!(from_server.read(&mut answer).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(Duration::from_secs(60), ended).await;
 }
