@@ -115,6 +115,12 @@ pub(super) fn may_write(statement: &Statement) -> bool {
     )
 }
 
+/// Whether all that it may change is a sequence: a number that was drawn and not delivered is a gap, as after a crash.
+fn only_draws(statement: &Statement) -> bool {
+    let more = MAY_COMMIT_AND_FAIL | Effects::SETS_GLOBAL | Effects::SETS_USER_VARIABLE;
+    statement.kind == Kind::Select && statement.any(Effects::SEQUENCE) && !statement.any(more)
+}
+
 /// Why it proves nothing if a statement's tag is not found in the log; `None` if it does.
 pub(super) fn blind_spot(statement: &Statement, logs: bool) -> Option<&'static str> {
     if !may_write(statement) {
@@ -181,6 +187,9 @@ impl Session {
         let Some(case) = case else {
             return Ok(self.unknown("the server connection is gone"));
         };
+        if !inside && !delivered && only_draws(&work.statement) && pins.is_empty() {
+            return self.once_more(case.server, hold).await;
+        }
         if work.statement.any(Effects::XA) {
             self.lost_pins = pins;
             return Ok(self.unknown("XA transactions carry no commit tag"));
@@ -213,15 +222,19 @@ impl Session {
                 if !pins.is_empty() {
                     return Ok(Attempt::Refused(error::state_lost(&pins)));
                 }
-                match self.after_failure(server, hold).await {
-                    Ok(()) => Ok(Attempt::Again),
-                    Err(error) => Ok(Attempt::Refused(error)),
-                }
+                self.once_more(server, hold).await
             }
             Settlement::CannotTell(why) => {
                 self.lost_pins = pins;
                 Ok(self.unknown(&why))
             }
+        }
+    }
+
+    async fn once_more(&mut self, server: ServerId, hold: &mut Hold) -> Result<Attempt, End> {
+        match self.after_failure(server, hold).await {
+            Ok(()) => Ok(Attempt::Again),
+            Err(error) => Ok(Attempt::Refused(error)),
         }
     }
 

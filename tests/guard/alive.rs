@@ -23,13 +23,11 @@ async fn mysql_9() {
 }
 
 async fn all(flavor: Flavor) {
-    let bench = Bench::start(flavor, "").await;
-    let status = bench.proxy.get("/v1/status").await;
-    assert!(status.contains("\"guarded\":true"), "{status}\n{}", bench.proxy.log());
-    bench
-        .run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)")
-        .await;
-    let mut client = bench.proxy.client().await;
+    let bench = Bench::start(flavor).await;
+    let guard = bench.guard().await;
+    assert_eq!(guard, serde_json::json!({ "mode": "auto", "guarded": true, "why_not": [] }));
+    bench.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)").await;
+    let mut client = bench.client().await;
     for cut in Cut::ALL {
         insert(&bench, &mut client, cut).await;
         update(&bench, &mut client, cut).await;
@@ -43,7 +41,8 @@ async fn all(flavor: Flavor) {
     }
 }
 
-fn code(result: Result<(), Error>) -> u16 {
+/// The number of the error, 0 for none. Nothing may break the client's connection.
+pub(crate) fn code(result: Result<(), Error>) -> u16 {
     match result {
         Ok(()) => 0,
         Err(Error::Server(error)) => error.code,

@@ -7,13 +7,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// When a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The server has answered, and nobody gets the answer.
     AfterExecution,
+    /// The server has the command, and nobody will hear of it; it does not notice.
+    WhileExecuting,
     /// The command does not reach the server, which sees the connection end.
     BeforeArrival,
     /// The command does not reach the server, which keeps an idle connection.
@@ -21,6 +23,7 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
+    /// Those with a certain outcome for every statement.
     pub(crate) const ALL: [Self; 3] = [Self::AfterExecution, Self::BeforeArrival, Self::BeforeArrivalUnseen];
 }
 
@@ -30,6 +33,8 @@ struct Order {
     needle: Vec<u8>,
     cut: Cut,
     done: mpsc::UnboundedSender<()>,
+    /// The proxy sees the connection end only when this becomes true.
+    release: watch::Receiver<bool>,
 }
 
 /// A relay in front of one server.
@@ -63,8 +68,18 @@ impl Relay {
 
     /// Has the connection cut that sends `needle` next. The receiver is told when it was done.
     pub(crate) fn cut(&self, needle: &str, cut: Cut) -> mpsc::UnboundedReceiver<()> {
+        self.cut_and_hold(needle, cut, watch::channel(true).1)
+    }
+
+    /// The same, but the proxy sees the end of its connection only when `release` says so.
+    pub(crate) fn cut_and_hold(
+        &self,
+        needle: &str,
+        cut: Cut,
+        release: watch::Receiver<bool>,
+    ) -> mpsc::UnboundedReceiver<()> {
         let (done, receiver) = mpsc::unbounded_channel();
-        self.orders.lock().unwrap().push(Order { needle: needle.as_bytes().to_vec(), cut, done });
+        self.orders.lock().unwrap().push(Order { needle: needle.as_bytes().to_vec(), cut, done, release });
         receiver
     }
 }
@@ -99,23 +114,26 @@ async fn serve(proxy: TcpStream, server: TcpStream, orders: Arc<Mutex<Vec<Order>
 
 type Halves = (OwnedReadHalf, OwnedWriteHalf);
 
-async fn break_here(order: Order, bytes: &[u8], (mut from_server, mut to_server): Halves, proxy: Halves) {
-    match order.cut {
-        Cut::AfterExecution => {
-            to_server.write_all(bytes).await.unwrap();
-            let mut answer = [0; 1024];
-            let _ = from_server.read(&mut answer).await;
-        }
-        Cut::BeforeArrival => {}
-        Cut::BeforeArrivalUnseen => {
-            drop(proxy);
-            let _ = order.done.send(());
-            // Until the server ends it.
-            let mut answer = [0; 1024];
-            let _ = tokio::time::timeout(Duration::from_secs(60), from_server.read(&mut answer)).await;
-            return;
-        }
+async fn break_here(mut order: Order, bytes: &[u8], server: Halves, proxy: Halves) {
+    let (mut from_server, mut to_server) = server;
+    let mut answer = [0; 1024];
+    if order.cut == Cut::AfterExecution {
+        to_server.write_all(bytes).await.unwrap();
+        let _ = from_server.read(&mut answer).await;
+    }
+    if order.cut == Cut::WhileExecuting {
+        to_server.write_all(bytes).await.unwrap();
+    }
+    if matches!(order.cut, Cut::AfterExecution | Cut::BeforeArrival) {
+        drop((from_server, to_server));
+        let _ = order.done.send(());
+        let _ = order.release.wait_for(|released| *released).await;
+        drop(proxy);
+        return;
     }
     drop(proxy);
     let _ = order.done.send(());
+    // Until the server ends it.
+    let ended = async { while matches!(from_server.read(&mut answer).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(Duration::from_secs(60), ended).await;
 }
