@@ -1,7 +1,7 @@
 //! Tideover: a MySQL-wire-protocol proxy for switching a database primary without the application seeing an error.
 //!
 //! The map, from the edge inwards: [`cli`] → [`app`] → [`admin`], [`frontend`], [`switchover`], [`monitor`], [`replay`],
-//! [`relay`], [`backend`], [`net`], [`gate`], [`topology`], and the PURE [`session`] and [`sql`].
+//! [`relay`], [`backend`], [`net`], [`gate`], [`guard`], [`topology`], and the PURE [`session`] and [`sql`].
 
 pub mod admin;
 pub mod app;
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod demo;
 pub mod frontend;
 pub mod gate;
+pub mod guard;
 pub mod metrics;
 pub mod monitor;
 pub mod net;

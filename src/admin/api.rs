@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Pools;
 use crate::frontend::SessionRegistry;
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::switchover::{Coordinator, Holder, Outcome};
 use crate::topology::{ClusterState, Flavor, Server, Topology, TopologyStore};
 
-use super::status::{GateView, ServerView, SessionsView, Status};
+use super::status::{GateView, GuardView, ServerView, SessionsView, Status};
 
 /// Body of `POST /v1/switchover`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,9 +28,9 @@ pub struct SwitchoverRequest {
     /// Only checks.
     #[serde(default)]
     pub dry_run: bool,
-    /// Milliseconds, in place of the configured drain time.
+    /// In place of the configured drain time: seconds as a number, or text like `5s`.
     #[serde(default)]
-    pub drain_timeout_ms: Option<u64>,
+    pub drain_timeout: Option<serde_json::Value>,
 }
 
 /// What the API works with, handed in by `app`.
@@ -41,6 +42,8 @@ pub struct Admin {
     pub store: Arc<TopologyStore>,
     /// Server connections.
     pub pools: Arc<Pools>,
+    /// Proves outcomes.
+    pub guard: Arc<Guard>,
     /// Sessions.
     pub registry: Arc<SessionRegistry>,
     /// Switchovers.
@@ -103,8 +106,14 @@ impl Admin {
                 clients: self.registry.len(),
                 pinned: self.registry.pins().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
             },
+            guard: self.guard(),
             ready: self.is_ready(),
         }
+    }
+
+    fn guard(&self) -> GuardView {
+        let why_not = self.guard.why_not();
+        GuardView { mode: self.guard.mode().name().to_owned(), guarded: why_not.is_empty(), why_not }
     }
 
     fn server(&self, server: &Server) -> ServerView {
@@ -174,6 +183,15 @@ fn problem(topology: &Topology) -> String {
                 others.iter().filter_map(|id| topology.server(*id)).map(|s| &*s.address).collect();
             format!("accept writes beside the primary: {}", others.join(", "))
         }
+    }
+}
+
+/// A duration in a JSON body: seconds as a number, or text like `30s`.
+pub(super) fn duration(value: &serde_json::Value) -> Option<Duration> {
+    match value {
+        serde_json::Value::Number(n) => n.as_f64().and_then(|s| Duration::try_from_secs_f64(s).ok()),
+        serde_json::Value::String(text) => parse_ttl(text),
+        _ => None,
     }
 }
 

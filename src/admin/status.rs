@@ -25,6 +25,9 @@ pub struct Status {
     pub servers: Vec<ServerView>,
     /// The sessions.
     pub sessions: SessionsView,
+    /// Whether outcomes of units in doubt can be proven.
+    #[serde(default)]
+    pub guard: GuardView,
     /// Whether the proxy takes new clients.
     pub ready: bool,
 }
@@ -42,6 +45,17 @@ pub struct GateView {
     pub held: usize,
     /// Milliseconds since it was closed.
     pub closed_ms: u64,
+}
+
+/// The guard.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct GuardView {
+    /// `guard.mode`.
+    pub mode: String,
+    /// Whether every server that is up can tell what became of a unit. Statements that carry no tag are never guarded.
+    pub guarded: bool,
+    /// What stands in the way, a server and a reason each.
+    pub why_not: Vec<String>,
 }
 
 /// One server.

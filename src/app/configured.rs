@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
+use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
 use crate::switchover::SwitchoverOptions;
 
@@ -20,7 +21,8 @@ fn size(bytes: u64) -> usize {
 
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
-        let monitor_password = config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
+        let monitor_password =
+            config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
         Self {
             listen: config.listen.iter().map(listen).collect(),
             servers: config.cluster.servers.iter().map(ToString::to_string).collect(),
@@ -39,6 +41,12 @@ impl From<&Config> for Settings {
                 connect: config.pool.connect_timeout,
                 idle: config.pool.idle_timeout,
                 lifetime: config.pool.max_lifetime,
+            },
+            guard: match config.guard.mode {
+                tideover_config::GuardMode::Auto => GuardMode::Auto,
+                tideover_config::GuardMode::Tag => GuardMode::Tag,
+                tideover_config::GuardMode::Marker => GuardMode::Marker,
+                tideover_config::GuardMode::Off => GuardMode::Off,
             },
             hold_sessions: config.hold.max_sessions,
             hold_max_ttl: config.hold.max_ttl,

@@ -19,11 +19,13 @@ use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
+use crate::guard::{Guard, GuardMode, GuardParts};
 use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
-use crate::switchover::{Coordinator, CoordinatorParts, Holder};
+use crate::session::PinReason;
+use crate::switchover::{Coordinator, CoordinatorParts, Holder, Phase};
 use crate::topology::{Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
@@ -70,6 +72,7 @@ struct Parts {
     store: Arc<TopologyStore>,
     pools: Arc<Pools>,
     monitor: Arc<Monitor>,
+    guard: Arc<Guard>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -91,6 +94,7 @@ impl App {
         if timeout(settings.monitor_timeout * 2, looked).await.is_err() {
             tracing::warn!("not every server answered the first look");
         }
+        start_guard(&parts, settings.monitor_timeout, (&tasks, &stop)).await;
         keeper::start(&parts, (&tasks, &stop));
         let tls = settings.tls().map_err(StartError::Tls)?;
         let rsa = RsaKey::generate().map_err(StartError::System)?;
@@ -112,6 +116,7 @@ impl App {
             store: parts.store.clone(),
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
+            guard: parts.guard.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -158,7 +163,10 @@ impl App {
             self.registry.raise_all(Signals::LEAVE);
         }
         if !self.registry.is_empty() {
-            tracing::warn!(sessions = self.registry.len(), "units did not finish in time (shutdown.drain_timeout)");
+            tracing::warn!(
+                sessions = self.registry.len(),
+                "units did not finish in time (shutdown.drain_timeout)"
+            );
             self.registry.raise_all(Signals::ABORT);
         }
         self.stop.cancel();
@@ -176,27 +184,61 @@ impl Parts {
         let addresses: Vec<Arc<str>> = targets.iter().map(|t| t.address.clone()).collect();
         let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
         let metrics = Arc::new(Metrics::new().map_err(|e| StartError::System(e.to_string()))?);
-        let gate = Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
+        let phases = Phase::WORK.map(Phase::name);
+        metrics.announce(&phases, &PinReason::ALL.map(PinReason::name));
+        let gate =
+            Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
         gate.close(Reasons::NO_PRIMARY);
         let tls = settings.server_tls().map_err(StartError::Tls)?;
         let connector = Connector::new(tls, BufferPool::new());
         let control = settings.monitor_account();
-        let pools = Pools::new(settings.pool, connector.clone(), &targets, &instance()?);
+        if settings.guard == GuardMode::Marker {
+            let why = "guard.mode = \"marker\" does not exist yet: use \"auto\" or \"tag\"";
+            return Err(StartError::System(why.to_owned()));
+        }
+        let instance = if settings.guard.tags() { Some(instance()?) } else { None };
+        let pools = Pools::new(settings.pool, connector.clone(), &targets, instance);
         let options = MonitorOptions {
             interval: settings.monitor_interval,
             timeout: settings.monitor_timeout,
             account: control.clone(),
         };
         let monitor = Monitor::start(store.clone(), &connector, &targets, options, tasks);
+        let guard = Guard::new(GuardParts {
+            mode: settings.guard,
+            store: store.clone(),
+            pools: pools.clone(),
+            connector: connector.clone(),
+            targets: targets.clone(),
+            account: control.clone(),
+        });
         let registry = SessionRegistry::new();
-        Ok(Self { gate, store, pools, monitor, registry, metrics, control, targets, connector })
+        Ok(Self { gate, store, pools, monitor, guard, registry, metrics, control, targets, connector })
     }
+}
+
+/// Servers must log the texts of statements before the first connection for clients is opened.
+async fn start_guard(parts: &Parts, within: Duration, (tasks, stop): (&TaskTracker, &CancellationToken)) {
+    if !parts.guard.mode().tags() {
+        return;
+    }
+    if timeout(within * 2, parts.guard.inspect_all()).await.is_err() {
+        tracing::warn!("not every server told in time what it logs");
+    }
+    let (guard, stopped) = (parts.guard.clone(), stop.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = guard.watch() => {}
+            () = stopped.cancelled() => {}
+        }
+    });
 }
 
 /// Random text of this process, part of every commit tag.
 fn instance() -> Result<String, StartError> {
     let mut bytes = [0u8; 6];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StartError::System("no randomness to be had".to_owned()))?;
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| StartError::System("no randomness to be had".to_owned()))?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
@@ -226,7 +268,8 @@ async fn start_admin(
         },
         settings.switchover.clone(),
     );
-    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let holder =
+        Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
@@ -234,6 +277,7 @@ async fn start_admin(
         gate: parts.gate.clone(),
         store: parts.store.clone(),
         pools: parts.pools.clone(),
+        guard: parts.guard.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::{Account, PoolLimits};
 use crate::frontend::{AuthMode, FixedUser, SessionOptions};
+use crate::guard::GuardMode;
 use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
 use crate::switchover::SwitchoverOptions;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub hold_max_ttl: Duration,
     /// Bounds of sessions.
     pub session: SessionOptions,
+    /// How outcomes of units in doubt are proven.
+    pub guard: GuardMode,
     /// Switchovers.
     pub switchover: SwitchoverOptions,
     /// Serve on for this long after being asked to leave.

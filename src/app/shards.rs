@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::{Account, Pools};
 use crate::frontend::{AccountDirectory, SessionOptions, SessionRegistry, Shared, serve};
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{Bound, BufferPool, RsaKey, ServerTls};
@@ -25,6 +26,7 @@ pub(super) struct ShardParts {
     pub(super) store: Arc<TopologyStore>,
     pub(super) pools: Arc<Pools>,
     pub(super) monitor: Arc<Monitor>,
+    pub(super) guard: Arc<Guard>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) control: Arc<Account>,
@@ -93,6 +95,7 @@ async fn serve_shard(
         store: parts.store,
         pools: parts.pools,
         monitor: parts.monitor,
+        guard: parts.guard,
         registry: parts.registry,
         accounts: parts.accounts,
         control: parts.control,

@@ -16,6 +16,8 @@ use crate::net::PacketIo;
 use crate::session::{Change, ServerStatements, SessionState, plan, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
+use super::commits::Commits;
+
 /// Prepared statements kept open on one server connection.
 /// (100 connections of the default pool stay below the servers' `max_prepared_stmt_count` of 16382).
 const STATEMENTS: usize = 128;
@@ -39,10 +41,8 @@ pub struct ServerConnection {
     pub base: Arc<SessionState>,
     /// Statements prepared on it.
     pub prepared: ServerStatements,
-    /// Goes in front of writes, so that the binary log names this connection.
-    pub tag: Arc<[u8]>,
-    /// GTID of the last commit that this connection acknowledged, as the server reported it.
-    pub last_commit: Vec<u8>,
+    /// What the commits of this connection are known by.
+    pub commits: Commits,
     /// Status flags of the last answer.
     pub status: StatusFlags,
     /// Must not be used again.
@@ -91,8 +91,7 @@ impl ServerConnection {
             state: SessionState::default(),
             base: Arc::new(SessionState::default()),
             prepared: ServerStatements::new(STATEMENTS),
-            tag: opened.tag,
-            last_commit: Vec::new(),
+            commits: Commits::new(opened.tag),
             status: StatusFlags::empty(),
             broken: false,
             dirty: false,
@@ -113,9 +112,10 @@ impl ServerConnection {
     async fn track(&mut self) -> io::Result<()> {
         match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
             Swallow::Done(_) => Ok(()),
-            Swallow::Error(error) => {
-                Err(io::Error::other(format!("session tracking: {}", String::from_utf8_lossy(&error.message))))
-            }
+            Swallow::Error(error) => Err(io::Error::other(format!(
+                "session tracking: {}",
+                String::from_utf8_lossy(&error.message)
+            ))),
         }
     }
 
@@ -132,8 +132,11 @@ impl ServerConnection {
         Ok(base)
     }
 
-    /// One row of our own text query: for answers that are known to be one row.
-    async fn query_row(&mut self, sql: &str, columns: usize) -> io::Result<Vec<Vec<u8>>> {
+    /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.
+    ///
+    /// # Errors
+    /// The socket's; also if the server refuses.
+    pub async fn query_row(&mut self, sql: &str, columns: usize) -> io::Result<Vec<Vec<u8>>> {
         const SMALL: usize = 1 << 20;
         let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let payload = self.text_command(sql);
@@ -221,19 +224,6 @@ impl ServerConnection {
         }
     }
 
-    /// Notes the GTID of a commit that was acknowledged.
-    pub fn note_commit(&mut self, items: &[SessionTrack]) {
-        for item in items {
-            match item {
-                SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => {
-                    self.last_commit.clone_from(value);
-                }
-                SessionTrack::Gtids(gtids) => self.last_commit.clone_from(gtids),
-                _ => {}
-            }
-        }
-    }
-
     /// Takes in session-track items.
     pub fn observe(&mut self, items: &[SessionTrack]) {
         for item in items {
@@ -245,7 +235,7 @@ impl ServerConnection {
                 _ => {}
             }
         }
-        self.note_commit(items);
+        self.commits.note(items);
     }
 
     /// Whether [`restore`](Self::restore) can reach `wanted` from here.

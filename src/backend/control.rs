@@ -194,6 +194,12 @@ impl Control {
         &self.address
     }
 
+    /// The conversation itself, for what is not a statement: reading the binary log.
+    #[must_use]
+    pub fn into_io(self) -> PacketIo {
+        self.io
+    }
+
     /// Runs one statement within `within`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! must not know what a client or a unit of work is.
 
 mod account;
+mod commits;
 mod connection;
 mod connector;
 mod control;
@@ -9,6 +10,7 @@ mod lease;
 mod pool;
 
 pub use account::Account;
+pub use commits::Commits;
 pub use connection::{ServerConnection, Swallow};
 pub use connector::{ConnectFailure, Connector, Target};
 pub use control::{Control, ControlError, Row, Rows};

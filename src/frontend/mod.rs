@@ -5,6 +5,7 @@ mod accept;
 mod accounts;
 mod answer;
 mod command;
+mod doubt;
 mod error;
 mod handshake;
 mod kill;

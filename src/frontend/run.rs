@@ -10,7 +10,7 @@ use tideover_protocol::packet::{ErrPacket, SessionTrack};
 use tideover_protocol::response::{ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 
-use crate::backend::Swallow;
+use crate::backend::{ServerConnection, Swallow};
 use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Failure, Journal, Place, Sent, Verdict, decide, is_read_only_refusal};
@@ -18,10 +18,14 @@ use crate::session::{Change, Outcome, Prepared};
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 
 use super::answer::{AnswerControls, Completion};
+use super::doubt;
 use super::error;
 use super::kill;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
+
+/// More bytes than a commit tag has.
+const LONGEST_TAG: usize = 96;
 
 /// ER_QUERY_INTERRUPTED: what a killed statement answers.
 const INTERRUPTED: u16 = 1317;
@@ -57,7 +61,7 @@ pub(super) enum Text {
 }
 
 impl Text {
-    fn of<'a>(&'a self, command: &'a [u8]) -> &'a [u8] {
+    pub(super) fn of<'a>(&'a self, command: &'a [u8]) -> &'a [u8] {
         match self {
             Self::None => &[],
             Self::Command(range) => command.get(range.clone()).unwrap_or_default(),
@@ -79,7 +83,7 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
-        let mut hold = Hold::default();
+        let mut hold = Hold::arrived();
         loop {
             let attempt = match self.attempt(work, &mut hold).await? {
                 Ok(attempt) => attempt,
@@ -94,11 +98,16 @@ impl Session {
                 }
             }
         }
+        self.unit.answered();
         self.end_unit_if_over();
         Ok(())
     }
 
-    async fn attempt(&mut self, work: &Work, hold: &mut Hold) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
+    async fn attempt(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+    ) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
         if let Some(why) = self.lost.take() {
             return self.tell_lost(work, why).await.map(Ok);
         }
@@ -115,7 +124,12 @@ impl Session {
             Err(error) => return Ok(Err(Box::new(error))),
         }
         match self.send(work).await {
-            Ok(true) => self.receive(work, hold).await.map(Ok),
+            Ok(true) => {
+                if let Some(took) = hold.left() {
+                    self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
+                }
+                self.receive(work, hold).await.map(Ok)
+            }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
                 let place = self.place(&work.statement);
@@ -139,20 +153,48 @@ impl Session {
         if work.statement.any(Effects::READS_LAST_INSERT_ID) && !self.restore_last_insert_id().await? {
             return Ok(false);
         }
+        self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
         }
+        let fits = self.fits_tagged(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        let tag = lease.tag.clone();
-        let mut parts = tagged(&self.command, &work.tags, &tag, work.kind, lease.capabilities);
-        let tagged_length: usize = parts.iter().map(|p| p.len()).sum();
-        if tagged_length / MAX_PAYLOAD != self.command.len() / MAX_PAYLOAD {
-            // One frame more, and the answer's numbers would not be those that the client expects.
+        let connection: &mut ServerConnection = lease;
+        let tag = match work.kind {
+            CommandKind::Query => connection.commits.numbered_tag(),
+            _ => connection.commits.tag(),
+        };
+        let mut parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+        if !fits {
             parts = vec![&self.command];
         }
-        lease.io.queue_parts(&parts, 0);
-        lease.io.flush().await.map_err(|_| Sent::Something)?;
+        connection.io.queue_parts(&parts, 0);
+        connection.io.flush().await.map_err(|_| Sent::Something)?;
         Ok(true)
+    }
+
+    /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those
+    /// that the client expects.
+    fn fits_tagged(&self, work: &Work) -> bool {
+        let longer = self.command.len() + work.tags.len() * LONGEST_TAG;
+        longer / MAX_PAYLOAD == self.command.len() / MAX_PAYLOAD
+    }
+
+    /// Before a command is sent: what the guard needs if its answer should be lost.
+    fn note_sending(&mut self, work: &Work) {
+        let fresh = !self.in_transaction();
+        if doubt::may_commit(self.place(&work.statement)) {
+            self.unit.mark(self.shared.store.load());
+        }
+        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
+        let untagged = (!self.fits_tagged(work))
+            .then_some("the statement is as long as a packet can be, so it carries no commit tag");
+        let blind = doubt::blind_spot(&work.statement, logs).or(untagged);
+        let Some(lease) = &mut self.lease else { return };
+        self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
+        if work.kind == CommandKind::Query && !work.tags.is_empty() {
+            lease.commits.begin_command();
+        }
     }
 
     /// LAST_INSERT_ID() is the session's and not the connection's.
@@ -227,7 +269,9 @@ impl Session {
                         let failure = (Sent::Nothing, Broke::Lost, false, place);
                         return self.failed(work, hold, failure, None).await;
                     }
-                    return self.server_error(work, hold, (controls.done, delivered, ended_by_us, place)).await;
+                    return self
+                        .server_error(work, hold, (controls.done, delivered, ended_by_us, place))
+                        .await;
                 }
             }
         }
@@ -308,19 +352,11 @@ impl Session {
         }
     }
 
-    /// It may have been committed. Until a binary log can be asked, the client is told that nobody knows.
-    async fn ask(&mut self, _work: &Work, _hold: &mut Hold, _delivered: bool) -> Result<Attempt, End> {
-        self.take_pins();
-        self.end_unit();
-        self.shared.monitor.kick();
-        self.shared.metrics.in_doubt.with_label_values(&["unknown"]).inc();
-        Ok(Attempt::Refused(error::unknown_outcome("the connection was lost before the answer")))
-    }
-
     /// A whole answer without error.
     fn finished(&mut self, work: &Work, done: Completion) {
+        let inside = done.status.contains(StatusFlags::IN_TRANS);
+        self.note_commit(work, &done, (false, inside));
         let Some(lease) = &mut self.lease else { return };
-        lease.note_commit(&done.track);
         if done.any {
             lease.status = done.status;
             self.status = done.status;
@@ -342,8 +378,7 @@ impl Session {
         let doubtful = self.in_transaction()
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
-        let Some(lease) = &mut self.lease else { return };
-        lease.note_commit(&done.track);
+        self.note_commit(work, &done, (true, false));
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
@@ -356,8 +391,21 @@ impl Session {
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 
+    /// Takes in what an answer says of commits, and what it leaves unsaid.
+    fn note_commit(&mut self, work: &Work, done: &Completion, ended: (bool, bool)) {
+        let unreported = self.unit.ended(work, done, ended);
+        let Some(lease) = &mut self.lease else { return };
+        if unreported {
+            lease.commits.blur();
+        }
+        lease.commits.note(&done.track);
+        if work.statement.any(Effects::SETS_TRACKERS) {
+            lease.commits.lose_track();
+        }
+    }
+
     /// What a finished statement did to the session; the server connection's session is the same now.
-    fn track(&mut self, work: &Work, done: &Completion, error: Option<u16>) {
+    pub(super) fn track(&mut self, work: &Work, done: &Completion, error: Option<u16>) {
         let changes: Vec<Change<'_>> = done.track.iter().filter_map(change).collect();
         let outcome = Outcome {
             error,
@@ -409,11 +457,18 @@ impl Session {
             };
         }
         let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement.any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+            && !statement
+                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
         if statement.any(Effects::READS_ONLY) {
             Place::Read
         } else if own_transaction
-            || !statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+            || !statement.any(
+                Effects::WRITES
+                    | Effects::STORED_CODE
+                    | Effects::SQL_EXECUTE
+                    | Effects::UNSURE
+                    | Effects::SETS_GLOBAL,
+            )
         {
             Place::Session
         } else {
@@ -461,7 +516,9 @@ fn tagged<'a>(
     capabilities: Capabilities,
 ) -> Vec<&'a [u8]> {
     let text_at = match kind {
-        CommandKind::Query => tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok(),
+        CommandKind::Query => {
+            tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok()
+        }
         CommandKind::StmtPrepare => Some(1),
         _ => None,
     };

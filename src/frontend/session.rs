@@ -22,6 +22,7 @@ use crate::replay::Journal;
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
+use super::doubt::UnitTrace;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::registry::SessionHandle;
@@ -67,6 +68,8 @@ pub(super) struct Session {
     pub(super) fresh_lease: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
+    /// What is noted of the open unit for the guard.
+    pub(super) unit: UnitTrace,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal>>,
     /// Status flags of the last answer.
@@ -106,6 +109,7 @@ impl Session {
             lease: None,
             fresh_lease: false,
             pass: None,
+            unit: UnitTrace::default(),
             journal: None,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
@@ -152,7 +156,11 @@ impl Session {
             };
             match self.check_in_with(&pool, schema, !known).await {
                 Ok(()) => break,
-                Err(failure @ AcquireError::Connect(ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. }))
+                Err(
+                    failure @ AcquireError::Connect(
+                        ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. },
+                    ),
+                )
                 | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
                     self.pass = None;
                     self.shared.accounts.forget(self.account.user());
@@ -366,9 +374,8 @@ impl Session {
         self.client.queue_packet(&payload, sequence);
     }
 
-    fn client_status(&self) -> StatusFlags {
-        self.status
-            & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
+    pub(super) fn client_status(&self) -> StatusFlags {
+        self.status & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
     }
 
     /// Queues an error of ours.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::backend::{Account, Pools};
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{BufferPool, RsaKey, ServerTls};
@@ -46,6 +47,8 @@ pub struct Shared {
     pub pools: Arc<Pools>,
     /// Told when something on the data path was not as expected.
     pub monitor: Arc<Monitor>,
+    /// Proves outcomes.
+    pub guard: Arc<Guard>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

@@ -56,7 +56,8 @@ async fn state_follows(flavor: Flavor) -> TestResult {
         sleep(Duration::from_millis(20)).await;
         let pins = scene.status("/sessions/pinned").await?;
         // Warnings are there until the next statement; everything else would stay.
-        let pins: Vec<_> = pins.as_object().ok_or("no object")?.keys().filter(|pin| *pin != "warnings").collect();
+        let pins: Vec<_> =
+            pins.as_object().ok_or("no object")?.keys().filter(|pin| *pin != "warnings").collect();
         assert!(pins.is_empty(), "{sql}: can follow, and is pinned: {pins:?}");
     }
     let statements = Statements::prepare(&mut set_up).await?;

@@ -32,6 +32,8 @@ pub struct LoggedTransaction {
     pub statements: Vec<LoggedStatement>,
     /// How it ended.
     pub outcome: Outcome,
+    /// It ended with an XID event: all its changes are in storage engines with transactions, so it is there as a whole.
+    pub has_xid: bool,
     /// Part of it could not be read (compressed): a text that is not found may stand there.
     pub is_opaque: bool,
     /// Log file that holds it, and where the next one starts, modulo 2^32.
@@ -130,7 +132,10 @@ impl TransactionReader {
                 None
             }
             EventBody::Query(query) => self.query(&query, server_id, next_position),
-            EventBody::Xid(_) => self.end(Outcome::Committed, next_position),
+            EventBody::Xid(_) => {
+                self.open(server_id).transaction.has_xid = true;
+                self.end(Outcome::Committed, next_position)
+            }
             EventBody::XaPrepare { one_phase } => {
                 self.end(if one_phase { Outcome::Committed } else { Outcome::Prepared }, next_position)
             }
@@ -233,6 +238,7 @@ impl Open {
             thread_id: None,
             statements: Vec::new(),
             outcome: Outcome::RolledBack,
+            has_xid: false,
             is_opaque: false,
             end: (Bytes::new(), 0),
         };

@@ -202,6 +202,12 @@ impl ResponseScanner {
         self.sequence
     }
 
+    /// True if a part of a packet was passed over and its rest has not arrived: nothing else can be said to a client that
+    /// was given that part.
+    pub fn is_amid_packet(&self) -> bool {
+        self.skip > 0 || self.continued
+    }
+
     /// Accepts an opaque frame whose header has been read.
     fn take(&mut self, header: FrameHeader) -> Result<(), Violation> {
         if header.sequence != self.sequence {

@@ -1,0 +1,125 @@
+//! What tells the commits of one server connection from all others in a binary log, and from each other.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use tideover_protocol::packet::SessionTrack;
+
+/// The tags of a server connection, and the last commit that it acknowledged.
+///
+/// A text command goes out with `/*td:INSTANCE.CONNECTION.NUMBER*/`, a number of its own. A prepared statement runs many
+/// times with the text that it was prepared with, so it has `/*td:INSTANCE.CONNECTION*/` alone, and its executions are told
+/// apart by the GTIDs that the server reported.
+#[derive(Debug)]
+pub struct Commits {
+    tag: Arc<[u8]>,
+    numbered: Vec<u8>,
+    number: u64,
+    last: Vec<u8>,
+    unclear: bool,
+    untracked: bool,
+}
+
+impl Commits {
+    /// For a connection with this tag, a whole comment; empty for no tags at all.
+    pub(super) fn new(tag: Arc<[u8]>) -> Self {
+        Self { tag, numbered: Vec::new(), number: 0, last: Vec::new(), unclear: false, untracked: false }
+    }
+
+    /// The comment for prepared statements; empty if there are to be no tags.
+    #[must_use]
+    pub fn tag(&self) -> &Arc<[u8]> {
+        &self.tag
+    }
+
+    /// Numbers the next text command.
+    pub fn begin_command(&mut self) {
+        self.number += 1;
+        self.numbered.clear();
+        if let Some(open) = self.tag.strip_suffix(b"*/") {
+            self.numbered.extend_from_slice(open);
+            // Writing to a Vec cannot fail.
+            let _ = write!(self.numbered, ".{:x}*/", self.number);
+        }
+    }
+
+    /// The comment for the text command that was numbered last.
+    #[must_use]
+    pub fn numbered_tag(&self) -> &[u8] {
+        &self.numbered
+    }
+
+    /// The number of the last text command; 0 before the first.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// GTID of the last commit that was acknowledged, as the server reported it; empty before the first.
+    #[must_use]
+    pub fn last(&self) -> &[u8] {
+        &self.last
+    }
+
+    /// Whether there may be later acknowledged commits than [`last`](Self::last), of which no GTID was reported.
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
+        self.unclear || self.untracked
+    }
+
+    /// Takes the GTID of an acknowledged commit from an answer, if one is there.
+    pub fn note(&mut self, items: &[SessionTrack]) {
+        for item in items {
+            let gtid = match item {
+                SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => value,
+                SessionTrack::Gtids(gtids) => gtids,
+                _ => continue,
+            };
+            self.last.clone_from(gtid);
+            self.unclear = false;
+        }
+    }
+
+    /// Something may have been committed and acknowledged without a report.
+    pub fn blur(&mut self) {
+        self.unclear = true;
+    }
+
+    /// The client has changed what is reported: nothing is clear on this connection any more.
+    pub fn lose_track(&mut self) {
+        self.untracked = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_command_has_its_own_comment() {
+        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into());
+        commits.begin_command();
+        assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.1*/");
+        for _ in 0..16 {
+            commits.begin_command();
+        }
+        assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.11*/");
+        let mut silent = Commits::new(b"".as_slice().into());
+        silent.begin_command();
+        assert_eq!(silent.numbered_tag(), b"");
+    }
+
+    #[test]
+    fn a_report_makes_clear_again_what_was_not() {
+        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into());
+        commits.blur();
+        assert!(commits.is_unclear());
+        commits
+            .note(&[SessionTrack::SystemVariable { name: b"last_gtid".to_vec(), value: b"0-1-7".to_vec() }]);
+        assert!(!commits.is_unclear());
+        assert_eq!(commits.last(), b"0-1-7");
+        commits.lose_track();
+        commits.note(&[SessionTrack::Gtids(b"x:1".to_vec())]);
+        assert!(commits.is_unclear());
+    }
+}

@@ -1,0 +1,462 @@
+//! Units whose answer was lost: what is noted of them while they run, and what the guard makes of them afterwards.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::packet::OkPacket;
+use tideover_protocol::status::StatusFlags;
+use tokio::time::{Duration, Instant, timeout};
+
+use crate::backend::{AccountPool, Commits};
+use crate::guard::{Case, Doubt, Inserted, Settlement, Writing};
+use crate::relay::Signals;
+use crate::replay::Place;
+use crate::sql::{Effects, Kind, Statement};
+use crate::topology::{ServerId, Topology};
+
+use super::answer::Completion;
+use super::error;
+use super::run::{Attempt, Work};
+use super::session::{End, Session};
+use super::unit::Hold;
+
+/// For looking up which column of a table generates ids.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// What is noted of the open unit, so that its outcome can be proven.
+#[derive(Debug, Default)]
+pub(super) struct UnitTrace {
+    /// Number of its first tagged text command on the server connection.
+    first: u64,
+    /// Something has been changed, as far as answers tell.
+    changed: bool,
+    /// Prepared statements that may write were sent.
+    prepared: bool,
+    /// Why it proves nothing if no trace of it is found.
+    blind: Option<&'static str>,
+    /// The topology before the end of the unit was sent.
+    bookmark: Option<Arc<Topology>>,
+}
+
+/// What a lost connection leaves behind for the guard.
+struct Remains {
+    server: ServerId,
+    thread: u32,
+    opened: Instant,
+    tag: Arc<[u8]>,
+    number: u64,
+    acknowledged: Vec<u8>,
+    unclear: bool,
+}
+
+impl UnitTrace {
+    /// Notes a command before it is sent. `fresh`: no transaction is open, so that a unit begins with it.
+    pub(super) fn note(&mut self, work: &Work, blind: Option<&'static str>, (fresh, next): (bool, u64)) {
+        if fresh {
+            *self = Self { first: next, bookmark: self.bookmark.take(), ..Self::default() };
+        }
+        if may_write(&work.statement) {
+            self.prepared |= work.prepared.is_some();
+            self.blind = self.blind.or(blind);
+        }
+    }
+
+    /// Keeps the log positions that are known before the end of the unit is sent.
+    pub(super) fn mark(&mut self, topology: Arc<Topology>) {
+        self.bookmark = Some(topology);
+    }
+
+    /// A command has ended. Says whether it may have committed something without the server's reporting its GTID, unless
+    /// it did report one.
+    pub(super) fn ended(&mut self, work: &Work, done: &Completion, (error, inside): (bool, bool)) -> bool {
+        if may_write(&work.statement) {
+            self.changed |= error || may_have_changed(work, done);
+        }
+        if error {
+            // Errors carry no session tracking.
+            return work.statement.any(MAY_COMMIT_AND_FAIL);
+        }
+        !inside && self.changed
+    }
+
+    /// The answer is there: nothing is in doubt.
+    pub(super) fn answered(&mut self) {
+        self.bookmark = None;
+    }
+}
+
+/// What may have committed something before it failed.
+const MAY_COMMIT_AND_FAIL: Effects = Effects::IMPLICIT_COMMIT
+    .union(Effects::ENDS)
+    .union(Effects::MULTI)
+    .union(Effects::STORED_CODE)
+    .union(Effects::SQL_EXECUTE)
+    .union(Effects::UNSURE);
+
+/// Whether a statement that ended without error may have changed anything.
+fn may_have_changed(work: &Work, done: &Completion) -> bool {
+    let counts = matches!(
+        work.statement.kind,
+        Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
+    );
+    !counts || done.affected_rows > 0 || done.result_set || work.statement.any(MAY_COMMIT_AND_FAIL)
+}
+
+/// Whether it may change what outlives the connection.
+pub(super) fn may_write(statement: &Statement) -> bool {
+    statement.any(
+        Effects::WRITES
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::SETS_GLOBAL,
+    )
+}
+
+/// Why it proves nothing if a statement's tag is not found in the log; `None` if it does.
+pub(super) fn blind_spot(statement: &Statement, logs: bool) -> Option<&'static str> {
+    if !may_write(statement) {
+        None
+    } else if !logs {
+        Some("the session does not write to the binary log (sql_log_bin)")
+    } else if statement.any(Effects::UNSURE) {
+        Some("the statement was not understood, so it carries no commit tag")
+    } else if statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) {
+        Some("what CALL, EXECUTE and stored functions do carries no commit tag")
+    } else if statement.any(Effects::SETS_FOR_STATEMENT) {
+        Some("SET STATEMENT may keep it from the binary log")
+    } else if statement.tags.is_empty() || !statement.tags.cover_all_writes() {
+        Some("the server logs a statement of this sort in words of its own, without the commit tag")
+    } else {
+        None
+    }
+}
+
+/// Why the answer of a statement cannot be made again; `None` if it is a plain OK.
+fn unanswerable(work: &Work, text: &[u8]) -> Option<&'static str> {
+    let returns_rows = match work.statement.kind {
+        Kind::Insert | Kind::Replace | Kind::Delete => {
+            const RETURNING: &[u8] = b"RETURNING";
+            text.windows(RETURNING.len()).any(|part| part.eq_ignore_ascii_case(RETURNING))
+        }
+        Kind::Update | Kind::Load | Kind::Ddl | Kind::Commit => false,
+        _ => !work.statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT),
+    };
+    if work.statement.any(Effects::MULTI) {
+        Some("of several statements sent together at least one was executed")
+    } else if work.kind == CommandKind::StmtBulkExecute {
+        Some("of a bulk execution at least a part was executed")
+    } else if returns_rows || work.statement.kind == Kind::Administration {
+        Some("it was executed, but the rows that it answered with are lost")
+    } else {
+        None
+    }
+}
+
+fn writing(kind: Kind) -> Writing {
+    match kind {
+        Kind::Insert | Kind::Load => Writing::Insert,
+        Kind::Replace => Writing::Replace,
+        Kind::Update => Writing::Update,
+        Kind::Delete => Writing::Delete,
+        _ => Writing::Other,
+    }
+}
+
+impl Session {
+    /// The answer to the end of a unit was lost: asks the guard what became of it, and the client waits.
+    pub(super) async fn ask(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        delivered: bool,
+    ) -> Result<Attempt, End> {
+        let inside = self.in_transaction();
+        let case = self.case(work, inside);
+        let pins = self.take_pins();
+        self.end_unit();
+        self.shared.monitor.kick();
+        let Some(case) = case else {
+            return Ok(self.unknown("the server connection is gone"));
+        };
+        if work.statement.any(Effects::XA) {
+            self.lost_pins = pins;
+            return Ok(self.unknown("XA transactions carry no commit tag"));
+        }
+        if inside && !self.unit.changed && !may_write(&work.statement) {
+            // Nothing was to be committed.
+            self.lost_pins = pins;
+            let plain = Settlement::Committed { affected_rows: None, inserted: None, gtid: String::new() };
+            return self.settled(work, plain).await;
+        }
+        let server = case.server;
+        let settlement = self.wait_for_guard(case, hold).await?;
+        tracing::info!(session = self.handle.id, ?settlement, "an answer was lost");
+        match settlement {
+            Settlement::Committed { .. } => {
+                self.lost_pins = pins;
+                self.settled(work, settlement).await
+            }
+            Settlement::NotCommitted if delivered => {
+                Ok(self.unknown("it was not executed, but a part of an answer was given already"))
+            }
+            Settlement::NotCommitted => {
+                self.count("not_committed");
+                if inside {
+                    self.lost_pins = pins;
+                    return Ok(Attempt::Refused(error::rolled_back(
+                        "the connection to its server was lost at its end",
+                    )));
+                }
+                if !pins.is_empty() {
+                    return Ok(Attempt::Refused(error::state_lost(&pins)));
+                }
+                match self.after_failure(server, hold).await {
+                    Ok(()) => Ok(Attempt::Again),
+                    Err(error) => Ok(Attempt::Refused(error)),
+                }
+            }
+            Settlement::CannotTell(why) => {
+                self.lost_pins = pins;
+                Ok(self.unknown(&why))
+            }
+        }
+    }
+
+    fn unknown(&self, why: &str) -> Attempt {
+        self.count("unknown");
+        Attempt::Refused(error::unknown_outcome(&format!(
+            "the connection was lost before the answer, and {why}"
+        )))
+    }
+
+    fn count(&self, outcome: &str) {
+        self.shared.metrics.in_doubt.with_label_values(&[outcome]).inc();
+    }
+
+    /// Everything that the guard must know. `None` without a server connection.
+    fn case(&mut self, work: &Work, inside: bool) -> Option<Case> {
+        let lease = self.lease.as_ref()?;
+        let remains = remains(&lease.commits, (lease.server, lease.thread, lease.opened));
+        let text = work.text.of(&self.command).to_vec();
+        let implicit = work.statement.any(Effects::IMPLICIT_COMMIT) && may_write(&work.statement);
+        let doubt = match (inside, implicit) {
+            (false, _) => Doubt::Statement,
+            (true, true) => Doubt::Definition,
+            (true, false) => Doubt::Commit,
+        };
+        let numbered = work.kind == CommandKind::Query && !work.tags.is_empty();
+        let whole_text = text.len();
+        Some(Case {
+            server: remains.server,
+            thread: remains.thread,
+            opened: remains.opened,
+            tag: remains.tag,
+            numbers: self.unit.first..remains.number + 1,
+            own: numbered.then_some(remains.number),
+            prepared: self.unit.prepared,
+            acknowledged: remains.acknowledged,
+            unclear: remains.unclear,
+            // Without a bookmark from before, nothing follows from what is not found.
+            bookmark: self.unit.bookmark.take().unwrap_or_else(|| Arc::new(Topology::unseen(&[]))),
+            doubt,
+            writing: writing(work.statement.kind),
+            unanswerable: unanswerable(work, &text),
+            text: if whole_text > 64 * 1024 {
+                text.get(..64 * 1024).unwrap_or_default().to_vec()
+            } else {
+                text
+            },
+            blind: self.unit.blind,
+        })
+    }
+
+    /// Waits for the guard's word; the client's departure ends the wait.
+    async fn wait_for_guard(&mut self, case: Case, hold: &mut Hold) -> Result<Settlement, End> {
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let guard = self.shared.guard.clone();
+        self.handle.set_held(true);
+        self.shared.metrics.held_sessions.inc();
+        let settled = tokio::select! {
+            settlement = guard.settle(case, deadline) => Ok(settlement),
+            () = self.client.stream().hung_up() => Err(End::Client),
+            _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(End::Told),
+        };
+        self.shared.metrics.held_sessions.dec();
+        self.handle.set_held(false);
+        settled
+    }
+
+    /// It was committed: the client gets the answer that it would have got.
+    async fn settled(&mut self, work: &Work, settlement: Settlement) -> Result<Attempt, End> {
+        self.count("committed");
+        let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
+            return Ok(Attempt::Again);
+        };
+        let ends = work.statement.any(Effects::ENDS);
+        if !ends && !may_write(&work.statement) {
+            // BEGIN, LOCK TABLES and the like committed the transaction before they did their own part.
+            return Ok(Attempt::Again);
+        }
+        let insert_id = match inserted {
+            Some(inserted) => self.insert_id(work, *inserted).await,
+            None => 0,
+        };
+        self.status.remove(StatusFlags::IN_TRANS);
+        if work.statement.any(Effects::CHAIN) {
+            self.status.insert(StatusFlags::IN_TRANS);
+        }
+        let ok = OkPacket {
+            affected_rows: affected_rows.unwrap_or_default(),
+            last_insert_id: insert_id,
+            status: self.client_status(),
+            ..OkPacket::default()
+        };
+        let mut payload = BytesMut::new();
+        ok.encode(self.capabilities, &mut payload);
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
+        self.client.queue_packet(&payload, sequence);
+        if work.statement.any(Effects::CHAIN) {
+            self.status.remove(StatusFlags::IN_TRANS);
+            self.lost = Some("the connection to its server was lost when it began");
+        }
+        let done = Completion {
+            status: self.status,
+            affected_rows: ok.affected_rows,
+            last_insert_id: insert_id,
+            any: true,
+            ..Completion::default()
+        };
+        let lost_pins = std::mem::take(&mut self.lost_pins);
+        self.track(work, &done, None);
+        // What the statement left on the connection (user variables) is gone with it.
+        self.lost_pins = self.take_pins();
+        self.lost_pins.extend(lost_pins);
+        self.flush().await?;
+        Ok(Attempt::Done)
+    }
+
+    /// The id that an INSERT generated. Which column generates ids is asked of the present primary, in the client's own
+    /// name; 0 where it cannot be told.
+    async fn insert_id(&mut self, work: &Work, inserted: Inserted) -> u64 {
+        if let Some(id) = inserted.id {
+            return id;
+        }
+        if !inserted.first.iter().any(Option::is_some) {
+            return 0;
+        }
+        let Some(pool) = self.pool_of_primary() else { return 0 };
+        let column = timeout(LOOK_UP, generating_column(&pool, self.tracker.state(), &inserted)).await;
+        let Ok(Some((place, name))) = column else { return 0 };
+        if inserted.rows > 1 && names_column(work.text.of(&self.command), &name) {
+            // Values of its own: the servers answer with the last of them.
+            return 0;
+        }
+        inserted.first.get(place).copied().flatten().unwrap_or_default()
+    }
+}
+
+fn remains(commits: &Commits, (server, thread, opened): (ServerId, u32, Instant)) -> Remains {
+    Remains {
+        server,
+        thread,
+        opened,
+        tag: commits.tag().clone(),
+        number: commits.number(),
+        acknowledged: commits.last().to_vec(),
+        unclear: commits.is_unclear(),
+    }
+}
+
+/// Place and name of a table's AUTO_INCREMENT column.
+async fn generating_column(
+    pool: &Arc<AccountPool>,
+    state: &crate::session::SessionState,
+    inserted: &Inserted,
+) -> Option<(usize, Vec<u8>)> {
+    let hex = |name: &[u8]| name.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let sql = format!(
+        "SELECT COALESCE(MAX(CASE WHEN extra LIKE '%auto_increment%' THEN ordinal_position END), 0), COUNT(*), \
+         MAX(CASE WHEN extra LIKE '%auto_increment%' THEN column_name END) FROM information_schema.columns \
+         WHERE table_schema = _utf8mb4 x'{}' AND table_name = _utf8mb4 x'{}'",
+        hex(&inserted.schema),
+        hex(&inserted.table)
+    );
+    let mut lease = pool.acquire(state).await.ok()?;
+    // Cancelled half-way the connection must not be reused.
+    lease.broken = true;
+    let row = lease.query_row(&sql, 3).await.ok()?;
+    lease.broken = false;
+    let number = |at: usize| str::from_utf8(row.get(at)?).ok()?.parse::<usize>().ok();
+    let place = number(0)?.checked_sub(1)?;
+    (number(1)? == inserted.first.len()).then_some((place, row.get(2)?.clone()))
+}
+
+/// Whether the column list in front of VALUES or SELECT names a column.
+fn names_column(text: &[u8], column: &[u8]) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let end = [b"VALUE".as_slice(), b"SELECT"]
+        .iter()
+        .filter_map(|word| memchr::memmem::find(&upper, word))
+        .min()
+        .unwrap_or(upper.len());
+    let head = upper.get(..end).unwrap_or_default();
+    let Some(open) = memchr::memchr(b'(', head) else { return false };
+    let list = head.get(open + 1..).unwrap_or_default();
+    let list = list.split(|b| *b == b')').next().unwrap_or_default();
+    list.split(|b| *b == b',').any(|name| {
+        let name = name.trim_ascii();
+        let name = name.strip_prefix(b"`").and_then(|n| n.strip_suffix(b"`")).unwrap_or(name);
+        name.eq_ignore_ascii_case(column)
+    })
+}
+
+/// Whether a command may commit, so that the place in the logs before it must be known.
+pub(super) fn may_commit(place: Place) -> bool {
+    matches!(place, Place::Autocommit | Place::Commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Dialect, classify};
+
+    #[test]
+    fn what_cannot_be_proven_by_absence() {
+        let rows = [
+            ("SELECT 1", true),
+            ("INSERT INTO t VALUES (1)", true),
+            ("UPDATE t SET a=1", true),
+            ("REPLACE t VALUES (1)", true),
+            ("CREATE TABLE t (a INT)", true),
+            ("TRUNCATE t", true),
+            ("BEGIN", true),
+            ("INSERT INTO t VALUES (1); DELETE FROM t", true),
+            ("CALL p()", false),
+            ("INSERT INTO t VALUES (f(1))", false),
+            ("SELECT f(1)", false),
+            ("DROP TABLE t", false),
+            ("CREATE VIEW v AS SELECT 1", false),
+            ("GRANT SELECT ON *.* TO u", false),
+            ("CREATE TABLE t SELECT 1", false),
+            ("EXECUTE s", false),
+            ("SET GLOBAL max_connections=5", false),
+            ("INSERT INTO t VALUES (1); CALL p()", false),
+        ];
+        for (text, proves) in rows {
+            let statement = classify(text.as_bytes(), Dialect::default());
+            assert_eq!(blind_spot(&statement, true).is_none(), proves, "{text}");
+        }
+        let insert = classify(b"INSERT INTO t VALUES (1)", Dialect::default());
+        assert!(blind_spot(&insert, false).is_some());
+    }
+
+    #[test]
+    fn a_column_that_is_given_values() {
+        assert!(names_column(b"INSERT INTO t (a, `Id`) VALUES (1, 2), (3, 4)", b"id"));
+        assert!(!names_column(b"INSERT INTO t (a, b) VALUES (id, 2)", b"id"));
+        assert!(!names_column(b"INSERT INTO t VALUES (NULL, 2)", b"id"));
+        assert!(!names_column(b"INSERT INTO t SET id=1", b"id"));
+    }
+}

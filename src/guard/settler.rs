@@ -1,0 +1,224 @@
+//! The guard's handle: finds the server to ask, asks until it can tell or time is up, and knows which servers can be asked
+//! at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::backend::{Account, Connector, Pools, Target};
+use crate::topology::{Flavor, Server, ServerId, Topology, TopologyStore};
+
+use super::case::{Case, Settlement};
+use super::desk::{Desk, Link, Question, Reply};
+use super::inspect::inspect;
+use super::mode::GuardMode;
+use super::readiness::{Obstacle, obstacles};
+
+/// Before asking again after a failure.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Before a server that would not log texts is asked again to do so.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// For one query of an inspection.
+const QUERY: Duration = Duration::from_secs(2);
+
+/// What the guard works with, handed in by `app`.
+#[derive(Debug)]
+pub struct GuardParts {
+    /// `guard.mode`.
+    pub mode: GuardMode,
+    /// Who is the primary, and where the logs ended.
+    pub store: Arc<TopologyStore>,
+    /// Connections that must be replaced when a server's logging changes.
+    pub pools: Arc<Pools>,
+    /// The login machinery.
+    pub connector: Connector,
+    /// The servers.
+    pub targets: Vec<Target>,
+    /// Who reads the logs: needs REPLICATION SLAVE, and what the monitor needs.
+    pub account: Arc<Account>,
+}
+
+/// The guard.
+#[derive(Debug)]
+pub struct Guard {
+    mode: GuardMode,
+    store: Arc<TopologyStore>,
+    pools: Arc<Pools>,
+    desks: Vec<Arc<Desk>>,
+    readiness: Mutex<Vec<Vec<Obstacle>>>,
+}
+
+impl Guard {
+    /// A guard that has looked at nothing yet.
+    #[must_use]
+    pub fn new(parts: GuardParts) -> Arc<Self> {
+        let GuardParts { mode, store, pools, connector, targets, account } = parts;
+        let readiness = targets.iter().map(|_| vec![Obstacle::NotInspected("not looked at yet".to_owned())]);
+        let readiness = Mutex::new(readiness.collect());
+        let desks = targets.into_iter().enumerate().map(|(at, target)| {
+            let link = Link { connector: connector.clone(), target, account: account.clone() };
+            Desk::new(ServerId(at), link)
+        });
+        Arc::new(Self { mode, store, pools, desks: desks.collect(), readiness })
+    }
+
+    /// `guard.mode`.
+    #[must_use]
+    pub fn mode(&self) -> GuardMode {
+        self.mode
+    }
+
+    /// What stands in the way of proving outcomes, server by server: `host:port: reason`. Servers that are down are left out.
+    #[must_use]
+    pub fn why_not(&self) -> Vec<String> {
+        if !self.mode.tags() {
+            return vec![format!("guard.mode = \"{}\"", self.mode.name())];
+        }
+        let topology = self.store.load();
+        let readiness = self.readiness.lock();
+        let of = |server: &Server| {
+            let obstacles = readiness.get(server.id.0).map(Vec::as_slice).unwrap_or_default();
+            let address = server.address.clone();
+            obstacles.iter().map(move |obstacle| format!("{address}: {obstacle}")).collect::<Vec<_>>()
+        };
+        topology.servers.iter().filter(|server| server.is_up()).flat_map(of).collect()
+    }
+
+    /// Looks at every server that is up, all at once.
+    pub async fn inspect_all(self: &Arc<Self>) {
+        let topology = self.store.load();
+        let mut looking = tokio::task::JoinSet::new();
+        for server in topology.servers.iter().filter(|server| server.is_up()) {
+            let (guard, id) = (self.clone(), server.id);
+            looking.spawn(async move { guard.inspect(id).await });
+        }
+        looking.join_all().await;
+    }
+
+    async fn inspect(&self, id: ServerId) {
+        let Some(desk) = self.desks.get(id.0) else { return };
+        let looked = match desk.link.control(Instant::now() + QUERY).await {
+            Ok(control) => inspect(control, QUERY).await.map_err(|e| e.to_string()),
+            Err(why) => Err(why),
+        };
+        let found = match looked {
+            Ok((facts, switched)) => {
+                if switched {
+                    // Connections opened before log no texts.
+                    self.pools.retire(id);
+                }
+                obstacles(&facts)
+            }
+            Err(why) => vec![Obstacle::NotInspected(why)],
+        };
+        if let Some(slot) = self.readiness.lock().get_mut(id.0)
+            && *slot != found
+        {
+            for obstacle in &found {
+                tracing::warn!(server = %desk.link.target.address, "units in doubt cannot be settled there: {obstacle}");
+            }
+            *slot = found;
+        }
+    }
+
+    /// Looks again at servers that come back, and at those that have stopped to log texts. Never ends.
+    pub async fn watch(self: Arc<Self>) {
+        let mut before = self.store.load();
+        let mut tried: Vec<Option<Instant>> = self.desks.iter().map(|_| None).collect();
+        loop {
+            let now = self.store.newer_than(before.version).await;
+            for server in now.servers.iter().filter(|server| server.is_up()) {
+                let Some(tried) = tried.get_mut(server.id.0) else { continue };
+                let is_back = before.server(server.id).is_none_or(|was| !was.is_up());
+                let again =
+                    self.needs_another_look(server) && tried.is_none_or(|at| at.elapsed() >= TRY_AGAIN);
+                if is_back || again {
+                    *tried = Some(Instant::now());
+                    self.inspect(server.id).await;
+                }
+            }
+            before = now;
+        }
+    }
+
+    fn needs_another_look(&self, server: &Server) -> bool {
+        let readiness = self.readiness.lock();
+        let known = readiness.get(server.id.0).map(Vec::as_slice).unwrap_or_default();
+        let silent = server.flavor == Flavor::MySql && !server.logs_statements;
+        silent || known.iter().any(|o| matches!(o, Obstacle::NotInspected(_) | Obstacle::Unreadable(_)))
+    }
+
+    /// Finds out what became of a unit, by `deadline` at the latest. Cancel-safe: what runs for it goes on or is dropped.
+    pub async fn settle(&self, case: Case, deadline: Instant) -> Settlement {
+        if !self.mode.tags() {
+            return Settlement::CannotTell("the guard is off (guard.mode)".to_owned());
+        }
+        let case = Arc::new(case);
+        let began = Instant::now();
+        let patience = began + deadline.saturating_duration_since(began) / 2;
+        let mut why = "there is no primary".to_owned();
+        let mut tries = 0;
+        while Instant::now() < deadline {
+            let topology = self.store.load();
+            let Some(primary) = topology.primary() else {
+                let _ = timeout_at(deadline, self.store.newer_than(topology.version)).await;
+                continue;
+            };
+            match self.ask(&case, primary, (patience, deadline)).await {
+                Reply::Settled(settlement) if self.is_still(primary, &topology) => {
+                    return self.doubt(settlement, &case, primary.id);
+                }
+                Reply::Settled(_) => {}
+                Reply::Later(reason) => why = reason,
+            }
+            // The topology may be about to change.
+            let pause = PAUSE * 2_u32.pow(tries.min(3));
+            tries += 1;
+            let _ = timeout(pause, self.store.newer_than(topology.version)).await;
+            sleep(PAUSE / 5).await;
+        }
+        Settlement::CannotTell(why)
+    }
+
+    async fn ask(
+        &self,
+        case: &Arc<Case>,
+        primary: &Server,
+        (patience, deadline): (Instant, Instant),
+    ) -> Reply {
+        let Some(desk) = self.desks.get(primary.id.0) else { return Reply::Later(String::new()) };
+        let patience = (primary.id == case.server).then_some(patience);
+        let answer = desk.ask(Question { case: case.clone(), patience, asked: Instant::now(), deadline });
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Reply::Later("the lost connection could not be ended".to_owned()),
+            Err(_) => Reply::Later(
+                "the lost connection could not be ended, or the log not be read, in time".to_owned(),
+            ),
+        }
+    }
+
+    /// Whether what `primary` said still counts.
+    fn is_still(&self, primary: &Server, topology: &Topology) -> bool {
+        let now = self.store.peek();
+        now.epoch == topology.epoch && now.primary().is_some_and(|p| p.id == primary.id)
+    }
+
+    /// Absence proves nothing where the unit could be missing without a sign.
+    fn doubt(&self, settlement: Settlement, case: &Case, reader: ServerId) -> Settlement {
+        if settlement != Settlement::NotCommitted {
+            return settlement;
+        }
+        let readiness = self.readiness.lock();
+        let hiding = |id: ServerId, only_own: bool| {
+            let obstacles = readiness.get(id.0).map(Vec::as_slice).unwrap_or_default();
+            let counts = |o: &&Obstacle| o.hides() && !(only_own && **o == Obstacle::NoReplicaUpdates);
+            obstacles.iter().find(counts).map(ToString::to_string)
+        };
+        let why = hiding(case.server, true)
+            .or_else(|| if reader == case.server { None } else { hiding(reader, false) });
+        why.map_or(settlement, Settlement::CannotTell)
+    }
+}
