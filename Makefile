@@ -32,10 +32,9 @@ lint:
 fmt:
 	cargo fmt --all
 
-bench:
-	scripts/prerequisites build
+bench: build
 	scripts/servers mariadb-10.11 tools
-	cargo bench --locked --bench load -- $(BENCH)
+	TIDEOVER_PROGRAM=$(CURDIR)/target/release/tideover cargo bench --profile dev --locked --bench load -- $(BENCH)
 
 soak:
 	scripts/soak

@@ -96,6 +96,35 @@ fn compose_servers_are_the_ones_that_tideover_is_told() {
     assert_eq!(text(target), "tideover:9307");
 }
 
+/// The proxy itself must like what we tell others to give it.
+#[test]
+fn every_configuration_is_accepted() {
+    let compose = tideover_config::parse(&read("deploy/compose/tideover.toml"), "compose").expect("accepted");
+    let token = compose.admin.token.expect("a token, since it listens on every address");
+    let environment = &yaml("docker-compose.yml")[0]["services"]["tideover"]["environment"];
+    assert_eq!(text(&environment["TIDEOVER_ADMIN_TOKEN"]), token.expose());
+
+    let secrets = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("secrets-{}", std::process::id()));
+    fs::create_dir_all(&secrets).expect("a folder");
+    for path in ["deploy/kubernetes/shared-tier.yaml", "deploy/kubernetes/sidecar.yaml"] {
+        for name in strings(&yaml("deploy/kubernetes/shared-tier.yaml")[0]["stringData"]) {
+            fs::write(secrets.join(name), "secret").expect("a file");
+        }
+        let documents = yaml(path);
+        let map =
+            documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
+        let config = text(&map["data"]["tideover.toml"])
+            .replace("/etc/tideover/secret", secrets.to_str().expect("UTF-8"));
+        let accepted = tideover_config::parse(&config, path);
+        assert!(
+            accepted.is_ok(),
+            "{path}: {}",
+            accepted.err().map(|problems| problems.to_string()).unwrap_or_default()
+        );
+    }
+    fs::remove_dir_all(&secrets).expect("removed");
+}
+
 #[test]
 fn kubernetes_manifests_probe_and_drain() {
     for path in ["deploy/kubernetes/shared-tier.yaml", "deploy/kubernetes/sidecar.yaml"] {

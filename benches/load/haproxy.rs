@@ -29,7 +29,7 @@ impl Haproxy {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let file = std::env::temp_dir().join(format!("tideover-bench-haproxy-{}.cfg", std::process::id()));
         let text = format!(
-            "global\n  nbthread 2\n  maxconn 20000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  \
+            "global\n  nbthread 2\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  \
              timeout server 1h\nlisten mysql\n  bind {address}\n  server one {server}\n"
         );
         fs::write(&file, text)?;

@@ -32,9 +32,9 @@ pub(crate) fn length<T>(short: T, full: T) -> T {
     if soak() { full } else { short }
 }
 
-/// The binary under test.
+/// The binary under test: the one that cargo built with the tests, or the one that `TIDEOVER_PROGRAM` names.
 pub(crate) fn program() -> PathBuf {
-    env!("CARGO_BIN_EXE_tideover").into()
+    std::env::var_os("TIDEOVER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_tideover").into()).into()
 }
 
 /// A cluster with the proxy in front. When a test fails, the proxy's log is shown.
