@@ -1,6 +1,13 @@
 //! The guard against real servers: answers are lost on purpose, and every write must be done exactly once, with the answer
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
 
+#![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "a relay is sockets; what was seen is for people"
+)]
+
 mod alive;
 mod dead;
 mod odd;
@@ -36,7 +43,10 @@ impl Bench {
         Self::start_with(options, |options| options).await
     }
 
-    async fn start_with(options: ClusterOptions, configure: impl FnOnce(ProxyOptions) -> ProxyOptions) -> Self {
+    async fn start_with(
+        options: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let cluster = Cluster::start(options).await.unwrap();
         let mut relays = Vec::new();
