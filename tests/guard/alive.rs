@@ -26,7 +26,9 @@ async fn all(flavor: Flavor) {
     let bench = Bench::start(flavor).await;
     let guard = bench.guard().await;
     assert_eq!(guard, serde_json::json!({ "mode": "auto", "guarded": true, "why_not": [] }));
-    bench.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)").await;
+    bench
+        .run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)")
+        .await;
     let mut client = bench.client().await;
     for cut in Cut::ALL {
         insert(&bench, &mut client, cut).await;
