@@ -97,6 +97,11 @@ impl Monitor {
         self.look(&all).await
     }
 
+    /// A switchover of ours has made `id` writable: it is the primary although its receiver still runs.
+    pub fn promoted(&self, id: ServerId) {
+        self.memory.lock().promoted(id);
+    }
+
     /// Where topologies are published.
     #[must_use]
     pub fn store(&self) -> &Arc<TopologyStore> {

@@ -126,7 +126,7 @@ struct State {
     held_sessions: usize,
     cut_units: usize,
     fenced: bool,
-    stopped_target: bool,
+    promoting: bool,
     closed_at: Option<Instant>,
     held_ms: f64,
     detail: String,
@@ -341,19 +341,20 @@ impl Run<'_> {
         Err(format!("the target did not catch up within {ms} ms (switchover.catch_up_timeout)"))
     }
 
+    /// Only makes the target writable. Its receiver is stopped after the release: that can take a second (seen: 1.5 s on
+    /// MariaDB), and from a fenced and drained source nothing can come any more.
     async fn promote(&mut self) -> Event {
+        self.state.promoting = true;
         let Some(new) = &mut self.state.new else { return Event::Failed };
-        let flavor = new.flavor();
-        self.state.stopped_target = true;
-        if let Err(error) = new.query(statements::stop_replica(flavor), STATEMENT).await {
-            return self.fail(format!("could not stop the target's replication: {error}"));
-        }
-        for sql in statements::accept_writes(flavor) {
+        for sql in statements::accept_writes(new.flavor()) {
             if let Err(error) = new.query(sql, STATEMENT).await {
                 let certain = error.code().is_some();
                 self.state.problems.push(format!("could not make the target writable: {error}"));
                 return if certain { Event::Failed } else { Event::Uncertain };
             }
+        }
+        if let Some(pair) = &self.state.pair {
+            self.parts.monitor.promoted(pair.to.id);
         }
         Event::Done
     }
@@ -382,13 +383,14 @@ impl Run<'_> {
 
     async fn repoint(&mut self) -> Event {
         let Some(pair) = self.state.pair.clone() else { return Event::Failed };
-        let new = self.state.new.take();
-        let tidy = async {
-            match new {
-                Some(mut new) => forget(&mut new).await.err(),
-                None => None,
-            }
-        };
+        // First of all the new primary stops following the old one, or the two would follow each other.
+        let mut event = Event::Done;
+        if let Some(new) = &mut self.state.new
+            && let Err(problem) = forget(new).await
+        {
+            self.state.problems.push(format!("the new primary still follows the old one: {problem}"));
+            event = Event::Failed;
+        }
         let topology = self.parts.monitor.store().load();
         let followed = |s: &&Server| {
             s.id == pair.from.id
@@ -397,15 +399,14 @@ impl Run<'_> {
         };
         // At once: each waits for its own server's disk.
         let work = topology.servers.iter().filter(followed).map(|server| self.repoint_one(server, &pair));
-        let (untidy, done) = futures_util::future::join(tidy, futures_util::future::join_all(work)).await;
+        let done = futures_util::future::join_all(work).await;
         let problems: Vec<String> = done.into_iter().filter_map(Result::err).collect();
-        self.state.problems.extend(untidy);
         self.parts.monitor.kick();
-        if problems.is_empty() {
-            return Event::Done;
+        if !problems.is_empty() {
+            self.state.problems.extend(problems);
+            event = Event::Failed;
         }
-        self.state.problems.extend(problems);
-        Event::Failed
+        event
     }
 
     async fn repoint_one(&self, server: &Server, pair: &Preflight) -> Result<(), String> {
@@ -434,8 +435,8 @@ impl Run<'_> {
 
     async fn put_back(&mut self) -> Event {
         let mut event = Event::Done;
-        if self.state.stopped_target
-            && let Err(problem) = self.restart_target().await
+        if self.state.promoting
+            && let Err(problem) = self.fence_target().await
         {
             self.state.problems.push(problem);
             event = Event::Failed;
@@ -452,15 +453,13 @@ impl Run<'_> {
         event
     }
 
-    async fn restart_target(&self) -> Result<(), String> {
+    /// A promotion that stopped half-way may have lifted a part of the target's own protection.
+    async fn fence_target(&self) -> Result<(), String> {
         let Some(pair) = &self.state.pair else { return Ok(()) };
-        let mut control = self.control(pair.to.id).await.map_err(|e| e.to_string())?;
-        let sql = statements::start_replica(control.flavor());
-        control
-            .query(sql, STATEMENT)
-            .await
-            .map(drop)
-            .map_err(|e| format!("the target does not replicate: {e}"))
+        let problem = |e: ControlError| format!("the target may not be read-only: {e}");
+        let mut control = self.control(pair.to.id).await.map_err(problem)?;
+        let sql = statements::fence(control.flavor());
+        control.query(sql, STATEMENT).await.map(drop).map_err(problem)
     }
 
     /// On a new connection: the one that set the fence may be stuck in it.

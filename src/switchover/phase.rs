@@ -111,7 +111,7 @@ pub enum Action {
     FenceOld,
     /// Wait until the target has every transaction of the old primary.
     CatchUpTarget,
-    /// Stop the target's replication and make it writable.
+    /// Make the target writable.
     PromoteTarget,
     /// Look at old and new primary and publish what is seen.
     PublishTopology,

@@ -39,10 +39,13 @@ pub(super) async fn repoint(control: &mut Control, source: &Source<'_>) -> Resul
     Ok(())
 }
 
-/// Makes the new primary forget whom it followed. Only tidiness: its threads are stopped already.
+/// Makes the new primary stop following, and forget whom it followed.
 pub(super) async fn forget(control: &mut Control) -> Result<(), String> {
-    let sql = statements::forget_source(control.flavor());
-    control.query(sql, STATEMENT).await.map(drop).map_err(|e| e.to_string())
+    let flavor = control.flavor();
+    for sql in [statements::stop_replica(flavor), statements::forget_source(flavor)] {
+        control.query(sql, STATEMENT).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 /// The failing statement is part of an error's text; a password must not be.

@@ -18,6 +18,8 @@ pub struct Memory {
     silent: Vec<u32>,
     /// Which servers were looked at at least once: before all were, nobody is the primary.
     looked: Vec<bool>,
+    /// The server that a switchover of ours made writable last.
+    promoted: Option<ServerId>,
     /// Former primaries that were replaced while unreachable and not seen following since.
     stale: BTreeSet<ServerId>,
 }
@@ -29,9 +31,9 @@ impl Memory {
         self.last_primary
     }
 
-    /// A switchover of ours made `id` the primary: the next judgement starts from there.
+    /// A switchover of ours made `id` writable: it counts as a writer although its receiver still runs.
     pub fn promoted(&mut self, id: ServerId) {
-        self.last_primary = Some(id);
+        self.promoted = Some(id);
         self.stale.remove(&id);
     }
 }
@@ -67,7 +69,7 @@ pub fn judge(memory: &Memory, previous: &Topology, looks: &[Observation]) -> (Me
         memory.stale.remove(&primary);
         readmit(&mut memory.stale, &servers, primary);
     }
-    name_roles(&mut servers, &state, &memory.stale);
+    name_roles(&mut servers, &state, &memory);
     (memory, Topology { version: previous.version, epoch, servers, state })
 }
 
@@ -106,13 +108,15 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
 }
 
 /// Accepts writes and follows nobody: a receiver that is stopped, or none at all. One that runs (or keeps trying) shows
-/// a promotion half done, or a replica that somebody made writable.
-fn is_writer(server: &Server) -> bool {
-    server.is_up() && !server.read_only && server.replication.as_ref().is_none_or(|r| r.receiver_stopped)
+/// a promotion half done, or a replica that somebody made writable; not so on a server that we promoted ourselves, whose
+/// source is fenced.
+fn is_writer(memory: &Memory, server: &Server) -> bool {
+    let follows = server.replication.as_ref().is_some_and(|r| !r.receiver_stopped);
+    server.is_up() && !server.read_only && (!follows || memory.promoted == Some(server.id))
 }
 
 fn decide(memory: &Memory, servers: &[Server]) -> ClusterState {
-    let writers: Vec<&Server> = servers.iter().filter(|s| is_writer(s)).collect();
+    let writers: Vec<&Server> = servers.iter().filter(|s| is_writer(memory, s)).collect();
     let known = memory.last_primary.filter(|id| writers.iter().any(|s| s.id == *id));
     if let Some(primary) = known {
         let others: Vec<ServerId> = writers.iter().map(|s| s.id).filter(|id| *id != primary).collect();
@@ -149,7 +153,7 @@ fn readmit(stale: &mut BTreeSet<ServerId>, servers: &[Server], primary: ServerId
     });
 }
 
-fn name_roles(servers: &mut [Server], state: &ClusterState, stale: &BTreeSet<ServerId>) {
+fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
     let primary = match state {
         ClusterState::Ok { primary } | ClusterState::TwoWriters { primary, .. } => Some(*primary),
         ClusterState::None { .. } => None,
@@ -159,9 +163,9 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, stale: &BTreeSet<Ser
         let follows = server.replication.as_ref();
         (server.role, server.problem) = if Some(server.id) == primary {
             (Role::Primary, String::new())
-        } else if stale.contains(&server.id) {
+        } else if memory.stale.contains(&server.id) {
             (Role::Stale, "was replaced as primary while it could not be reached; it must follow the present primary before it counts again".to_owned())
-        } else if is_writer(server) {
+        } else if is_writer(memory, server) {
             (Role::Detached, "accepts writes beside the primary".to_owned())
         } else if let Some(replication) = follows {
             let problem = match primary_number {

@@ -179,3 +179,13 @@ fn one_silent_look_is_not_the_end() {
     assert_eq!(cluster.look([writer(), replica(A), replica(A)]), &ClusterState::Ok { primary: A });
     assert_eq!(cluster.topology.epoch, 1);
 }
+
+#[test]
+fn a_server_that_we_promoted_may_still_receive() {
+    let mut cluster = Cluster::new();
+    cluster.look([writer(), replica(A), replica(A)]);
+    cluster.memory.promoted(B);
+    assert_eq!(cluster.look([reader(), seen(false, Some(A)), replica(A)]), &ClusterState::Ok { primary: B });
+    assert_eq!(cluster.topology.epoch, 2);
+    assert_eq!(cluster.roles(), [Role::Detached, Role::Primary, Role::Replica]);
+}
