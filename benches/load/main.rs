@@ -4,6 +4,7 @@
 //! The targets take turns within every round, so that whatever else the machine does falls on all of them. What counts
 //! are the ratios: absolute figures are those of one machine, which runs server, proxies and clients on the same cores.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
+#![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
 
 mod haproxy;
 mod idle;

@@ -52,7 +52,10 @@ pub(crate) struct Run {
 impl fmt::Display for Run {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rate, p95, cpu_per_query, .. } = self;
-        write!(formatter, "{rate:.0} queries/s, 95 % within {p95:.2} ms, {cpu_per_query:.1} µs of CPU per query")
+        write!(
+            formatter,
+            "{rate:.0} queries/s, 95 % within {p95:.2} ms, {cpu_per_query:.1} µs of CPU per query"
+        )
     }
 }
 

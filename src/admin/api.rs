@@ -28,9 +28,9 @@ pub struct SwitchoverRequest {
     /// Only checks.
     #[serde(default)]
     pub dry_run: bool,
-    /// Milliseconds, in place of the configured drain time.
+    /// In place of the configured drain time: seconds as a number, or text like `5s`.
     #[serde(default)]
-    pub drain_timeout_ms: Option<u64>,
+    pub drain_timeout: Option<serde_json::Value>,
 }
 
 /// What the API works with, handed in by `app`.
@@ -183,6 +183,15 @@ fn problem(topology: &Topology) -> String {
                 others.iter().filter_map(|id| topology.server(*id)).map(|s| &*s.address).collect();
             format!("accept writes beside the primary: {}", others.join(", "))
         }
+    }
+}
+
+/// A duration in a JSON body: seconds as a number, or text like `30s`.
+pub(super) fn duration(value: &serde_json::Value) -> Option<Duration> {
+    match value {
+        serde_json::Value::Number(n) => n.as_f64().and_then(|s| Duration::try_from_secs_f64(s).ok()),
+        serde_json::Value::String(text) => parse_ttl(text),
+        _ => None,
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::switchover::{Progress, Request as Switch};
 
-use super::api::{Admin, SwitchoverRequest};
+use super::api::{Admin, SwitchoverRequest, duration};
 
 /// Serves until `stop`.
 ///
@@ -105,13 +105,19 @@ async fn switchover(State(admin): State<Arc<Admin>>, bytes: Bytes) -> Response {
         Ok(request) => request,
         Err(response) => return *response,
     };
+    let drain_timeout = match &request.drain_timeout {
+        None => None,
+        Some(value) => match duration(value) {
+            Some(timeout) => Some(timeout),
+            None => {
+                let text = "drain_timeout must be seconds or text like \"5s\"";
+                return problem(StatusCode::BAD_REQUEST, text);
+            }
+        },
+    };
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let runner = admin.clone();
-    let request = Switch {
-        to: request.to,
-        dry_run: request.dry_run,
-        drain_timeout: request.drain_timeout_ms.map(Duration::from_millis),
-    };
+    let request = Switch { to: request.to, dry_run: request.dry_run, drain_timeout };
     let task = tokio::spawn(async move {
         let result = runner.coordinator.run(request, &sender).await;
         if let Ok(report) = &result {
@@ -163,14 +169,12 @@ async fn hold(State(admin): State<Arc<Admin>>, bytes: Bytes) -> Response {
         Ok(request) => request,
         Err(response) => return *response,
     };
-    let ttl = match request.ttl {
-        None => Some(Duration::from_secs(30)),
-        Some(serde_json::Value::Number(n)) => n.as_f64().and_then(|s| Duration::try_from_secs_f64(s).ok()),
-        Some(serde_json::Value::String(text)) => super::api::parse_ttl(&text),
-        Some(_) => None,
-    };
+    let ttl = request.ttl.as_ref().map_or(Some(Duration::from_secs(30)), duration);
     let Some(ttl) = ttl.filter(|t| !t.is_zero() && *t <= admin.max_ttl) else {
-        let text = format!("ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)", admin.max_ttl.as_secs());
+        let text = format!(
+            "ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)",
+            admin.max_ttl.as_secs()
+        );
         return problem(StatusCode::BAD_REQUEST, &text);
     };
     Json(admin.holder.hold(ttl).await).into_response()
@@ -193,4 +197,3 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Response {
         Err(text) => problem(StatusCode::UNPROCESSABLE_ENTITY, &text),
     }
 }
-

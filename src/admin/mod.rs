@@ -4,7 +4,7 @@ mod api;
 mod http;
 mod status;
 
-pub use api::{Admin, Reload, SwitchoverRequest};
 pub(crate) use api::parse_ttl;
+pub use api::{Admin, Reload, SwitchoverRequest};
 pub use http::serve;
 pub use status::{GateView, ServerView, SessionsView, Status};

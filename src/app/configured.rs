@@ -21,7 +21,8 @@ fn size(bytes: u64) -> usize {
 
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
-        let monitor_password = config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
+        let monitor_password =
+            config.monitor.password.as_ref().map(|p| p.expose().clone()).unwrap_or_default();
         Self {
             listen: config.listen.iter().map(listen).collect(),
             servers: config.cluster.servers.iter().map(ToString::to_string).collect(),

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::Pools;
 use crate::frontend::SessionRegistry;
 use crate::gate::{Gate, Reasons};
+use crate::metrics::Metrics;
 use crate::topology::{ServerId, Topology, TopologyStore};
 
 use super::Parts;
@@ -22,6 +23,8 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
         gate: parts.gate.clone(),
         pools: parts.pools.clone(),
         registry: parts.registry.clone(),
+        metrics: parts.metrics.clone(),
+        primary: None,
     };
     let stopped = stop.clone();
     tasks.spawn(async move {
@@ -43,10 +46,13 @@ struct Keeper {
     gate: Arc<Gate>,
     pools: Arc<Pools>,
     registry: Arc<SessionRegistry>,
+    metrics: Arc<Metrics>,
+    /// The primary, or the last one while there is none.
+    primary: Option<ServerId>,
 }
 
 impl Keeper {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut before = self.store.load();
         self.apply(None, &before);
         loop {
@@ -56,11 +62,20 @@ impl Keeper {
         }
     }
 
-    fn apply(&self, before: Option<&Topology>, now: &Topology) {
+    fn apply(&mut self, before: Option<&Topology>, now: &Topology) {
         if now.primary().is_some() {
             self.gate.open(Reasons::NO_PRIMARY);
         } else {
             self.gate.close(Reasons::NO_PRIMARY);
+        }
+        let Some(primary) = now.primary().map(|p| p.id).or(self.primary) else { return };
+        let replaced = self.primary.replace(primary).filter(|old| *old != primary);
+        if let Some(old) = replaced {
+            // Somebody else's switchover: whoever still has a unit open on the old primary finds out by itself.
+            self.pools.retire(old);
+            if !self.gate.reasons().contains(Reasons::SWITCHOVER) {
+                self.metrics.switchovers.with_label_values(&["external", "done"]).inc();
+            }
         }
         let Some(before) = before else { return };
         for server in &now.servers {
@@ -68,13 +83,6 @@ impl Keeper {
             if was_up && !server.is_up() {
                 self.lost(server.id);
             }
-        }
-        if now.epoch != before.epoch
-            && let Some(old) = before.primary().map(|p| p.id)
-            && now.primary().is_some_and(|p| p.id != old)
-        {
-            // Somebody else's switchover: whoever still has a unit open on the old primary finds out by itself.
-            self.pools.retire(old);
         }
     }
 

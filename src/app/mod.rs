@@ -24,7 +24,8 @@ use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
-use crate::switchover::{Coordinator, CoordinatorParts, Holder};
+use crate::session::PinReason;
+use crate::switchover::{Coordinator, CoordinatorParts, Holder, Phase};
 use crate::topology::{Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
@@ -162,7 +163,10 @@ impl App {
             self.registry.raise_all(Signals::LEAVE);
         }
         if !self.registry.is_empty() {
-            tracing::warn!(sessions = self.registry.len(), "units did not finish in time (shutdown.drain_timeout)");
+            tracing::warn!(
+                sessions = self.registry.len(),
+                "units did not finish in time (shutdown.drain_timeout)"
+            );
             self.registry.raise_all(Signals::ABORT);
         }
         self.stop.cancel();
@@ -180,7 +184,10 @@ impl Parts {
         let addresses: Vec<Arc<str>> = targets.iter().map(|t| t.address.clone()).collect();
         let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
         let metrics = Arc::new(Metrics::new().map_err(|e| StartError::System(e.to_string()))?);
-        let gate = Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
+        let phases = Phase::WORK.map(Phase::name);
+        metrics.announce(&phases, &PinReason::ALL.map(PinReason::name));
+        let gate =
+            Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
         gate.close(Reasons::NO_PRIMARY);
         let tls = settings.server_tls().map_err(StartError::Tls)?;
         let connector = Connector::new(tls, BufferPool::new());
@@ -230,7 +237,8 @@ async fn start_guard(parts: &Parts, within: Duration, (tasks, stop): (&TaskTrack
 /// Random text of this process, part of every commit tag.
 fn instance() -> Result<String, StartError> {
     let mut bytes = [0u8; 6];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StartError::System("no randomness to be had".to_owned()))?;
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| StartError::System("no randomness to be had".to_owned()))?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
@@ -260,7 +268,8 @@ async fn start_admin(
         },
         settings.switchover.clone(),
     );
-    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let holder =
+        Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;

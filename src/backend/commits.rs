@@ -114,7 +114,8 @@ mod tests {
         let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into());
         commits.blur();
         assert!(commits.is_unclear());
-        commits.note(&[SessionTrack::SystemVariable { name: b"last_gtid".to_vec(), value: b"0-1-7".to_vec() }]);
+        commits
+            .note(&[SessionTrack::SystemVariable { name: b"last_gtid".to_vec(), value: b"0-1-7".to_vec() }]);
         assert!(!commits.is_unclear());
         assert_eq!(commits.last(), b"0-1-7");
         commits.lose_track();

@@ -112,9 +112,10 @@ impl ServerConnection {
     async fn track(&mut self) -> io::Result<()> {
         match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
             Swallow::Done(_) => Ok(()),
-            Swallow::Error(error) => {
-                Err(io::Error::other(format!("session tracking: {}", String::from_utf8_lossy(&error.message))))
-            }
+            Swallow::Error(error) => Err(io::Error::other(format!(
+                "session tracking: {}",
+                String::from_utf8_lossy(&error.message)
+            ))),
         }
     }
 

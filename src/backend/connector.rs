@@ -131,7 +131,8 @@ impl Connector {
                 ConnectStep::SendThenTls(payload) => {
                     sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
                     let raw = io.into_raw().ok_or_else(|| unable("asked for TLS inside TLS".to_owned()))?;
-                    let stream = self.tls.connect(raw, address).await.map_err(|e| unable(format!("TLS: {e}")))?;
+                    let stream =
+                        self.tls.connect(raw, address).await.map_err(|e| unable(format!("TLS: {e}")))?;
                     io = PacketIo::new(stream, &self.buffers);
                     let payload = machine.tls_established();
                     sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;

@@ -116,7 +116,12 @@ impl TagSource {
 impl Pools {
     /// Pools for these servers. `instance` is random text of this process, part of every commit tag; `None` for no tags.
     #[must_use]
-    pub fn new(limits: PoolLimits, connector: Connector, servers: &[Target], instance: Option<String>) -> Arc<Self> {
+    pub fn new(
+        limits: PoolLimits,
+        connector: Connector,
+        servers: &[Target],
+        instance: Option<String>,
+    ) -> Arc<Self> {
         let slots = servers.iter().enumerate().map(|(at, target)| {
             Arc::new(Slots {
                 id: ServerId(at),
@@ -199,7 +204,9 @@ impl Pools {
         let wanted: Vec<(Arc<AccountPool>, usize)> = {
             let pools = self.pools.lock();
             let of_from = pools.iter().filter(|(key, _)| key.server == from);
-            of_from.map(|(key, pool)| (*key, pool.account.clone(), pool.idle.lock().len().max(1))).collect::<Vec<_>>()
+            of_from
+                .map(|(key, pool)| (*key, pool.account.clone(), pool.idle.lock().len().max(1)))
+                .collect::<Vec<_>>()
         }
         .into_iter()
         .map(|(key, account, count)| (self.of(key.shard, to, &account, key.dialect), count))
@@ -222,8 +229,9 @@ impl Pools {
     pub fn forget(&self, account: &Account) {
         let outdated: Vec<_> = {
             let mut pools = self.pools.lock();
-            let is_outdated =
-                |key: &Key, pool: &Arc<AccountPool>| pool.account.user() == account.user() && key.account != account.id();
+            let is_outdated = |key: &Key, pool: &Arc<AccountPool>| {
+                pool.account.user() == account.user() && key.account != account.id()
+            };
             let keys: Vec<Key> = pools.iter().filter(|(k, p)| is_outdated(k, p)).map(|(k, _)| *k).collect();
             keys.iter().filter_map(|key| pools.remove(key)).collect()
         };
@@ -275,7 +283,8 @@ pub struct AccountPool {
     owner: Arc<Pools>,
     account: Arc<Account>,
     dialect: Dialect,
-    /// Most recently used last.
+    /// Most recently used last. Boxed, because a lease takes it and gives it back.
+    #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<ServerConnection>>>,
     base: Mutex<Option<Arc<SessionState>>>,
 }
@@ -387,7 +396,9 @@ impl AccountPool {
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened, base)).await;
         let connection = match set_up {
             Ok(Ok(connection)) => Box::new(connection),
-            Ok(Err(error)) => return Err(ConnectFailure::Unreachable { address: target.address.clone(), error }.into()),
+            Ok(Err(error)) => {
+                return Err(ConnectFailure::Unreachable { address: target.address.clone(), error }.into());
+            }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
         self.base.lock().get_or_insert_with(|| connection.base.clone());

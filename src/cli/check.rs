@@ -57,7 +57,13 @@ pub(super) async fn check(options: CheckOptions) -> u8 {
         print(&json!({ "ok": ok, "configuration": [], "checks": findings }).to_string());
     } else {
         for server in &topology.servers {
-            tell(&format!("{:<24} {:<9} {} {}", server.address, server.role.name(), server.version, server.problem));
+            tell(&format!(
+                "{:<24} {:<9} {} {}",
+                server.address,
+                server.role.name(),
+                server.version,
+                server.problem
+            ));
         }
         for finding in &findings {
             let mark = if finding["ok"] == json!(true) { "ok     " } else { "problem" };
@@ -121,12 +127,16 @@ async fn questions(connector: &Connector, target: &Target, account: &Account) ->
         }
         Err(error) => findings.push(finding(false, &error.to_string())),
     }
-    let accounts = control.query("SELECT plugin, authentication_string FROM mysql.user LIMIT 1", QUESTION).await;
+    let accounts =
+        control.query("SELECT plugin, authentication_string FROM mysql.user LIMIT 1", QUESTION).await;
     findings.push(match accounts {
         Ok(_) => finding(true, &format!("{address}: the accounts can be read")),
-        Err(error) => {
-            finding(false, &format!("the accounts cannot be read (grant SELECT ON mysql.*, or use auth.mode=\"users\"): {error}"))
-        }
+        Err(error) => finding(
+            false,
+            &format!(
+                "the accounts cannot be read (grant SELECT ON mysql.*, or use auth.mode=\"users\"): {error}"
+            ),
+        ),
     });
     findings
 }

@@ -27,7 +27,8 @@ pub(super) async fn send(
         .strip_prefix("http://")
         .ok_or_else(|| format!("--admin {}: must look like http://host:port", options.admin))?;
     let address = if host.contains(':') { host.to_owned() } else { format!("{host}:9307") };
-    let unreachable = |e: &dyn std::fmt::Display| format!("no proxy answers at {}: {e} (--admin)", options.admin);
+    let unreachable =
+        |e: &dyn std::fmt::Display| format!("no proxy answers at {}: {e} (--admin)", options.admin);
     let stream = tokio::time::timeout(CONNECT, crate::net::dial_plain(&address))
         .await
         .map_err(|_| unreachable(&"timed out"))?

@@ -25,6 +25,8 @@ pub(super) fn load(options: &ConfigOptions) -> Result<Config, Problems> {
     // The options' own environment variables are not keys of the configuration.
     let environment = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(key, _)| !matches!(key.as_str(), "TIDEOVER_ADMIN" | "TIDEOVER_ADMIN_TOKEN" | "TIDEOVER_CONFIG"));
+        .filter(|(key, _)| {
+            !matches!(key.as_str(), "TIDEOVER_ADMIN" | "TIDEOVER_ADMIN_TOKEN" | "TIDEOVER_CONFIG")
+        });
     tideover_config::load(given.as_deref(), environment, &overrides)
 }

@@ -5,8 +5,8 @@ mod check;
 mod client;
 mod configuration;
 mod run;
-mod switchover;
 mod show;
+mod switchover;
 
 use std::process::ExitCode;
 

@@ -63,7 +63,11 @@ fn text(status: &Status, sessions: Option<&Value>) -> String {
     for (reason, count) in &status.sessions.pinned {
         let _ = writeln!(out, "pinned   {count} by {reason}");
     }
-    let _ = writeln!(out, "\n{:<24} {:<9} {:<28} {:>6} {:>6} {:>5}", "server", "role", "version", "lag", "in use", "idle");
+    let _ = writeln!(
+        out,
+        "\n{:<24} {:<9} {:<28} {:>6} {:>6} {:>5}",
+        "server", "role", "version", "lag", "in use", "idle"
+    );
     for server in &status.servers {
         let lag = server.lag_s.map_or_else(|| "-".to_owned(), |l| format!("{l} s"));
         let _ = writeln!(
@@ -89,7 +93,10 @@ pub(super) async fn hold(options: HoldOptions) -> u8 {
             } else if drained {
                 tell(&format!("held for at most {}; nothing is inside", options.ttl));
             } else {
-                tell(&format!("held for at most {}; {} units are still inside", options.ttl, value["inside"]));
+                tell(&format!(
+                    "held for at most {}; {} units are still inside",
+                    options.ttl, value["inside"]
+                ));
             }
             u8::from(!drained)
         }

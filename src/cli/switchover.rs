@@ -22,7 +22,7 @@ pub(super) async fn switchover(options: SwitchoverOptions) -> u8 {
             tell(&format!("--drain-timeout {text}: must be a duration like 5s or 500ms"));
             return 2;
         };
-        body["drain_timeout_ms"] = json!(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        body["drain_timeout"] = json!(timeout.as_secs_f64());
     }
     let response = match send(&options.admin, Method::POST, "/v1/switchover", Some(&body)).await {
         Ok(response) => response,
@@ -49,7 +49,9 @@ pub(super) async fn switchover(options: SwitchoverOptions) -> u8 {
         None => {
             // The proxy went away under us: what it was doing is not known here.
             let state = call(&options.admin, Method::GET, "/v1/status", None).await;
-            tell(&format!("the connection to the proxy was lost amid the switchover; look at the servers (status: {state:?})"));
+            tell(&format!(
+                "the connection to the proxy was lost amid the switchover; look at the servers (status: {state:?})"
+            ));
             3
         }
     }

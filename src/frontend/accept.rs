@@ -47,7 +47,8 @@ pub async fn serve(
 async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     let client = PacketIo::new(Stream::Plain(accepted.raw), &shared.buffers);
     if shared.registry.len() >= shared.options.max_connections {
-        let text = format!("Too many connections (tideover: max_connections = {})", shared.options.max_connections);
+        let text =
+            format!("Too many connections (tideover: max_connections = {})", shared.options.max_connections);
         shared.metrics.client_errors.with_label_values(&["max_connections"]).inc();
         refuse(client, 0, &ErrPacket::new(1040, "08004", text)).await;
         return;
@@ -63,7 +64,11 @@ async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
             refuse(*client, sequence, &error).await;
             return;
         }
-        Ok(Err(LoginFailure::Gone(_))) | Err(_) => return,
+        Ok(Err(LoginFailure::Gone(error))) => {
+            tracing::debug!(%error, "a client left before it had logged in");
+            return;
+        }
+        Err(_) => return,
     };
     let session = match Box::pin(Session::begin(shared.clone(), registered.handle.clone(), logged_in)).await {
         Ok(session) => session,

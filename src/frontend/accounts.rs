@@ -112,7 +112,7 @@ impl AccountDirectory {
             Known::EmptyPassword => response.is_empty(),
             _ => false,
         };
-        let found = candidates.iter().find(fits).or(candidates.first()).cloned();
+        let found = candidates.iter().find(fits).or_else(|| candidates.first()).cloned();
         let mut candidate = found.unwrap_or_else(|| self.unread());
         if candidate.plugin == Plugin::CachingSha2
             && let Some(password) = self.learned.lock().get(user)
@@ -230,7 +230,11 @@ impl AccountDirectory {
             Flavor::MariaDb => Plugin::NativePassword,
             Flavor::MySql => Plugin::CachingSha2,
         };
-        if plugin == Plugin::NativePassword { unknown_user() } else { Candidate { plugin, known: Known::Nothing } }
+        if plugin == Plugin::NativePassword {
+            unknown_user()
+        } else {
+            Candidate { plugin, known: Known::Nothing }
+        }
     }
 }
 

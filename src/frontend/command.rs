@@ -22,11 +22,11 @@ impl Session {
             CommandKind::Quit => Err(End::Client),
             CommandKind::Query => self.query().await,
             CommandKind::Ping if self.lost.is_none() => self.acknowledge().await,
-            CommandKind::InitDb => {
-                self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await
-            }
+            CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
             CommandKind::StmtPrepare => self.prepare().await,
-            CommandKind::StmtExecute | CommandKind::StmtBulkExecute | CommandKind::StmtFetch => self.execute(kind).await,
+            CommandKind::StmtExecute | CommandKind::StmtBulkExecute | CommandKind::StmtFetch => {
+                self.execute(kind).await
+            }
             CommandKind::StmtSendLongData => self.long_data().await,
             CommandKind::StmtClose => self.close_statement().await,
             CommandKind::StmtReset => self.reset_statement().await,
@@ -55,7 +55,8 @@ impl Session {
         self.tracker.begin(&statement);
         let tags = Tags::default();
         let dialect = sql::Dialect::default();
-        let work = Work { kind, statement, text: Text::None, dialect, tags, shape: kind.shape(), prepared: None };
+        let work =
+            Work { kind, statement, text: Text::None, dialect, tags, shape: kind.shape(), prepared: None };
         self.perform(&work).await
     }
 
@@ -102,7 +103,8 @@ impl Session {
         {
             return *dialect;
         }
-        let server = self.pool.as_ref().and_then(|p| topology.server(p.server())).or(topology.primary());
+        let server =
+            self.pool.as_ref().and_then(|p| topology.server(p.server())).or_else(|| topology.primary());
         let mariadb = server.is_none_or(|s| s.flavor == Flavor::MariaDb);
         let dialect = self.tracker.state().dialect(mariadb, server.map_or(0, |s| version_number(&s.version)));
         self.lexing = Some((key, dialect));
@@ -120,7 +122,8 @@ impl Session {
         };
         if self.lease.is_some() {
             // In a transaction or pinned the connection cannot be exchanged: it is told itself, and not reused.
-            let result = self.run_plain(CommandKind::SetOption, plain(Kind::Set, Effects::SETS_SESSION)).await;
+            let result =
+                self.run_plain(CommandKind::SetOption, plain(Kind::Set, Effects::SETS_SESSION)).await;
             if let Some(lease) = &mut self.lease {
                 lease.dirty = true;
             }
@@ -180,9 +183,10 @@ impl Session {
         };
         self.forget_everything();
         let plugin = change.plugin.as_deref();
-        let plugin = plugin.map_or(Plugin::NativePassword, |p| Plugin::from_name(p));
+        let plugin = plugin.map_or(Plugin::NativePassword, Plugin::from_name);
         // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
-        let nonce = if change.auth_response.is_empty() { self.nonce } else { super::handshake::fresh_nonce() };
+        let nonce =
+            if change.auth_response.is_empty() { self.nonce } else { super::handshake::fresh_nonce() };
         let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
             (plugin, change.auth_response.clone())
         } else {
@@ -200,7 +204,9 @@ impl Session {
         self.client = conversation.client;
         let proven = match proven {
             Ok(Ok(proven)) => proven,
-            Ok(Err(packet)) => return self.refuse_change(error::ClientError { cause: "denied", packet }, sequence).await,
+            Ok(Err(packet)) => {
+                return self.refuse_change(error::ClientError { cause: "denied", packet }, sequence).await;
+            }
             Err(_) => return Err(End::Client),
         };
         self.account = crate::backend::Account::new(&change.user, proven.secret);

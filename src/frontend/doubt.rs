@@ -62,11 +62,6 @@ impl UnitTrace {
         }
     }
 
-    /// A statement was sent without its tag after all.
-    pub(super) fn untagged(&mut self) {
-        self.blind = self.blind.or(Some("the statement left no room for its commit tag"));
-    }
-
     /// Keeps the log positions that are known before the end of the unit is sent.
     pub(super) fn mark(&mut self, topology: Arc<Topology>) {
         self.bookmark = Some(topology);
@@ -110,7 +105,13 @@ fn may_have_changed(work: &Work, done: &Completion) -> bool {
 
 /// Whether it may change what outlives the connection.
 pub(super) fn may_write(statement: &Statement) -> bool {
-    statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+    statement.any(
+        Effects::WRITES
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::SETS_GLOBAL,
+    )
 }
 
 /// Whether all that it may change is a sequence: a number that was drawn and not delivered is a gap, as after a crash.
@@ -171,7 +172,12 @@ fn writing(kind: Kind) -> Writing {
 
 impl Session {
     /// The answer to the end of a unit was lost: asks the guard what became of it, and the client waits.
-    pub(super) async fn ask(&mut self, work: &Work, hold: &mut Hold, delivered: bool) -> Result<Attempt, End> {
+    pub(super) async fn ask(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        delivered: bool,
+    ) -> Result<Attempt, End> {
         let inside = self.in_transaction();
         let case = self.case(work, inside);
         let pins = self.take_pins();
@@ -208,7 +214,9 @@ impl Session {
                 self.count("not_committed");
                 if inside {
                     self.lost_pins = pins;
-                    return Ok(Attempt::Refused(error::rolled_back("the connection to its server was lost at its end")));
+                    return Ok(Attempt::Refused(error::rolled_back(
+                        "the connection to its server was lost at its end",
+                    )));
                 }
                 if !pins.is_empty() {
                     return Ok(Attempt::Refused(error::state_lost(&pins)));
@@ -231,7 +239,9 @@ impl Session {
 
     fn unknown(&self, why: &str) -> Attempt {
         self.count("unknown");
-        Attempt::Refused(error::unknown_outcome(&format!("the connection was lost before the answer, and {why}")))
+        Attempt::Refused(error::unknown_outcome(&format!(
+            "the connection was lost before the answer, and {why}"
+        )))
     }
 
     fn count(&self, outcome: &str) {
@@ -266,7 +276,11 @@ impl Session {
             doubt,
             writing: writing(work.statement.kind),
             unanswerable: unanswerable(work, &text),
-            text: if whole_text > 64 * 1024 { text.get(..64 * 1024).unwrap_or_default().to_vec() } else { text },
+            text: if whole_text > 64 * 1024 {
+                text.get(..64 * 1024).unwrap_or_default().to_vec()
+            } else {
+                text
+            },
             blind: self.unit.blind,
         })
     }
@@ -290,7 +304,9 @@ impl Session {
     /// It was committed: the client gets the answer that it would have got.
     async fn settled(&mut self, work: &Work, settlement: Settlement) -> Result<Attempt, End> {
         self.count("committed");
-        let Settlement::Committed { affected_rows, inserted, .. } = settlement else { return Ok(Attempt::Again) };
+        let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
+            return Ok(Attempt::Again);
+        };
         let ends = work.statement.any(Effects::ENDS);
         if !ends && !may_write(&work.statement) {
             // BEGIN, LOCK TABLES and the like committed the transaction before they did their own part.

@@ -41,9 +41,12 @@ pub(super) fn no_connection(failure: &AcquireError) -> ClientError {
             ClientError { cause: "server_refused", packet: error.clone() }
         }
         // ER_NOT_SUPPORTED_AUTH_MODE: trying again does not help.
-        AcquireError::Connect(ConnectFailure::Unable { problem, .. }) => {
-            error("unsupported_login", 1251, "08004", &format!("tideover: cannot log in to the server: {problem}"))
-        }
+        AcquireError::Connect(ConnectFailure::Unable { problem, .. }) => error(
+            "unsupported_login",
+            1251,
+            "08004",
+            &format!("tideover: cannot log in to the server: {problem}"),
+        ),
         AcquireError::Restore(error) => ClientError { cause: "session_restore", packet: error.clone() },
         AcquireError::Exhausted { .. } => {
             error("pool_exhausted", 1040, "08004", &format!("tideover: {failure}; nothing was executed"))
@@ -71,7 +74,12 @@ pub(super) fn state_lost(pins: &[&str]) -> ClientError {
 
 /// A part of a result was delivered and the rest is lost.
 pub(super) fn result_broken() -> ClientError {
-    error("result_broken", 1205, "HY000", "tideover: the server was lost amid a result; run the statement again")
+    error(
+        "result_broken",
+        1205,
+        "HY000",
+        "tideover: the server was lost amid a result; run the statement again",
+    )
 }
 
 /// A command that we do not know.
@@ -87,7 +95,9 @@ pub(super) fn unknown_statement(id: u32, what: &str) -> ClientError {
 
 /// Parameter data sent ahead of an execution was too much.
 pub(super) fn long_data(id: u32, limit: usize) -> ClientError {
-    let text = format!("tideover: more than {limit} bytes of long data for prepared statements ({id}); nothing was executed");
+    let text = format!(
+        "tideover: more than {limit} bytes of long data for prepared statements ({id}); nothing was executed"
+    );
     error("long_data", 1153, "08S01", &text)
 }
 

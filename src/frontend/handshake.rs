@@ -70,7 +70,11 @@ pub(super) async fn accept(
             Ok(Accepted::Login(login)) => break login,
             Ok(Accepted::StartTls) => client = start_tls(shared, client).await?,
             Err(error) => {
-                return Err(LoginFailure::Refuse { client: Box::new(client), sequence, error: error.to_err() });
+                return Err(LoginFailure::Refuse {
+                    client: Box::new(client),
+                    sequence,
+                    error: error.to_err(),
+                });
             }
         }
     };

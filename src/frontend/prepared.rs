@@ -66,7 +66,8 @@ impl Session {
             return self.refuse(&error::long_data(refused, limit)).await;
         }
         let fetch = kind == CommandKind::StmtFetch;
-        let statement = if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
+        let statement =
+            if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
         self.tracker.begin(&statement);
         let work = Work {
             kind,
@@ -232,7 +233,9 @@ impl Session {
 
     /// COM_STMT_SEND_LONG_DATA: id, parameter number, data. It has no answer; errors come with the execution.
     pub(super) async fn long_data(&mut self) -> Result<(), End> {
-        let (Ok(id), Some(&[p, q])) = (statement_id(&self.command), self.command.get(5..7)) else { return Ok(()) };
+        let (Ok(id), Some(&[p, q])) = (statement_id(&self.command), self.command.get(5..7)) else {
+            return Ok(());
+        };
         let data = self.command.get(7..).unwrap_or_default();
         if let Err(LongDataError::OverLimit { limit }) =
             self.prepared.append_long_data(id, u16::from_le_bytes([p, q]), data)

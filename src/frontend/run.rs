@@ -18,11 +18,14 @@ use crate::session::{Change, Outcome, Prepared};
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 
 use super::answer::{AnswerControls, Completion};
-use super::error;
 use super::doubt;
+use super::error;
 use super::kill;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
+
+/// More bytes than a commit tag has.
+const LONGEST_TAG: usize = 96;
 
 /// ER_QUERY_INTERRUPTED: what a killed statement answers.
 const INTERRUPTED: u16 = 1317;
@@ -80,7 +83,7 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
-        let mut hold = Hold::default();
+        let mut hold = Hold::arrived();
         loop {
             let attempt = match self.attempt(work, &mut hold).await? {
                 Ok(attempt) => attempt,
@@ -100,7 +103,11 @@ impl Session {
         Ok(())
     }
 
-    async fn attempt(&mut self, work: &Work, hold: &mut Hold) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
+    async fn attempt(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+    ) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
         if let Some(why) = self.lost.take() {
             return self.tell_lost(work, why).await.map(Ok);
         }
@@ -117,7 +124,12 @@ impl Session {
             Err(error) => return Ok(Err(Box::new(error))),
         }
         match self.send(work).await {
-            Ok(true) => self.receive(work, hold).await.map(Ok),
+            Ok(true) => {
+                if let Some(took) = hold.left() {
+                    self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
+                }
+                self.receive(work, hold).await.map(Ok)
+            }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
                 let place = self.place(&work.statement);
@@ -145,6 +157,7 @@ impl Session {
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
         }
+        let fits = self.fits_tagged(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let connection: &mut ServerConnection = lease;
         let tag = match work.kind {
@@ -152,15 +165,22 @@ impl Session {
             _ => connection.commits.tag(),
         };
         let mut parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
-        let tagged_length: usize = parts.iter().map(|p| p.len()).sum();
-        if tagged_length / MAX_PAYLOAD != self.command.len() / MAX_PAYLOAD {
-            // One frame more, and the answer's numbers would not be those that the client expects.
+        if !fits {
             parts = vec![&self.command];
-            self.unit.untagged();
         }
         connection.io.queue_parts(&parts, 0);
         connection.io.flush().await.map_err(|_| Sent::Something)?;
         Ok(true)
+    }
+
+    /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those
+    /// that the client expects.
+    fn fits_tagged(&self, work: &Work) -> bool {
+        let (length, tags) = match &work.text {
+            Text::Prepared(prepared) => (prepared.key.text.len() + 1, &prepared.statement.tags),
+            _ => (self.command.len(), &work.tags),
+        };
+        (length + tags.len() * LONGEST_TAG) / MAX_PAYLOAD == length / MAX_PAYLOAD
     }
 
     /// Before a command is sent: what the guard needs if its answer should be lost.
@@ -170,7 +190,9 @@ impl Session {
             self.unit.mark(self.shared.store.load());
         }
         let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
-        let blind = doubt::blind_spot(&work.statement, logs);
+        let untagged = (!self.fits_tagged(work))
+            .then_some("the statement is as long as a packet can be, so it carries no commit tag");
+        let blind = doubt::blind_spot(&work.statement, logs).or(untagged);
         let Some(lease) = &mut self.lease else { return };
         self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
         if work.kind == CommandKind::Query && !work.tags.is_empty() {
@@ -250,7 +272,9 @@ impl Session {
                         let failure = (Sent::Nothing, Broke::Lost, false, place);
                         return self.failed(work, hold, failure, None).await;
                     }
-                    return self.server_error(work, hold, (controls.done, delivered, ended_by_us, place)).await;
+                    return self
+                        .server_error(work, hold, (controls.done, delivered, ended_by_us, place))
+                        .await;
                 }
             }
         }
@@ -436,11 +460,18 @@ impl Session {
             };
         }
         let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement.any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+            && !statement
+                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
         if statement.any(Effects::READS_ONLY) {
             Place::Read
         } else if own_transaction
-            || !statement.any(Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE | Effects::SETS_GLOBAL)
+            || !statement.any(
+                Effects::WRITES
+                    | Effects::STORED_CODE
+                    | Effects::SQL_EXECUTE
+                    | Effects::UNSURE
+                    | Effects::SETS_GLOBAL,
+            )
         {
             Place::Session
         } else {
@@ -488,7 +519,9 @@ fn tagged<'a>(
     capabilities: Capabilities,
 ) -> Vec<&'a [u8]> {
     let text_at = match kind {
-        CommandKind::Query => tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok(),
+        CommandKind::Query => {
+            tideover_protocol::command::query_text(command, capabilities).map(|r| r.start).ok()
+        }
         CommandKind::StmtPrepare => Some(1),
         _ => None,
     };

@@ -156,7 +156,11 @@ impl Session {
             };
             match self.check_in_with(&pool, schema, !known).await {
                 Ok(()) => break,
-                Err(failure @ AcquireError::Connect(ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. }))
+                Err(
+                    failure @ AcquireError::Connect(
+                        ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. },
+                    ),
+                )
                 | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
                     self.pass = None;
                     self.shared.accounts.forget(self.account.user());
@@ -371,8 +375,7 @@ impl Session {
     }
 
     pub(super) fn client_status(&self) -> StatusFlags {
-        self.status
-            & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
+        self.status & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
     }
 
     /// Queues an error of ours.

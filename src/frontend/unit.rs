@@ -25,10 +25,23 @@ const PAUSES: [Duration; 4] = [
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     since: Option<Instant>,
+    /// When the command arrived; taken when it has left for the server.
+    arrived: Option<Instant>,
     tries: usize,
 }
 
 impl Hold {
+    /// A command has arrived.
+    pub(super) fn arrived() -> Self {
+        Self { arrived: Some(Instant::now()), ..Self::default() }
+    }
+
+    /// The command has left: how long it was with us, if it was not held and leaves for the first time.
+    pub(super) fn left(&mut self) -> Option<Duration> {
+        let arrived = self.arrived.take()?;
+        self.since.is_none().then(|| arrived.elapsed())
+    }
+
     pub(super) fn deadline(&mut self, timeout: Duration) -> Instant {
         *self.since.get_or_insert_with(Instant::now) + timeout
     }
@@ -88,7 +101,11 @@ impl Session {
 
     /// A server was not what the topology says: lets the monitor look, gives pass and lease up, and waits a moment
     /// longer each time. Afterwards the caller tries again from the gate.
-    pub(super) async fn after_failure(&mut self, server: ServerId, hold: &mut Hold) -> Result<(), ClientError> {
+    pub(super) async fn after_failure(
+        &mut self,
+        server: ServerId,
+        hold: &mut Hold,
+    ) -> Result<(), ClientError> {
         self.end_unit();
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         if Instant::now() >= deadline {
@@ -131,9 +148,7 @@ impl Session {
                 self.lease = Some(lease);
                 Ok(Leased::Ready)
             }
-            Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. }))
-                if !is_passing(&failure) =>
-            {
+            Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })) if !is_passing(&failure) => {
                 self.end_unit();
                 Err(error::no_connection(&AcquireError::Connect(failure)))
             }
@@ -159,7 +174,11 @@ impl Session {
         if !moved && !lease.io.stream().has_input() {
             return Leased::Ready;
         }
-        let why = if moved { "its server is no longer the primary" } else { "the connection to the server was lost" };
+        let why = if moved {
+            "its server is no longer the primary"
+        } else {
+            "the connection to the server was lost"
+        };
         self.lose_transaction(why);
         Leased::Lost
     }

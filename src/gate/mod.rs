@@ -36,8 +36,7 @@ impl Reasons {
     /// Names as in status and errors.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        let all =
-            [(Self::SWITCHOVER, "switchover"), (Self::HOLD, "hold"), (Self::NO_PRIMARY, "no_primary")];
+        let all = [(Self::SWITCHOVER, "switchover"), (Self::HOLD, "hold"), (Self::NO_PRIMARY, "no_primary")];
         all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()
     }
 }
@@ -132,11 +131,7 @@ impl Gate {
     pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(),
-            inner: Mutex::new(Inner {
-                reasons: Reasons::empty(),
-                closed_at: None,
-                queue: Queue::default(),
-            }),
+            inner: Mutex::new(Inner { reasons: Reasons::empty(), closed_at: None, queue: Queue::default() }),
             emptied: Notify::new(),
             limits,
         })

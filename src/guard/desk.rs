@@ -56,7 +56,9 @@ pub(super) struct Link {
 impl Link {
     pub(super) async fn control(&self, deadline: Instant) -> Result<Control, String> {
         let within = deadline.saturating_duration_since(Instant::now()).min(QUERY);
-        Control::connect(&self.connector, &self.target, &self.account, within).await.map_err(|e| e.to_string())
+        Control::connect(&self.connector, &self.target, &self.account, within)
+            .await
+            .map_err(|e| e.to_string())
     }
 }
 
@@ -74,7 +76,13 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(id: ServerId, link: Link) -> Arc<Self> {
-        Arc::new(Self { id, link, waiting: Mutex::default(), more: Notify::new(), running: AtomicBool::new(false) })
+        Arc::new(Self {
+            id,
+            link,
+            waiting: Mutex::default(),
+            more: Notify::new(),
+            running: AtomicBool::new(false),
+        })
     }
 
     /// Asks. The work is done in a task of its own, whoever waits for it.
@@ -90,7 +98,9 @@ impl Desk {
 
     /// One pass. Gives back those questions whose connections are not gone yet.
     async fn pass(&self, batch: Vec<Asked>) -> Vec<Asked> {
-        let Some(deadline) = batch.iter().map(|(question, _)| question.deadline).max() else { return Vec::new() };
+        let Some(deadline) = batch.iter().map(|(question, _)| question.deadline).max() else {
+            return Vec::new();
+        };
         let mut ready = Vec::new();
         let mut left = Vec::new();
         let worked = timeout_at(deadline, self.work(batch, &mut ready, &mut left, deadline)).await;
@@ -112,7 +122,8 @@ impl Desk {
         let pause = (youngest / 8).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
         let _ = tokio::time::timeout(pause, self.more.notified()).await;
         let now = Instant::now();
-        let wanted = left.into_iter().filter(|(question, sender)| question.deadline > now && !sender.is_closed());
+        let wanted =
+            left.into_iter().filter(|(question, sender)| question.deadline > now && !sender.is_closed());
         self.waiting.lock().extend(wanted);
     }
 
@@ -159,7 +170,8 @@ impl Desk {
             let present = gone::look(control, QUERY).await.map_err(|e| e.to_string())?;
             let mut at = 0;
             while let Some((Question { case, patience, .. }, _)) = ready.get(at) {
-                let lost = patience.map(|patience| Lost { thread: case.thread, opened: case.opened, patience });
+                let lost =
+                    patience.map(|patience| Lost { thread: case.thread, opened: case.opened, patience });
                 let Some(lost) = lost.filter(|lost| !present.lacks(lost)) else {
                     at += 1;
                     continue;
@@ -194,13 +206,16 @@ impl Desk {
             search.add(&question.case, self.id);
         }
         let Some(from) = search.from.clone() else { return Ok(search.settle("")) };
-        match log_reader::read(control, (&from, to), deadline, |transaction| search.take_in(transaction)).await {
+        match log_reader::read(control, (&from, to), deadline, |transaction| search.take_in(transaction))
+            .await
+        {
             Ok(()) => Ok(search.settle("")),
             Err(error) if error.is_passing() => Err(error.to_string()),
             // What was found is found; nothing follows from what was not.
-            Err(error @ (ReadError::Refused(_) | ReadError::Log(_) | ReadError::TooFar | ReadError::Reset | _)) => {
-                Ok(search.settle(&error.to_string()))
-            }
+            Err(
+                error
+                @ (ReadError::Refused(_) | ReadError::Log(_) | ReadError::TooFar | ReadError::Reset | _),
+            ) => Ok(search.settle(&error.to_string())),
         }
     }
 }
@@ -233,7 +248,12 @@ impl Search {
         let connection = tag::connection(&case.tag).unwrap_or_default().to_vec();
         self.by_connection.entry(connection.clone()).or_default().push(self.entries.len());
         let evidence = Evidence::new(origin, case.server == server);
-        self.entries.push(Entry { case: case.clone(), connection, evidence, has_bookmark: bookmark.is_some() });
+        self.entries.push(Entry {
+            case: case.clone(),
+            connection,
+            evidence,
+            has_bookmark: bookmark.is_some(),
+        });
         let older = |mark: &BinlogPosition, than: &Option<BinlogPosition>| {
             than.as_ref().is_none_or(|than| log_reader::order(mark) < log_reader::order(than))
         };

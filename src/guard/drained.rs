@@ -7,7 +7,10 @@ use crate::backend::{Control, ControlError, Row};
 use crate::topology::Flavor;
 
 /// Why the log of a new primary is not the last word yet; `None` if it is.
-pub(super) async fn obstacle(control: &mut Control, within: Duration) -> Result<Option<String>, ControlError> {
+pub(super) async fn obstacle(
+    control: &mut Control,
+    within: Duration,
+) -> Result<Option<String>, ControlError> {
     let sql = match control.flavor() {
         Flavor::MariaDb => "SHOW ALL SLAVES STATUS",
         Flavor::MySql => "SHOW REPLICA STATUS",

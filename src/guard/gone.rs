@@ -61,7 +61,12 @@ impl Present {
     }
 
     /// Ends it if that is due. Gone is what only a later look can say.
-    pub(super) async fn end(&self, control: &mut Control, lost: &Lost, within: Duration) -> Result<(), ControlError> {
+    pub(super) async fn end(
+        &self,
+        control: &mut Control,
+        lost: &Lost,
+        within: Duration,
+    ) -> Result<(), ControlError> {
         if !self.is_due(lost, Instant::now()) {
             return Ok(());
         }

@@ -22,7 +22,8 @@ pub(super) async fn inspect(mut control: Control, within: Duration) -> Result<(F
             facts.filters |= end.filtered;
             facts.unreadable = match end.position {
                 None => Some("the end of its binary log is not known".to_owned()),
-                Some(at) => match tokio::time::timeout(within, log_reader::probe(control, &at, within)).await {
+                Some(at) => match tokio::time::timeout(within, log_reader::probe(control, &at, within)).await
+                {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => Some(error.to_string()),
                     Err(_) => Some("its binary log could not be read in time".to_owned()),

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use tideover_protocol::binlog::{
-    BinlogError, DumpFlags, EventBody, EventDecoder, LoggedTransaction, SETUP, TransactionReader, dump_command,
+    BinlogError, DumpFlags, EventBody, EventDecoder, LoggedTransaction, SETUP, TransactionReader,
+    dump_command,
 };
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::packet::ErrPacket;
@@ -109,11 +110,16 @@ pub(super) fn order(position: &BinlogPosition) -> (u64, u64) {
 }
 
 /// Whether the server lets us read its log: starts a dump at its end.
-pub(super) async fn probe(mut control: Control, at: &BinlogPosition, within: Duration) -> Result<(), ReadError> {
+pub(super) async fn probe(
+    mut control: Control,
+    at: &BinlogPosition,
+    within: Duration,
+) -> Result<(), ReadError> {
     let position = u32::try_from(at.offset).map_err(|_| ReadError::TooFar)?;
     set_up(&mut control, within).await?;
     let mut io = control.into_io();
-    let mut sequence = io.send_packet(&dump_command(at.file.as_bytes(), position, DumpFlags::NON_BLOCK, 0), 0).await?;
+    let mut sequence =
+        io.send_packet(&dump_command(at.file.as_bytes(), position, DumpFlags::NON_BLOCK, 0), 0).await?;
     loop {
         let (packet, next) = io.read_packet(sequence, EVENT_PACKET).await?;
         sequence = next;

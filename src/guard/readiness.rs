@@ -43,7 +43,10 @@ impl fmt::Display for Obstacle {
         match self {
             Self::NoLog => write!(f, "it keeps no binary log (log_bin)"),
             Self::NoReplicaUpdates => {
-                write!(f, "what it replicates does not go to its own binary log (log_replica_updates, log_slave_updates)")
+                write!(
+                    f,
+                    "what it replicates does not go to its own binary log (log_replica_updates, log_slave_updates)"
+                )
             }
             Self::NoTexts => write!(
                 f,
@@ -51,7 +54,10 @@ impl fmt::Display for Obstacle {
                  binlog_annotate_row_events, replicate_annotate_row_events)"
             ),
             Self::Compressed => {
-                write!(f, "its binary log is compressed (binlog_transaction_compression; MariaDB: log_bin_compress)")
+                write!(
+                    f,
+                    "its binary log is compressed (binlog_transaction_compression; MariaDB: log_bin_compress)"
+                )
             }
             Self::Filters => write!(f, "its binary log or its replication is filtered"),
             Self::Unreadable(why) | Self::NotInspected(why) => write!(f, "{why}"),
@@ -94,7 +100,10 @@ mod tests {
                 vec![Obstacle::NoTexts, Obstacle::Compressed],
             ),
             (Facts { filters: true, ..good.clone() }, vec![Obstacle::Filters]),
-            (Facts { unreadable: Some("no".to_owned()), ..good }, vec![Obstacle::Unreadable("no".to_owned())]),
+            (
+                Facts { unreadable: Some("no".to_owned()), ..good },
+                vec![Obstacle::Unreadable("no".to_owned())],
+            ),
         ];
         for (facts, expected) in rows {
             assert_eq!(obstacles(&facts), expected, "{facts:?}");

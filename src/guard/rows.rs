@@ -36,7 +36,13 @@ pub(super) fn inserted(writing: Writing, text: &[u8], statement: &LoggedStatemen
     }
     if statement.kind == StatementKind::Text {
         let id = statement.insert_id?;
-        return Some(Inserted { schema: Vec::new(), table: Vec::new(), rows: 0, first: Vec::new(), id: Some(id) });
+        return Some(Inserted {
+            schema: Vec::new(),
+            table: Vec::new(),
+            rows: 0,
+            first: Vec::new(),
+            id: Some(id),
+        });
     }
     let tables = named(text, &statement.changes);
     let [table] = tables.as_slice() else { return None };
@@ -62,7 +68,9 @@ fn named<'a>(text: &[u8], changes: &'a [TableChanges]) -> Vec<&'a TableChanges> 
 
 /// Whether `word` stands in `text`, in any case, with no letters around it.
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    let is_word = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | 0x80..));
+    let is_word = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | 0x80..))
+    };
     !word.is_empty()
         && text.windows(word.len()).enumerate().any(|(at, part)| {
             let before = at.checked_sub(1).and_then(|at| text.get(at));
@@ -96,7 +104,12 @@ mod tests {
         let rows = [
             (Writing::Insert, "INSERT INTO t", vec![table("t", [3, 0, 0])], Some(3)),
             (Writing::Insert, "INSERT INTO t … ON DUPLICATE KEY", vec![table("t", [1, 2, 0])], Some(5)),
-            (Writing::Insert, "INSERT INTO t", vec![table("audit", [1, 0, 0]), table("t", [2, 0, 0])], Some(2)),
+            (
+                Writing::Insert,
+                "INSERT INTO t",
+                vec![table("audit", [1, 0, 0]), table("t", [2, 0, 0])],
+                Some(2),
+            ),
             (Writing::Replace, "REPLACE t", vec![table("t", [1, 0, 1])], Some(2)),
             (Writing::Update, "UPDATE t", vec![table("t", [0, 4, 0])], Some(4)),
             (Writing::Update, "UPDATE t, u", vec![table("t", [0, 4, 0]), table("u", [0, 1, 0])], Some(5)),

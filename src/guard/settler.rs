@@ -132,7 +132,8 @@ impl Guard {
             for server in now.servers.iter().filter(|server| server.is_up()) {
                 let Some(tried) = tried.get_mut(server.id.0) else { continue };
                 let is_back = before.server(server.id).is_none_or(|was| !was.is_up());
-                let again = self.needs_another_look(server) && tried.is_none_or(|at| at.elapsed() >= TRY_AGAIN);
+                let again =
+                    self.needs_another_look(server) && tried.is_none_or(|at| at.elapsed() >= TRY_AGAIN);
                 if is_back || again {
                     *tried = Some(Instant::now());
                     self.inspect(server.id).await;
@@ -181,14 +182,21 @@ impl Guard {
         Settlement::CannotTell(why)
     }
 
-    async fn ask(&self, case: &Arc<Case>, primary: &Server, (patience, deadline): (Instant, Instant)) -> Reply {
+    async fn ask(
+        &self,
+        case: &Arc<Case>,
+        primary: &Server,
+        (patience, deadline): (Instant, Instant),
+    ) -> Reply {
         let Some(desk) = self.desks.get(primary.id.0) else { return Reply::Later(String::new()) };
         let patience = (primary.id == case.server).then_some(patience);
         let answer = desk.ask(Question { case: case.clone(), patience, asked: Instant::now(), deadline });
         match timeout_at(deadline, answer).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Reply::Later("the lost connection could not be ended".to_owned()),
-            Err(_) => Reply::Later("the lost connection could not be ended, or the log not be read, in time".to_owned()),
+            Err(_) => Reply::Later(
+                "the lost connection could not be ended, or the log not be read, in time".to_owned(),
+            ),
         }
     }
 

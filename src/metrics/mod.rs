@@ -4,8 +4,8 @@ use std::fmt;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// What a statement was, for `tideover_statements_total{kind}`.
@@ -31,7 +31,7 @@ pub struct Metrics {
     /// `tideover_server_connections{server,state}`.
     pub server_connections: IntGaugeVec,
     statements: [IntCounter; 4],
-    /// `tideover_proxy_seconds`: time spent in the proxy, waiting for servers and at the gate not included.
+    /// `tideover_proxy_seconds`: from a command's arrival to its leaving for the server; held ones are not counted.
     pub proxy_seconds: Histogram,
     /// `tideover_held_sessions`.
     pub held_sessions: IntGauge,
@@ -70,31 +70,64 @@ impl Metrics {
     /// Never for the names below; the library checks them.
     pub fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
-        let statements = counters(&r, "tideover_statements_total", "Statements by kind and by the role of the server that ran them.", &["kind", "role"])?;
+        let statements = counters(&r, STATEMENTS, &["kind", "role"])?;
         Ok(Self {
-            client_connections: gauge(&r, "tideover_client_connections", "Clients connected.")?,
-            server_connections: gauges(&r, "tideover_server_connections", "Server connections by state.", &["server", "state"])?,
+            client_connections: gauge(&r, CLIENT_CONNECTIONS)?,
+            server_connections: gauges(&r, SERVER_CONNECTIONS, &["server", "state"])?,
             statements: KINDS.map(|kind| statements.with_label_values(&[kind, "primary"])),
-            proxy_seconds: histogram(&r, "tideover_proxy_seconds", "Time spent in the proxy per statement.", FINE)?,
-            held_sessions: gauge(&r, "tideover_held_sessions", "Sessions that wait at the gate.")?,
-            hold_seconds: histogram(&r, "tideover_hold_seconds", "Time that units waited at the gate.", COARSE)?,
-            switchovers: counters(&r, "tideover_switchovers_total", "Switchovers by cause and result.", &["cause", "result"])?,
-            switchover_phase_seconds: registered(&r, HistogramVec::new(
-                HistogramOpts::new("tideover_switchover_phase_seconds", "Time of each phase.").buckets(COARSE.to_vec()),
-                &["phase"],
-            )?)?,
-            replays: counters(&r, "tideover_replays_total", "Transactions replayed, by result.", &["result"])?,
-            in_doubt: counters(&r, "tideover_in_doubt_total", "Units whose answer was lost, by what became of them.", &["outcome"])?,
-            client_errors: counters(&r, "tideover_client_errors_total", "Errors that the proxy itself gave to clients.", &["cause"])?,
-            pins: counters(&r, "tideover_pins_total", "Sessions pinned to a server connection, by reason.", &["reason"])?,
-            server_up: gauges(&r, "tideover_server_up", "1 for the role that each server has.", &["server", "role"])?,
-            replica_lag_seconds: registered(&r, prometheus::GaugeVec::new(
-                Opts::new("tideover_replica_lag_seconds", "Lag as the replica reports it."),
-                &["server"],
-            )?)?,
-            gate_state: gauge(&r, "tideover_gate_state", "0 open, 1 draining, 2 held.")?,
+            proxy_seconds: histogram(&r, PROXY_SECONDS, FINE)?,
+            held_sessions: gauge(&r, HELD_SESSIONS)?,
+            hold_seconds: histogram(&r, HOLD_SECONDS, COARSE)?,
+            switchovers: counters(&r, SWITCHOVERS, &["cause", "result"])?,
+            switchover_phase_seconds: registered(
+                &r,
+                HistogramVec::new(
+                    HistogramOpts::new(SWITCHOVER_PHASE_SECONDS.0, SWITCHOVER_PHASE_SECONDS.1)
+                        .buckets(COARSE.to_vec()),
+                    &["phase"],
+                )?,
+            )?,
+            replays: counters(&r, REPLAYS, &["result"])?,
+            in_doubt: counters(&r, IN_DOUBT, &["outcome"])?,
+            client_errors: counters(&r, CLIENT_ERRORS, &["cause"])?,
+            pins: counters(&r, PINS, &["reason"])?,
+            server_up: gauges(&r, SERVER_UP, &["server", "role"])?,
+            replica_lag_seconds: registered(
+                &r,
+                prometheus::GaugeVec::new(
+                    Opts::new(REPLICA_LAG_SECONDS.0, REPLICA_LAG_SECONDS.1),
+                    &["server"],
+                )?,
+            )?,
+            gate_state: gauge(&r, GATE_STATE)?,
             registry: r,
         })
+    }
+
+    /// Series that dashboards and alerts name are there from the start, at zero.
+    pub fn announce(&self, phases: &[&str], pins: &[&str]) {
+        for cause in ["command", "external"] {
+            for result in ["done", "failed", "stuck"] {
+                self.switchovers.with_label_values(&[cause, result]);
+            }
+        }
+        for phase in phases {
+            self.switchover_phase_seconds.with_label_values(&[phase]);
+        }
+        for result in ["done", "failed"] {
+            self.replays.with_label_values(&[result]);
+        }
+        for outcome in ["committed", "not_committed", "unknown"] {
+            self.in_doubt.with_label_values(&[outcome]);
+        }
+        for cause in
+            ["hold_timeout", "hold_full", "rolled_back", "outcome_unknown", "state_lost", "pool_exhausted"]
+        {
+            self.client_errors.with_label_values(&[cause]);
+        }
+        for reason in pins {
+            self.pins.with_label_values(&[reason]);
+        }
     }
 
     /// Counts a statement that ran on the primary.
@@ -115,27 +148,63 @@ impl Metrics {
     }
 }
 
+/// Name and help of a metric.
+type Text = (&'static str, &'static str);
+
+const STATEMENTS: Text =
+    ("tideover_statements_total", "Statements by kind and by the role of the server that ran them.");
+const CLIENT_CONNECTIONS: Text = ("tideover_client_connections", "Clients connected.");
+const SERVER_CONNECTIONS: Text = ("tideover_server_connections", "Server connections by state.");
+const PROXY_SECONDS: Text =
+    ("tideover_proxy_seconds", "From a command's arrival to its leaving for the server, holds not counted.");
+const HELD_SESSIONS: Text = ("tideover_held_sessions", "Sessions that wait at the gate.");
+const HOLD_SECONDS: Text = ("tideover_hold_seconds", "Time that units waited at the gate.");
+const SWITCHOVERS: Text = ("tideover_switchovers_total", "Switchovers by cause and result.");
+const SWITCHOVER_PHASE_SECONDS: Text = ("tideover_switchover_phase_seconds", "Time of each phase.");
+const REPLAYS: Text = ("tideover_replays_total", "Transactions replayed, by result.");
+const IN_DOUBT: Text = ("tideover_in_doubt_total", "Units whose answer was lost, by what became of them.");
+const CLIENT_ERRORS: Text = ("tideover_client_errors_total", "Errors that the proxy itself gave to clients.");
+const PINS: Text = ("tideover_pins_total", "Sessions pinned to a server connection, by reason.");
+const SERVER_UP: Text = ("tideover_server_up", "1 for the role that each server has.");
+const REPLICA_LAG_SECONDS: Text = ("tideover_replica_lag_seconds", "Lag as the replica reports it.");
+const GATE_STATE: Text = ("tideover_gate_state", "0 open, 1 draining, 2 held.");
+
 const FINE: &[f64] =
     &[5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3, 0.2, 1.0];
 const COARSE: &[f64] = &[1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }
 
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+fn gauge(registry: &Registry, (name, help): Text) -> Result<IntGauge, prometheus::Error> {
     registered(registry, IntGauge::new(name, help)?)
 }
 
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+fn gauges(
+    registry: &Registry,
+    (name, help): Text,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
     registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+fn counters(
+    registry: &Registry,
+    (name, help): Text,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
-fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+fn histogram(
+    registry: &Registry,
+    (name, help): Text,
+    buckets: &[f64],
+) -> Result<Histogram, prometheus::Error> {
     registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
 }

@@ -131,7 +131,10 @@ async fn binlog(
         match control.query(sql, within).await {
             Ok(rows) => {
                 return Ok(rows.first().and_then(|row| {
-                    Some(BinlogPosition { file: row.text("File")?, offset: row.text("Position")?.parse().ok()? })
+                    Some(BinlogPosition {
+                        file: row.text("File")?,
+                        offset: row.text("Position")?.parse().ok()?,
+                    })
                 }));
             }
             Err(error) if error.is_fatal() => return Err(error),
@@ -144,10 +147,7 @@ async fn binlog(
 fn replication(row: &Row) -> Replication {
     let text = |names: &[&str]| row.any(names).unwrap_or_default();
     let receiver = text(&["Replica_IO_Running", "Slave_IO_Running"]);
-    let errors = [
-        text(&["Last_IO_Error"]),
-        text(&["Last_SQL_Error"]),
-    ];
+    let errors = [text(&["Last_IO_Error"]), text(&["Last_SQL_Error"])];
     Replication {
         source_host: text(&["Source_Host", "Master_Host"]),
         source_port: text(&["Source_Port", "Master_Port"]).parse().unwrap_or(0),

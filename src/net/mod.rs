@@ -1,6 +1,8 @@
 //! The only place that names sockets and TLS: streams, buffered packet input and output, listeners, certificates.
 //! Knows frames only as far as to cut a byte stream into them.
 
+#![allow(clippy::disallowed_types, reason = "sockets are this module's own")]
+
 mod buffer;
 mod listener;
 mod packet_io;

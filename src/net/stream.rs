@@ -64,9 +64,7 @@ pub enum Departure {
 }
 
 /// The flags of a stream that is known to be ready.
-fn now_or_never(
-    ready: impl Future<Output = io::Result<tokio::io::Ready>>,
-) -> io::Result<tokio::io::Ready> {
+fn now_or_never(ready: impl Future<Output = io::Result<tokio::io::Ready>>) -> io::Result<tokio::io::Ready> {
     let mut context = Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(ready).poll(&mut context) {
         Poll::Ready(ready) => ready,
@@ -163,15 +161,14 @@ impl Stream {
 
     /// Ready when the peer has hung up, or when it has sent something. Reads nothing.
     pub(crate) fn poll_departure(&self, context: &mut Context<'_>) -> Poll<Departure> {
-        let ready = match self.raw() {
-            Raw::Tcp(s) => {
-                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
-            }
-            Raw::Unix(s) => {
-                ready!(s.poll_read_ready(context)).and_then(|()| now_or_never(s.ready(Interest::READABLE)))
-            }
-            Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
-        };
+        let ready =
+            match self.raw() {
+                Raw::Tcp(s) => ready!(s.poll_read_ready(context))
+                    .and_then(|()| now_or_never(s.ready(Interest::READABLE))),
+                Raw::Unix(s) => ready!(s.poll_read_ready(context))
+                    .and_then(|()| now_or_never(s.ready(Interest::READABLE))),
+                Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
+            };
         Poll::Ready(match ready {
             Ok(ready) if !ready.is_read_closed() && !ready.is_error() => Departure::Input,
             _ => Departure::Gone,
@@ -209,11 +206,7 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(s) => Pin::new(s).poll_read(cx, buf),
             Self::Tls(s) => Pin::new(s).poll_read(cx, buf),
@@ -252,11 +245,7 @@ impl AsyncWrite for Stream {
 }
 
 impl AsyncRead for Raw {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Self::Unix(s) => Pin::new(s).poll_read(cx, buf),

@@ -93,9 +93,11 @@ fn server_config(source: &Source) -> Result<Arc<ServerConfig>, TlsError> {
     let (chain, key, file) = match source {
         Source::SelfSigned => {
             let file = Path::new("self-signed certificate");
-            let made = rcgen::generate_simple_self_signed(vec!["tideover".to_owned(), "localhost".to_owned()])
-                .map_err(|e| problem(file, e))?;
-            let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(|e| problem(file, e))?;
+            let made =
+                rcgen::generate_simple_self_signed(vec!["tideover".to_owned(), "localhost".to_owned()])
+                    .map_err(|e| problem(file, e))?;
+            let key =
+                PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(|e| problem(file, e))?;
             (vec![made.cert.der().clone()], key, file.to_owned())
         }
         Source::Files { certificate, key } => {
@@ -162,7 +164,11 @@ impl ClientTls {
                 let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                     .build()
                     .map_err(|e| problem(file, e))?;
-                Arc::new(Verifier { inner: Some(inner), identity: mode == ClientTlsMode::VerifyIdentity, algorithms })
+                Arc::new(Verifier {
+                    inner: Some(inner),
+                    identity: mode == ClientTlsMode::VerifyIdentity,
+                    algorithms,
+                })
             }
             (ClientTlsMode::VerifyCa | ClientTlsMode::VerifyIdentity, None) => {
                 return Err(problem(Path::new("server_tls.ca"), "needed to verify servers"));
@@ -219,7 +225,8 @@ impl ServerCertVerifier for Verifier {
         let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
         match inner.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
-                rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. },
+                rustls::CertificateError::NotValidForName
+                | rustls::CertificateError::NotValidForNameContext { .. },
             )) if !self.identity => Ok(ServerCertVerified::assertion()),
             Ok(done) if self.identity => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;

@@ -73,14 +73,7 @@ impl Exchange {
     /// Expects what `scanner` describes; stops for `signals`.
     #[must_use]
     pub fn new(scanner: ResponseScanner, signals: Signals) -> Self {
-        Self {
-            scanner,
-            delivered: false,
-            client_gone: false,
-            finished: false,
-            signals,
-            watch_client: false,
-        }
+        Self { scanner, delivered: false, client_gone: false, finished: false, signals, watch_client: false }
     }
 
     /// Whether the client was given anything of this answer.
@@ -132,18 +125,16 @@ impl Exchange {
         controls: &mut impl Controls,
         signal: &Signal,
     ) -> Answer {
-        loop {
-            if !self.finished {
-                match poll_fn(|cx| self.poll_advance((client, server), controls, signal, cx)).await {
-                    Some(answer) => return answer,
-                    None => self.finished = true,
-                }
+        if !self.finished {
+            match poll_fn(|cx| self.poll_advance((client, server), controls, signal, cx)).await {
+                Some(answer) => return answer,
+                None => self.finished = true,
             }
-            if self.client_gone || client.flush().await.is_err() {
-                self.client_gone = true;
-            }
-            return Answer::Finished;
         }
+        if self.client_gone || client.flush().await.is_err() {
+            self.client_gone = true;
+        }
+        Answer::Finished
     }
 
     /// Ready with `None` at the end of the answer.

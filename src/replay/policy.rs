@@ -119,7 +119,11 @@ pub fn class(failure: &Failure) -> OutcomeClass {
         Broke::EndedByUs if inside => RolledBack,
         Broke::EndedByUs => NotExecuted,
         Broke::Answered(code) if NOT_RUN.contains(&code) && !failure.delivered => {
-            if inside { RolledBack } else { NotExecuted }
+            if inside {
+                RolledBack
+            } else {
+                NotExecuted
+            }
         }
         Broke::Answered(SHUTDOWN) | Broke::Lost => lost(failure),
         Broke::Answered(_) => Executed,
@@ -223,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_read_only_refusal_is_known_by_its_text() {
-        let mariadb = b"The MariaDB server is running with the --read-only option so it cannot execute this statement";
+        let mariadb =
+            b"The MariaDB server is running with the --read-only option so it cannot execute this statement";
         let mysql = b"The MySQL server is running with the --super-read-only option so it cannot execute this statement";
         let other = b"The MySQL server is running with the --secure-file-priv option so it cannot execute this statement";
         assert!(is_read_only_refusal(1290, mariadb));

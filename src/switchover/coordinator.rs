@@ -107,7 +107,7 @@ impl Coordinator {
             started: Instant::now(),
             state: State::default(),
         };
-        let report = run.to_end().await;
+        let report = run.run_to_end().await;
         let _ = progress.send(Progress::Report(Box::new(report.clone())));
         Ok(report)
     }
@@ -147,7 +147,7 @@ fn ms(duration: Duration) -> f64 {
 }
 
 impl Run<'_> {
-    async fn to_end(&mut self) -> Report {
+    async fn run_to_end(&mut self) -> Report {
         let mut phase = Phase::Preflight;
         while let Some(action) = action(phase) {
             let begun = Instant::now();
@@ -156,7 +156,8 @@ impl Run<'_> {
             self.state.detail.clear();
             let event = self.carry_out(action).await;
             let detail = std::mem::take(&mut self.state.detail);
-            let time = PhaseTime { phase: phase.name().to_owned(), at_ms, took_ms: ms(begun.elapsed()), detail };
+            let time =
+                PhaseTime { phase: phase.name().to_owned(), at_ms, took_ms: ms(begun.elapsed()), detail };
             tracing::info!(phase = phase.name(), ms = time.took_ms, detail = %time.detail, "switchover: {event:?}");
             let _ = self.progress.send(Progress::PhaseEnd(time.clone()));
             self.state.phases.push(time);
@@ -174,12 +175,13 @@ impl Run<'_> {
             _ => Outcome::Stuck,
         };
         let switch = ["fence", "catch_up", "promote"];
-        let switch_ms = state.phases.iter().filter(|p| switch.contains(&p.phase.as_str())).map(|p| p.took_ms).sum();
+        let switch_ms =
+            state.phases.iter().filter(|p| switch.contains(&p.phase.as_str())).map(|p| p.took_ms).sum();
         let (from, to) = state
             .pair
             .as_ref()
             .map(|p| (p.from.address.to_string(), p.to.address.to_string()))
-            .unwrap_or((String::new(), self.request.to.clone().unwrap_or_default()));
+            .unwrap_or_else(|| (String::new(), self.request.to.clone().unwrap_or_default()));
         tracing::info!(%from, %to, ?outcome, problems = state.problems.join("; "), "switchover ended");
         Report {
             outcome,
@@ -257,7 +259,7 @@ impl Run<'_> {
 
     async fn control(&self, id: ServerId) -> Result<Control, ControlError> {
         let pools = &self.parts.pools;
-        let target = pools.target(id).cloned().unwrap_or(Target { address: "?".into() });
+        let target = pools.target(id).cloned().unwrap_or_else(|| Target { address: "?".into() });
         Control::connect(pools.connector(), &target, &self.parts.account, STATEMENT).await
     }
 
@@ -323,7 +325,8 @@ impl Run<'_> {
         let (Some(old), Some(new)) = (&mut self.state.old, &mut self.state.new) else {
             return Err("no control connection".to_owned());
         };
-        let rows = old.query(statements::position(old.flavor()), STATEMENT).await.map_err(|e| e.to_string())?;
+        let rows =
+            old.query(statements::position(old.flavor()), STATEMENT).await.map_err(|e| e.to_string())?;
         let position = rows.scalar().unwrap_or_default();
         if position == reached {
             return Ok(None);
@@ -406,7 +409,8 @@ impl Run<'_> {
     }
 
     async fn repoint_one(&self, server: &Server, pair: &Preflight) -> Result<(), String> {
-        let named = |problem: String| format!("{} does not follow the new primary: {problem}", server.address);
+        let named =
+            |problem: String| format!("{} does not follow the new primary: {problem}", server.address);
         let done = self.repoint_server(server, &pair.to, server.id == pair.from.id).await;
         done.map_err(named)
     }
@@ -452,7 +456,11 @@ impl Run<'_> {
         let Some(pair) = &self.state.pair else { return Ok(()) };
         let mut control = self.control(pair.to.id).await.map_err(|e| e.to_string())?;
         let sql = statements::start_replica(control.flavor());
-        control.query(sql, STATEMENT).await.map(drop).map_err(|e| format!("the target does not replicate: {e}"))
+        control
+            .query(sql, STATEMENT)
+            .await
+            .map(drop)
+            .map_err(|e| format!("the target does not replicate: {e}"))
     }
 
     /// On a new connection: the one that set the fence may be stuck in it.

@@ -47,7 +47,8 @@ pub(super) async fn fence(
                 return Err(format!("setting read_only did not finish within {} ms", within.as_millis()));
             }
             Err(_) => {
-                fenced.ended += end(helper, &statements::blockers(account)).await.map_err(|e| e.to_string())?;
+                fenced.ended +=
+                    end(helper, &statements::blockers(account)).await.map_err(|e| e.to_string())?;
                 next = Instant::now() + PATIENCE;
             }
         }
@@ -110,7 +111,10 @@ async fn await_gone(control: &mut Control, which: &str, deadline: Instant) -> Re
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(format!("{} connections that could still write did not end in time", rows.rows.len()));
+            return Err(format!(
+                "{} connections that could still write did not end in time",
+                rows.rows.len()
+            ));
         }
         sleep(Duration::from_millis(5)).await;
     }

@@ -59,6 +59,21 @@ impl Phase {
         }
     }
 
+    /// The phases that take time, in order.
+    pub const WORK: [Self; 11] = [
+        Self::Preflight,
+        Self::Warm,
+        Self::Drain,
+        Self::Cut,
+        Self::Fence,
+        Self::CatchUp,
+        Self::Promote,
+        Self::Publish,
+        Self::Release,
+        Self::Repoint,
+        Self::Undo,
+    ];
+
     /// Whether nothing follows.
     #[must_use]
     pub fn is_end(self) -> bool {
@@ -110,7 +125,7 @@ pub enum Action {
 
 /// The action that a phase consists of; `None` at the end.
 #[must_use]
-pub fn action(phase: Phase) -> Option<Action> {
+pub(super) fn action(phase: Phase) -> Option<Action> {
     Some(match phase {
         Phase::Preflight => Action::Check,
         Phase::Warm => Action::WarmPool,
@@ -189,8 +204,8 @@ mod tests {
             let Some(action) = action(phase) else { return };
             assert!(!(promoted && action == Action::PutBack), "put back after promote");
             for event in EVENTS {
-                let may_write =
-                    phase == Phase::Promote && matches!(event, Event::Done | Event::Uncertain | Event::TimedOut);
+                let may_write = phase == Phase::Promote
+                    && matches!(event, Event::Done | Event::Uncertain | Event::TimedOut);
                 walk(step(phase, event), promoted || may_write, depth + 1);
             }
         }

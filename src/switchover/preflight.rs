@@ -52,7 +52,8 @@ pub(super) fn choose(topology: &Topology, to: Option<&str>) -> Result<Preflight,
         return Err(Finding::new("primary", false, format!("there is no primary to switch from: {why}")));
     };
     if let ClusterState::TwoWriters { others, .. } = &topology.state {
-        let others: Vec<&str> = others.iter().filter_map(|id| topology.server(*id)).map(|s| &*s.address).collect();
+        let others: Vec<&str> =
+            others.iter().filter_map(|id| topology.server(*id)).map(|s| &*s.address).collect();
         let text = format!("{} accepts writes, and so does {}", from.address, others.join(", "));
         return Err(Finding::new("primary", false, text));
     }
@@ -107,7 +108,9 @@ pub(super) fn from_topology(pair: &Preflight) -> Vec<Finding> {
             );
             Finding::new("replication", false, text)
         }
-        Some(_) => Finding::new("replication", true, format!("{} replicates from {}", to.address, from.address)),
+        Some(_) => {
+            Finding::new("replication", true, format!("{} replicates from {}", to.address, from.address))
+        }
     };
     findings.push(replicating);
     findings.push(if to.logs_replica_updates {
@@ -157,28 +160,43 @@ async fn rights(control: &mut Control, server: &Server) -> Result<Finding, Contr
     let grants: Vec<String> = rows.rows.iter().filter_map(|r| r.at(0)).collect();
     let missing = missing_rights(server.flavor, &grants);
     Ok(if missing.is_empty() {
-        Finding::new("rights", true, format!("the monitor account may do all that is needed on {}", server.address))
+        Finding::new(
+            "rights",
+            true,
+            format!("the monitor account may do all that is needed on {}", server.address),
+        )
     } else {
-        let text =
-            format!("the monitor account lacks rights on {}: {}", server.address, missing.join(", "));
+        let text = format!("the monitor account lacks rights on {}: {}", server.address, missing.join(", "));
         Finding::new("rights", false, text)
     })
 }
 
 async fn gtid(new: &mut Control, pair: &Preflight) -> Result<Finding, ControlError> {
     let (sql, ok, wanted) = match pair.to.flavor {
-        Flavor::MariaDb => ("SHOW ALL SLAVES STATUS", ["Slave_Pos", "Current_Pos"].as_slice(), "MASTER_USE_GTID=slave_pos"),
+        Flavor::MariaDb => {
+            ("SHOW ALL SLAVES STATUS", ["Slave_Pos", "Current_Pos"].as_slice(), "MASTER_USE_GTID=slave_pos")
+        }
         Flavor::MySql => ("SHOW REPLICA STATUS", ["1"].as_slice(), "SOURCE_AUTO_POSITION=1"),
     };
     let rows = new.query(sql, QUERY).await?;
     let mode = rows.first().and_then(|r| r.any(&["Using_Gtid", "Auto_Position"])).unwrap_or_default();
     let filtered = rows.first().is_some_and(|r| {
-        let filters = ["Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table",
-            "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table"];
+        let filters = [
+            "Replicate_Do_DB",
+            "Replicate_Ignore_DB",
+            "Replicate_Do_Table",
+            "Replicate_Ignore_Table",
+            "Replicate_Wild_Do_Table",
+            "Replicate_Wild_Ignore_Table",
+        ];
         filters.iter().any(|f| r.text(f).is_some_and(|v| !v.is_empty()))
     });
     Ok(if filtered {
-        Finding::new("gtid", false, format!("{} replicates only a part (replication filters)", pair.to.address))
+        Finding::new(
+            "gtid",
+            false,
+            format!("{} replicates only a part (replication filters)", pair.to.address),
+        )
     } else if ok.contains(&mode.as_str()) {
         Finding::new("gtid", true, "the target replicates by GTID")
     } else {
@@ -193,7 +211,8 @@ async fn errant(old: &mut Control, new: &mut Control, pair: &Preflight) -> Resul
     let errant = match pair.to.flavor {
         Flavor::MySql => {
             let has = new.query("SELECT @@global.gtid_executed", QUERY).await?.scalar().unwrap_or_default();
-            let has: String = has.chars().filter(|c| c.is_ascii_alphanumeric() || ":-,_".contains(*c)).collect();
+            let has: String =
+                has.chars().filter(|c| c.is_ascii_alphanumeric() || ":-,_".contains(*c)).collect();
             let sql = format!("SELECT GTID_SUBTRACT('{has}', @@global.gtid_executed)");
             old.query(&sql, QUERY).await?.scalar().unwrap_or_default()
         }
@@ -232,7 +251,8 @@ async fn lag(
     pair: &Preflight,
     max_lag: Duration,
 ) -> Result<Finding, ControlError> {
-    let position = old.query(statements::position(pair.from.flavor), QUERY).await?.scalar().unwrap_or_default();
+    let position =
+        old.query(statements::position(pair.from.flavor), QUERY).await?.scalar().unwrap_or_default();
     if position.is_empty() {
         return Ok(Finding::new("lag", true, "the primary has written nothing yet"));
     }

@@ -20,7 +20,8 @@ pub(super) async fn repoint(control: &mut Control, source: &Source<'_>) -> Resul
     if flavor == Flavor::MariaDb {
         // A former primary has written under its own number: from where to go on is its binary log's position, which
         // is never behind its replication position.
-        let own = control.query("SELECT @@global.gtid_current_pos", STATEMENT).await.map_err(|e| e.to_string())?;
+        let own =
+            control.query("SELECT @@global.gtid_current_pos", STATEMENT).await.map_err(|e| e.to_string())?;
         let own = own.scalar().unwrap_or_default();
         run.push(format!("SET GLOBAL gtid_slave_pos={}", statements::quoted(&own)));
     }

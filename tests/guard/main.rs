@@ -1,6 +1,9 @@
 //! The guard against real servers: answers are lost on purpose, and every write must be done exactly once, with the answer
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(clippy::disallowed_types, reason = "a relay of its own needs sockets of its own")]
+
 mod alive;
 mod dead;
 mod odd;
@@ -36,7 +39,10 @@ impl Bench {
         Self::start_with(options, |options| options).await
     }
 
-    async fn start_with(options: ClusterOptions, configure: impl FnOnce(ProxyOptions) -> ProxyOptions) -> Self {
+    async fn start_with(
+        options: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let cluster = Cluster::start(options).await.unwrap();
         let mut relays = Vec::new();

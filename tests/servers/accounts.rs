@@ -3,14 +3,34 @@
 use std::time::Duration;
 
 use mysql_async::{OptsBuilder, SslOpts, prelude::Queryable};
-use tideover_sandbox::servers::{Flavor, Server};
+use tideover_sandbox::servers::{ClusterOptions, Flavor, Server};
 
-use crate::support::{Scene, TestResult, code, eventually, open};
+use crate::{
+    support::{Scene, TestResult, code, eventually, open},
+    tls,
+};
 
 /// TLS with whatever certificate the proxy made for itself.
 fn encrypted(options: OptsBuilder) -> OptsBuilder {
     let tls = SslOpts::default().with_danger_accept_invalid_certs(true);
     options.ssl_opts(Some(tls))
+}
+
+/// A proxy that offers TLS although MariaDB 10.11 by itself does not.
+async fn with_certificate(name: &str) -> TestResult<Scene> {
+    let folder = tls::directory(name);
+    tls::Authority::new(name)?.write(&folder)?;
+    let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
+        options.set("tls", "cert_file", tls::file(&folder, "cert.pem")).set(
+            "tls",
+            "key_file",
+            tls::file(&folder, "key.pem"),
+        )
+    })
+    .await?;
+    // It has read them.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(scene)
 }
 
 async fn user_of(options: OptsBuilder) -> Result<String, (u16, String)> {
@@ -68,7 +88,7 @@ async fn mysql_9_caching_sha2_password() -> TestResult {
 
 #[tokio::test]
 async fn mariadb_10_11_native_password() -> TestResult {
-    let scene = Scene::start(Flavor::MariaDb1011).await?;
+    let scene = with_certificate("native").await?;
     let primary = scene.cluster.primary().clone();
     let setup = [
         "CREATE USER alice@'%' IDENTIFIED BY 'secret of alice'",
@@ -95,7 +115,7 @@ async fn mariadb_10_11_native_password() -> TestResult {
 /// A plugin that the proxy cannot speak is named in the refusal, and nobody gets in without a password.
 #[tokio::test]
 async fn mariadb_10_11_ed25519_is_refused_by_name() -> TestResult {
-    let scene = Scene::start(Flavor::MariaDb1011).await?;
+    let scene = with_certificate("ed25519").await?;
     for server in scene.cluster.servers() {
         server.run(&["INSTALL SONAME 'auth_ed25519'"]).await?;
     }
@@ -116,14 +136,9 @@ async fn mariadb_10_11_ed25519_is_refused_by_name() -> TestResult {
 
 #[tokio::test]
 async fn users_of_the_configuration() -> TestResult {
-    let scene = Scene::with(
-        tideover_sandbox::servers::ClusterOptions::new(Flavor::Mysql9),
-        |options| {
-            options
-                .set("auth", "mode", "\"users\"")
-                .set("", "user", "[{ name = \"app\", password = \"app\" }]")
-        },
-    )
+    let scene = Scene::with(ClusterOptions::new(Flavor::Mysql9), |options| {
+        options.set("auth", "mode", "\"users\"").set("", "user", "[{ name = \"app\", password = \"app\" }]")
+    })
     .await?;
     assert_eq!(user_of(scene.options("app", "app")).await.map_err(|error| format!("{error:?}"))?, "app@%");
     must_be_refused(scene.options("app", "wrong"), 1045).await?;

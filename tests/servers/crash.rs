@@ -27,11 +27,11 @@ async fn mysql_9_killed() -> TestResult {
 /// and was not answered is in doubt (1180) or, in a transaction, rolled back (1213); everything else waits and succeeds.
 async fn killed(flavor: Flavor) -> TestResult {
     let cluster = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
-    let scene = Scene::with(cluster, |options| options.set("hold", "timeout", format!("\"{HOLD}s\""))).await?;
+    let scene =
+        Scene::with(cluster, |options| options.set("hold", "timeout", format!("\"{HOLD}s\""))).await?;
     let clients = 32;
     for round in 0..length(1, 5) {
-        let options =
-            WorkloadOptions { clients, deadlocks: DeadlockPolicy::Retry, ..scene.workload() };
+        let options = WorkloadOptions { clients, deadlocks: DeadlockPolicy::Retry, ..scene.workload() };
         let workload = Workload::start(options).await?;
         sleep(Duration::from_secs(1)).await;
         let old = scene.cluster.primary().clone();

@@ -42,7 +42,8 @@ async fn by_somebody_else(flavor: Flavor, how: PromoteOptions) -> TestResult {
     for _ in 0..count {
         let target = scene.next_primary().await?;
         let servers = scene.cluster.servers();
-        let target = servers.iter().find(|server| server.address() == target).ok_or("no such server")?.clone();
+        let target =
+            servers.iter().find(|server| server.address() == target).ok_or("no such server")?.clone();
         let report = scene.cluster.promote_by_hand(&target, how.clone()).await?;
         times.push(report.writable_after.as_millis());
         sleep(Duration::from_secs(1)).await;

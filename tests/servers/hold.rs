@@ -38,7 +38,8 @@ async fn five_hundred_clients_are_held_and_go_on_in_order() -> TestResult {
     let mut waiting = JoinSet::new();
     for (client, mut connection) in clients.into_iter().enumerate() {
         waiting.spawn(async move {
-            let result = connection.query_drop(format!("INSERT INTO arrivals (client) VALUES ({client})")).await;
+            let result =
+                connection.query_drop(format!("INSERT INTO arrivals (client) VALUES ({client})")).await;
             (client, result, connection)
         });
         sleep(APART).await;
@@ -84,9 +85,10 @@ async fn in_order(scene: &Scene) -> TestResult {
 
 #[tokio::test]
 async fn a_hold_ends_by_itself_and_by_its_time_out() -> TestResult {
-    let scene =
-        Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| options.set("hold", "timeout", "\"1s\""))
-            .await?;
+    let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
+        options.set("hold", "timeout", "\"1s\"")
+    })
+    .await?;
     let mut connection = scene.connect().await?;
     connection.query_drop("CREATE TABLE t (a INT)").await?;
 

@@ -70,7 +70,10 @@ async fn attacks(scene: &Scene, rounds: u32) -> TestResult {
         let answer = after_login(scene, &frame(0, &[0xc8, 1, 2, 3])).await?;
         assert!(answer.is_some_and(|code| code == 1047), "unknown command: {answer:?}");
         let answer = after_login(scene, &frame(5, &[0x0e])).await?;
-        assert!(answer.is_none_or(|code| code == 1156 || code == 1043 || code == 1835), "sequence: {answer:?}");
+        assert!(
+            answer.is_none_or(|code| code == 1156 || code == 1043 || code == 1835),
+            "sequence: {answer:?}"
+        );
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Scenarios against real servers, one module for each promise. Short in `make test`; in full with `TIDEOVER_SOAK=1`
 //! (`make soak`). What is measured is printed: `cargo test --test servers -- --nocapture`.
 
+#![allow(clippy::print_stdout, reason = "what was measured is for people")]
+#![allow(clippy::disallowed_types, reason = "hostile clients are sockets without a protocol")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

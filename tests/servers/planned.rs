@@ -39,10 +39,8 @@ async fn mysql_9_at_10_and_100_a_second() -> TestResult {
 /// 32 clients as fast as they can, transactions of up to 200 ms among them.
 async fn unpaced(flavor: Flavor) -> TestResult {
     let scene = Scene::alone(ClusterOptions::new(flavor), |options| options).await?;
-    let workload = WorkloadOptions {
-        transaction_hold: Duration::ZERO..Duration::from_millis(65),
-        ..scene.workload()
-    };
+    let workload =
+        WorkloadOptions { transaction_hold: Duration::ZERO..Duration::from_millis(65), ..scene.workload() };
     in_a_row(&scene, workload, "unpaced", length(3, 20)).await?;
     scene.finish()
 }

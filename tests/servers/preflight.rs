@@ -70,11 +70,8 @@ async fn lagging(scene: &Scene, target: &Server, to: &str) -> TestResult {
 }
 
 async fn without_rights(scene: &Scene, target: &Server, to: &str) -> TestResult {
-    let right = if scene.cluster.flavor().is_mariadb() {
-        "READ_ONLY ADMIN"
-    } else {
-        "SYSTEM_VARIABLES_ADMIN"
-    };
+    let right =
+        if scene.cluster.flavor().is_mariadb() { "READ_ONLY ADMIN" } else { "SYSTEM_VARIABLES_ADMIN" };
     // MySQL: root may not write under super_read_only.
     let mut revoke = vec![format!("REVOKE {right} ON *.* FROM tideover@'%'")];
     let mut grant = vec![format!("GRANT {right} ON *.* TO tideover@'%'")];
@@ -145,7 +142,11 @@ async fn refuses(scene: &Scene, to: &str, parts: &[&str]) -> TestResult {
         for part in parts {
             assert!(message.contains(part), "to {to}: the message has no '{part}': {message}");
         }
-        assert_eq!(state(scene).await?, before, "to {to}: a refused switchover changed something ({message})");
+        assert_eq!(
+            state(scene).await?,
+            before,
+            "to {to}: a refused switchover changed something ({message})"
+        );
     }
     Ok(())
 }

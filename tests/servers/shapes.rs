@@ -160,7 +160,9 @@ impl Short for Value {
 async fn big_packets(connection: &mut Conn) -> TestResult {
     const SPLIT: usize = (1 << 24) - 1;
     let query = "SELECT LENGTH('')".len() + 1;
-    for length in [SPLIT - query - 1, SPLIT - query, SPLIT - query + 1, SPLIT, 20 << 20, 2 * SPLIT - query] {
+    // A command of exactly one full frame, which an empty one must follow; then some around it, and two full frames.
+    let all = [SPLIT - query, 17 << 20, SPLIT - query - 1, SPLIT - query + 1, SPLIT, 2 * SPLIT - query];
+    for length in all.into_iter().take(crate::support::length(2, all.len())) {
         let failed = |what: &'static str| move |error| format!("{what} of {length} bytes: {error}");
         let value = "x".repeat(length);
         let found: Option<u64> =

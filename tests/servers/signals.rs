@@ -27,7 +27,8 @@ async fn sigterm_lets_open_units_finish() -> TestResult {
     client.query_drop("BEGIN").await?;
     client.query_drop("INSERT INTO t VALUES (1)").await?;
     scene.proxy.terminate()?;
-    eventually("not ready", Duration::from_secs(5), async || Ok(!scene.proxy.admin().is_ready().await)).await?;
+    eventually("not ready", Duration::from_secs(5), async || Ok(!scene.proxy.admin().is_ready().await))
+        .await?;
     eventually("nobody is let in any more", Duration::from_secs(5), async || {
         Ok(TcpStream::connect(scene.proxy.address()).await.is_err())
     })

@@ -13,13 +13,13 @@ use tokio::time::{Duration, sleep};
 use crate::support::{Scene, TestResult, code, open, program};
 
 /// A certificate authority and what it signs, as PEM files.
-struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> TestResult<Self> {
+    pub(crate) fn new(name: &str) -> TestResult<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -29,7 +29,7 @@ impl Authority {
     }
 
     /// Writes a certificate for loopback, its key and the authority's own certificate into `directory`.
-    fn write(&self, directory: &Path) -> TestResult {
+    pub(crate) fn write(&self, directory: &Path) -> TestResult {
         fs::create_dir_all(directory)?;
         let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         let key = KeyPair::generate()?;
@@ -52,11 +52,11 @@ impl Authority {
     }
 }
 
-fn directory(name: &str) -> std::path::PathBuf {
+pub(crate) fn directory(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
 }
 
-fn file(directory: &Path, name: &str) -> String {
+pub(crate) fn file(directory: &Path, name: &str) -> String {
     format!("\"{}\"", directory.join(name).display())
 }
 
@@ -66,10 +66,11 @@ async fn clients_required_verified_and_reloaded() -> TestResult {
     let (first, second) = (Authority::new("first")?, Authority::new("second")?);
     first.write(&folder)?;
     let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
-        options
-            .set("tls", "mode", "\"required\"")
-            .set("tls", "cert_file", file(&folder, "cert.pem"))
-            .set("tls", "key_file", file(&folder, "key.pem"))
+        options.set("tls", "mode", "\"required\"").set("tls", "cert_file", file(&folder, "cert.pem")).set(
+            "tls",
+            "key_file",
+            file(&folder, "key.pem"),
+        )
     })
     .await?;
     let plain = open(scene.options("app", "app")).await.err().ok_or("a client without TLS was let in")?;
@@ -108,11 +109,19 @@ async fn servers_verified() -> TestResult {
     fs::write(folder.join("wrong.pem"), &wrong.pem)?;
     let option = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
     let cluster = ClusterOptions {
-        server_options: vec![option("ssl-ca", "ca.pem"), option("ssl-cert", "cert.pem"), option("ssl-key", "key.pem")],
+        server_options: vec![
+            option("ssl-ca", "ca.pem"),
+            option("ssl-cert", "cert.pem"),
+            option("ssl-key", "key.pem"),
+        ],
         ..ClusterOptions::new(Flavor::MariaDb1011)
     };
     let scene = Scene::with(cluster, |options| {
-        options.set("server_tls", "mode", "\"verify_identity\"").set("server_tls", "ca_file", file(&folder, "ca.pem"))
+        options.set("server_tls", "mode", "\"verify_identity\"").set(
+            "server_tls",
+            "ca_file",
+            file(&folder, "ca.pem"),
+        )
     })
     .await?;
     let mut connection = scene.connect().await?;

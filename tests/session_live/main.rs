@@ -2,6 +2,7 @@
 //! brought to by the plan, and afterwards back to what a new one has. All session variables are compared.
 
 #![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
+#![allow(clippy::disallowed_types, reason = "its client blocks, on the real clock")]
 
 mod client;
 mod server;

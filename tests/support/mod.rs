@@ -16,29 +16,29 @@ use tokio::{
 };
 
 /// What a test returns.
-pub type TestResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+pub(crate) type TestResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How many clusters run at once: three servers, a proxy and a load each.
 const SLOTS: u32 = 2;
 static FREE_SLOTS: Semaphore = Semaphore::const_new(SLOTS as usize);
 
 /// Whether the scenarios run in full length (`make soak`).
-pub fn soak() -> bool {
+pub(crate) fn soak() -> bool {
     std::env::var_os("TIDEOVER_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// `short` in `make test`, `full` in `make soak`.
-pub fn length<T>(short: T, full: T) -> T {
+pub(crate) fn length<T>(short: T, full: T) -> T {
     if soak() { full } else { short }
 }
 
 /// The binary under test.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_tideover").into()
 }
 
 /// A cluster with the proxy in front. When a test fails, the proxy's log is shown.
-pub struct Scene {
+pub(crate) struct Scene {
     pub cluster: Cluster,
     pub proxy: Proxy,
     finished: bool,
@@ -47,12 +47,12 @@ pub struct Scene {
 
 impl Scene {
     /// An ordinary cluster and an ordinary proxy.
-    pub async fn start(flavor: Flavor) -> TestResult<Self> {
+    pub(crate) async fn start(flavor: Flavor) -> TestResult<Self> {
         Self::with(ClusterOptions::new(flavor), |options| options).await
     }
 
     /// With a configuration of one's own.
-    pub async fn with(
+    pub(crate) async fn with(
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
@@ -60,7 +60,7 @@ impl Scene {
     }
 
     /// The same with the machine for itself, where times or memory are measured.
-    pub async fn alone(
+    pub(crate) async fn alone(
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// The test's last line: without it the proxy's log is shown.
-    pub fn finish(mut self) -> TestResult {
+    pub(crate) fn finish(mut self) -> TestResult {
         self.finished = true;
         if !self.proxy.is_running() {
             self.finished = false;
@@ -89,35 +89,40 @@ impl Scene {
     }
 
     /// The same where the proxy was ended on purpose.
-    pub fn finish_ended(mut self) -> TestResult {
+    pub(crate) fn finish_ended(mut self) -> TestResult {
         self.finished = true;
         Ok(())
     }
 
     /// Opens a connection through the proxy as the application.
-    pub async fn connect(&self) -> TestResult<Conn> {
+    pub(crate) async fn connect(&self) -> TestResult<Conn> {
         Ok(Conn::new(self.options("app", "app")).await?)
     }
 
     /// Options of a connection through the proxy.
-    pub fn options(&self, user: &str, password: &str) -> OptsBuilder {
+    pub(crate) fn options(&self, user: &str, password: &str) -> OptsBuilder {
         options(self.proxy.address(), user, password)
     }
 
     /// The workload's defaults through the proxy.
-    pub fn workload(&self) -> WorkloadOptions {
+    pub(crate) fn workload(&self) -> WorkloadOptions {
         WorkloadOptions::new(self.proxy.address())
     }
 
     /// A number of `/v1/status`, by JSON pointer.
-    pub async fn status(&self, pointer: &str) -> TestResult<serde_json::Value> {
+    pub(crate) async fn status(&self, pointer: &str) -> TestResult<serde_json::Value> {
         let status = self.proxy.admin().json("/v1/status").await?;
         let value = status.pointer(pointer).cloned();
         value.ok_or_else(|| format!("/v1/status has no {pointer}: {status}").into())
     }
 
     /// Waits until `/v1/status` has `wanted` at `pointer`.
-    pub async fn wait_status(&self, pointer: &str, wanted: serde_json::Value, limit: Duration) -> TestResult {
+    pub(crate) async fn wait_status(
+        &self,
+        pointer: &str,
+        wanted: serde_json::Value,
+        limit: Duration,
+    ) -> TestResult {
         let deadline = Instant::now() + limit;
         loop {
             let found = self.status(pointer).await?;
@@ -132,7 +137,7 @@ impl Scene {
     }
 
     /// Stops a workload and compares its books with the present primary.
-    pub async fn close(&self, workload: Workload) -> TestResult<(Report, BooksReport)> {
+    pub(crate) async fn close(&self, workload: Workload) -> TestResult<(Report, BooksReport)> {
         let report = workload.stop().await;
         let primary = self.cluster.find_primary().await?;
         let mut connection = primary.connect_as("root", "", Some("app")).await?;
@@ -141,7 +146,7 @@ impl Scene {
     }
 
     /// The next server in the ring after the primary.
-    pub async fn next_primary(&self) -> TestResult<SocketAddr> {
+    pub(crate) async fn next_primary(&self) -> TestResult<SocketAddr> {
         let primary = self.cluster.find_primary().await?.address();
         let addresses = self.cluster.addresses();
         let at = addresses.iter().position(|&address| address == primary).unwrap_or_default();
@@ -149,7 +154,7 @@ impl Scene {
     }
 
     /// A switchover that must succeed, to the next server in the ring.
-    pub async fn switch(&self) -> TestResult<tideover_sandbox::proxy::SwitchoverReport> {
+    pub(crate) async fn switch(&self) -> TestResult<tideover_sandbox::proxy::SwitchoverReport> {
         let target = self.next_primary().await?;
         let report = self.proxy.admin().switchover(Some(target), |_| {}).await?;
         if !report.is_done() {
@@ -178,7 +183,7 @@ fn config(proxy: &Proxy) -> String {
 }
 
 /// Options of a plain TCP connection that asks the server nothing by itself.
-pub fn options(address: SocketAddr, user: &str, password: &str) -> OptsBuilder {
+pub(crate) fn options(address: SocketAddr, user: &str, password: &str) -> OptsBuilder {
     OptsBuilder::default()
         .ip_or_hostname(address.ip().to_string())
         .tcp_port(address.port())
@@ -191,12 +196,12 @@ pub fn options(address: SocketAddr, user: &str, password: &str) -> OptsBuilder {
 }
 
 /// Opens a connection with options of one's own.
-pub async fn open(options: OptsBuilder) -> mysql_async::Result<Conn> {
+pub(crate) async fn open(options: OptsBuilder) -> mysql_async::Result<Conn> {
     Conn::new(Opts::from(options)).await
 }
 
 /// The server's error number and message; a connection that broke is number 0.
-pub fn code(error: &mysql_async::Error) -> (u16, String) {
+pub(crate) fn code(error: &mysql_async::Error) -> (u16, String) {
     match error {
         mysql_async::Error::Server(error) => (error.code, error.message.clone()),
         other => (0, other.to_string()),
@@ -204,7 +209,7 @@ pub fn code(error: &mysql_async::Error) -> (u16, String) {
 }
 
 /// Runs a statement that must be refused, and gives number and message.
-pub async fn refused(connection: &mut Conn, sql: &str) -> TestResult<(u16, String)> {
+pub(crate) async fn refused(connection: &mut Conn, sql: &str) -> TestResult<(u16, String)> {
     match connection.query_drop(sql).await {
         Ok(()) => Err(format!("{sql}: was not refused").into()),
         Err(error) => Ok(code(&error)),
@@ -212,7 +217,7 @@ pub async fn refused(connection: &mut Conn, sql: &str) -> TestResult<(u16, Strin
 }
 
 /// Waits until `check` says yes.
-pub async fn eventually<F>(what: &str, limit: Duration, mut check: impl FnMut() -> F) -> TestResult
+pub(crate) async fn eventually<F>(what: &str, limit: Duration, mut check: impl FnMut() -> F) -> TestResult
 where
     F: Future<Output = TestResult<bool>>,
 {
@@ -227,7 +232,7 @@ where
 }
 
 /// Whether anybody has an open transaction on a server.
-pub async fn open_transactions(server: &Server) -> TestResult<i64> {
+pub(crate) async fn open_transactions(server: &Server) -> TestResult<i64> {
     let sql = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> 0";
     Ok(server.query_one::<i64>(sql).await?.unwrap_or_default())
 }

@@ -15,6 +15,6 @@ pub use accounts::{
 pub use cluster::{Cluster, ClusterOptions};
 pub use flavor::Flavor;
 pub use promote::{OldPrimary, PromoteOptions, PromoteReport};
+pub use provision::{provision_tools, tools_directory};
 pub use server::Server;
 pub(crate) use server::connection_options;
-pub use provision::{provision_tools, tools_directory};

@@ -40,11 +40,16 @@ impl Evidence {
 
     /// Takes in the next transaction of the log.
     pub(super) fn take_in(&mut self, case: &Case, connection: &[u8], transaction: &LoggedTransaction) {
-        if transaction.server_id == self.origin && !transaction.has_all_texts() && self.may_be_ours(case, transaction) {
+        if transaction.server_id == self.origin
+            && !transaction.has_all_texts()
+            && self.may_be_ours(case, transaction)
+        {
             self.hidden = true;
         }
         for statement in &transaction.statements {
-            let Some(tag) = tag::of_statement(&statement.text).filter(|t| t.connection == connection) else { continue };
+            let Some(tag) = tag::of_statement(&statement.text).filter(|t| t.connection == connection) else {
+                continue;
+            };
             match tag.number {
                 Some(number) if case.own == Some(number) => {
                     self.own = Some(trace(case, transaction, statement));
@@ -138,7 +143,10 @@ fn committed(case: &Case, trace: &Trace) -> Settlement {
     let counted = case.doubt == Doubt::Statement;
     Settlement::Committed {
         affected_rows: counted.then(|| rows::affected(case.writing, &case.text, &trace.statement)).flatten(),
-        inserted: counted.then(|| rows::inserted(case.writing, &case.text, &trace.statement)).flatten().map(Box::new),
+        inserted: counted
+            .then(|| rows::inserted(case.writing, &case.text, &trace.statement))
+            .flatten()
+            .map(Box::new),
         gtid: trace.gtid.clone(),
     }
 }

@@ -118,7 +118,12 @@ fn a_prepared_statement_is_known_by_its_gtid() {
 #[test]
 fn a_transaction_is_known_by_any_of_its_statements() {
     let commit = Case { own: None, ..case(Doubt::Commit) };
-    check("its second statement", &commit, &[transaction("0-1-11", &["UPDATE", "/*td:ab.1f.6*/INSERT"])], "committed");
+    check(
+        "its second statement",
+        &commit,
+        &[transaction("0-1-11", &["UPDATE", "/*td:ab.1f.6*/INSERT"])],
+        "committed",
+    );
     check("the one before", &commit, &[transaction("0-1-10", &["/*td:ab.1f.4*/INSERT"])], "not");
     check("the next number", &commit, &[transaction("0-1-12", &["/*td:ab.1f.8*/INSERT"])], "not");
     let mixed = Case { prepared: true, ..commit };

@@ -166,7 +166,10 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, stale: &BTreeSet<Ser
         } else if let Some(replication) = follows {
             let problem = match primary_number {
                 Some(number) if replication.source_number != 0 && replication.source_number != number => {
-                    format!("follows {}:{}, not the primary", replication.source_host, replication.source_port)
+                    format!(
+                        "follows {}:{}, not the primary",
+                        replication.source_host, replication.source_port
+                    )
                 }
                 _ if !replication.error.is_empty() => replication.error.clone(),
                 _ if !replication.receiving => "the receiver thread is not connected".to_owned(),
