@@ -189,15 +189,20 @@ impl Session {
         if doubt::may_commit(self.place(&work.statement)) {
             self.unit.mark(self.shared.store.load());
         }
-        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
-        let untagged = (!self.fits_tagged(work))
-            .then_some("the statement is as long as a packet can be, so it carries no commit tag");
-        let blind = doubt::blind_spot(&work.statement, logs).or(untagged);
+        let blind = if doubt::may_write(&work.statement) { self.blind_spot(work) } else { None };
         let Some(lease) = &mut self.lease else { return };
         self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
         if work.kind == CommandKind::Query && !work.tags.is_empty() {
             lease.commits.begin_command();
         }
+    }
+
+    fn blind_spot(&self, work: &Work) -> Option<&'static str> {
+        if !self.fits_tagged(work) {
+            return Some("the statement is as long as a packet can be, so it carries no commit tag");
+        }
+        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
+        doubt::blind_spot(&work.statement, logs)
     }
 
     /// LAST_INSERT_ID() is the session's and not the connection's.
