@@ -133,8 +133,11 @@ impl Session {
     /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those
     /// that the client expects.
     fn fits_tagged(&self, work: &Work) -> bool {
-        let longer = self.command.len() + work.tags.len() * LONGEST_TAG;
-        longer / MAX_PAYLOAD == self.command.len() / MAX_PAYLOAD
+        let (length, tags) = match &work.text {
+            Text::Prepared(prepared) => (prepared.key.text.len() + 1, &prepared.statement.tags),
+            _ => (self.command.len(), &work.tags),
+        };
+        (length + tags.len() * LONGEST_TAG) / MAX_PAYLOAD == length / MAX_PAYLOAD
     }
 
     /// Before a command is sent: what the guard needs if its answer should be lost.
@@ -143,15 +146,20 @@ impl Session {
         if doubt::may_commit(self.place(&work.statement)) {
             self.unit.mark(self.shared.store.load());
         }
-        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
-        let untagged = (!self.fits_tagged(work))
-            .then_some("the statement is as long as a packet can be, so it carries no commit tag");
-        let blind = doubt::blind_spot(&work.statement, logs).or(untagged);
+        let blind = if doubt::may_write(&work.statement) { self.blind_spot(work) } else { None };
         let Some(lease) = &mut self.lease else { return };
         self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
         if work.kind == CommandKind::Query && !work.tags.is_empty() {
             lease.commits.begin_command();
         }
+    }
+
+    fn blind_spot(&self, work: &Work) -> Option<&'static str> {
+        if !self.fits_tagged(work) {
+            return Some("the statement is as long as a packet can be, so it carries no commit tag");
+        }
+        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
+        doubt::blind_spot(&work.statement, logs)
     }
 
     /// LAST_INSERT_ID() is the session's and not the connection's.

@@ -57,7 +57,7 @@ async fn run_cut(bench: &Bench, client: &mut Conn, sql: &str, cut: Cut) {
     let mut done = bench.relays[0].cut(sql, cut);
     let result = client.query_drop(sql).await;
     assert!(result.is_ok(), "{cut:?}, {sql}: {result:?}\n{}", bench.proxy.log());
-    assert!(done.recv().await.is_some());
+    assert_eq!(done.try_recv(), Ok(()), "{sql}: was not cut");
 }
 
 async fn insert(bench: &Bench, client: &mut Conn, cut: Cut) {

@@ -35,6 +35,8 @@ const CROWD: usize = 30;
 enum Then {
     /// A replica is promoted in its place.
     Promoted,
+    /// The same, and it remains set up as the replica that it was.
+    PromotedUntidied,
     /// It is started again.
     Restarted,
 }
@@ -68,6 +70,8 @@ async fn all(flavor: Flavor) {
     lose_answers(&bench, Then::Restarted).await;
     replicas_are_back(&bench).await;
     lose_answers(&bench, Then::Promoted).await;
+    replicas_are_back(&bench).await;
+    lose_answers(&bench, Then::PromotedUntidied).await;
 }
 
 /// A restarted primary commits alone until its replicas have found it again: what is lost then is lost.
@@ -108,17 +112,25 @@ async fn lose_answers(bench: &Arc<Bench>, then: Then) {
     let old = bench.cluster.primary().clone();
     old.kill().await.unwrap();
     let _ = release.send(true);
-    if then == Then::Promoted {
-        let new = bench.cluster.most_advanced_replica().await.unwrap().clone();
-        bench.cluster.promote_by_hand(&new, PromoteOptions::failover()).await.unwrap();
-    } else {
-        old.start_again().await.unwrap();
+    let new = bench.cluster.most_advanced_replica().await.unwrap().clone();
+    match then {
+        Then::Promoted => {
+            bench.cluster.promote_by_hand(&new, PromoteOptions::failover()).await.unwrap();
+        }
+        Then::PromotedUntidied => {
+            let (io, writable) = if bench.cluster.flavor().is_mariadb() {
+                ("STOP SLAVE IO_THREAD", "SET GLOBAL read_only=0")
+            } else {
+                ("STOP REPLICA IO_THREAD", "SET GLOBAL super_read_only=0, GLOBAL read_only=0")
+            };
+            new.run(&[io, writable]).await.unwrap();
+            *bench.promoted.lock() = Some(new);
+        }
+        Then::Restarted => old.start_again().await.unwrap(),
     }
-    let began = Instant::now();
     for lost in lost {
         check(bench, lost).await;
     }
-    println!("{then:?}: all settled {:?} after there was a primary", began.elapsed());
 }
 
 /// Sends the command and waits until its connection is cut behind the relay.
@@ -139,7 +151,7 @@ async fn begin(
         }
         _ => {}
     }
-    let mut done = bench.relays[0].cut_and_hold(&needle, cut, released.clone());
+    let mut done = bench.relay_of_primary().cut_and_hold(&needle, cut, released.clone());
     let (text, parameter) = (needle, value.clone());
     let task = tokio::spawn(async move {
         match what {

@@ -1,9 +1,10 @@
 //! A TCP relay between the proxy and one server that breaks a connection at a moment of one's choice.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,13 +80,13 @@ impl Relay {
         release: watch::Receiver<bool>,
     ) -> mpsc::UnboundedReceiver<()> {
         let (done, receiver) = mpsc::unbounded_channel();
-        self.orders.lock().unwrap().push(Order { needle: needle.as_bytes().to_vec(), cut, done, release });
+        self.orders.lock().push(Order { needle: needle.as_bytes().to_vec(), cut, done, release });
         receiver
     }
 }
 
 fn take(orders: &Mutex<Vec<Order>>, bytes: &[u8]) -> Option<Order> {
-    let mut orders = orders.lock().unwrap();
+    let mut orders = orders.lock();
     let found = orders.iter().position(|o| bytes.windows(o.needle.len()).any(|part| part == o.needle));
     found.map(|at| orders.remove(at))
 }
