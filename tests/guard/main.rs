@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 #![allow(clippy::print_stdout, reason = "what is measured is printed")]
 #![allow(clippy::disallowed_types, reason = "the relay is a program of its own, with its own sockets")]
-
 #![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
 #![allow(
     clippy::disallowed_types,
