@@ -1,8 +1,5 @@
 //! The guard against real servers: answers are lost on purpose, and every write must be done exactly once, with the answer
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
-#![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
-#![allow(clippy::print_stdout, reason = "what is measured is printed")]
-#![allow(clippy::disallowed_types, reason = "the relay is a program of its own, with its own sockets")]
 #![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
 #![allow(
     clippy::disallowed_types,
