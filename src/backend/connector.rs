@@ -1,5 +1,6 @@
 //! Logs in to a server: drives the protocol's `Connector` over a socket.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tideover_protocol::handshake::{
 use tideover_protocol::packet::ErrPacket;
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::{BufferPool, ClientTls, ClientTlsMode, PacketIo, Stream, dial, encrypt_with_pem};
+use crate::net::{BufferPool, ClientTls, ClientTlsMode, PacketIo, Raw, Stream, dial, encrypt_with_pem};
 
 use super::account::Account;
 
@@ -74,19 +75,35 @@ impl ConnectFailure {
     }
 }
 
+/// Opens streams in place of the system, by address: to servers within this process.
+pub type Dial = dyn Fn(&str) -> io::Result<Raw> + Send + Sync;
+
 /// Makes logged-in connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connector {
     tls: ClientTls,
     buffers: Arc<BufferPool>,
     max_packet: u32,
+    dial: Option<Arc<Dial>>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("tls", &self.tls).finish_non_exhaustive()
+    }
 }
 
 impl Connector {
     /// With the TLS settings of `[server_tls]`.
     #[must_use]
     pub fn new(tls: ClientTls, buffers: Arc<BufferPool>) -> Self {
-        Self { tls, buffers, max_packet: 1 << 30 }
+        Self { tls, buffers, max_packet: 1 << 30, dial: None }
+    }
+
+    /// The same, over streams of the caller's making: a test or a simulation needs no sockets.
+    #[must_use]
+    pub fn dialing(self, dial: Arc<Dial>) -> Self {
+        Self { dial: Some(dial), ..self }
     }
 
     /// Dials and logs in.
@@ -115,7 +132,10 @@ impl Connector {
     ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
         let lost = |error| ConnectFailure::Unreachable { address: address.clone(), error };
         let unable = |problem| ConnectFailure::Unable { address: address.clone(), problem };
-        let raw = dial(address).await.map_err(lost)?;
+        let raw = match &self.dial {
+            None => dial(address).await.map_err(lost)?,
+            Some(dial) => dial(address).map_err(lost)?,
+        };
         let mut io = PacketIo::new(Stream::Plain(raw), &self.buffers);
         let mut machine = Machine::new(self.options(address, account, dialect, io.stream().is_secure()));
         let mut sequence = 0;

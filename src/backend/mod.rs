@@ -12,7 +12,7 @@ mod pool;
 pub use account::Account;
 pub use commits::Commits;
 pub use connection::{ServerConnection, Swallow};
-pub use connector::{ConnectFailure, Connector, Target};
+pub use connector::{ConnectFailure, Connector, Dial, Target};
 pub use control::{Control, ControlError, Row, Rows};
 pub use lease::Lease;
 pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools};

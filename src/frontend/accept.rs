@@ -43,8 +43,8 @@ pub async fn serve(
     }
 }
 
-/// One client from its first byte to its last.
-async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
+/// Serves one client from its first byte to its last.
+pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     let client = PacketIo::new(Stream::Plain(accepted.raw), &shared.buffers);
     if shared.registry.len() >= shared.options.max_connections {
         let text =

@@ -17,7 +17,7 @@ mod shared;
 mod unit;
 mod work;
 
-pub use accept::serve;
+pub use accept::{serve, welcome};
 pub use accounts::{AccountDirectory, AuthMode, FixedUser};
 pub use registry::{SessionHandle, SessionRegistry, SessionView};
 pub use shared::{SessionOptions, Shared};

@@ -1,0 +1,145 @@
+//! The parts of a proxy, wired as `app` wires them, over streams within this process: no socket, no thread, and a clock
+//! that a test can let run.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tideover::backend::{Account, Connector, Control, PoolLimits, Pools, Target};
+use tideover::frontend::{
+    AccountDirectory, AuthMode, FixedUser, SessionOptions, SessionRegistry, Shared, welcome,
+};
+use tideover::gate::{Gate, Limits, Reasons};
+use tideover::guard::{Guard, GuardMode, GuardParts};
+use tideover::metrics::Metrics;
+use tideover::monitor::{Monitor, MonitorOptions};
+use tideover::net::{Accepted, BufferPool, ClientTls, ClientTlsMode, Raw, RsaKey};
+use tideover::topology::{Topology, TopologyStore};
+use tideover_protocol::handshake::Secret;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::fake_server::FakeServer;
+
+/// `hold.timeout` of all scenarios.
+pub(crate) const HOLD: Duration = Duration::from_secs(30);
+/// A client waits longer than the proxy holds it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Two servers, `a` the primary, and a proxy in front of them.
+pub(crate) struct Bench {
+    pub(crate) a: Arc<FakeServer>,
+    pub(crate) b: Arc<FakeServer>,
+    pub(crate) gate: Arc<Gate>,
+    shared: Arc<Shared>,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let (a, b) = (FakeServer::new(1, None), FakeServer::new(2, Some(1)));
+        let servers = [a.clone(), b.clone()];
+        let connector = connector(move |address| match address {
+            "a:1" => servers[0].dial(),
+            _ => servers[1].dial(),
+        });
+        let addresses: Vec<Arc<str>> = vec!["a:1".into(), "b:1".into()];
+        let targets: Vec<Target> = addresses.iter().map(|a| Target { address: a.clone() }).collect();
+        let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
+        let gate = Gate::new(Limits { waiting: 100, pace: 10 });
+        gate.close(Reasons::NO_PRIMARY);
+        let limits = PoolLimits {
+            per_server: 10,
+            acquire: Duration::from_secs(10),
+            connect: Duration::from_secs(5),
+            idle: Duration::from_secs(300),
+            lifetime: Duration::from_secs(3600),
+        };
+        let account = account("monitor");
+        let pools = Pools::new(limits, connector.clone(), &targets, Some("test".to_owned()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let options = MonitorOptions {
+            interval: Duration::from_millis(500),
+            timeout: Duration::from_secs(1),
+            account: account.clone(),
+        };
+        let monitor = Monitor::start(store.clone(), &connector, &targets, options, (&tasks, &stop));
+        let guard = Guard::new(GuardParts {
+            mode: GuardMode::Off,
+            store: store.clone(),
+            pools: pools.clone(),
+            connector: connector.clone(),
+            targets: targets.clone(),
+            account: account.clone(),
+        });
+        let user = FixedUser::Password(Zeroizing::new(b"app".to_vec()));
+        let users = AuthMode::Users(HashMap::from([(b"app".to_vec(), user)]));
+        let accounts = AccountDirectory::new(users, store.clone(), targets, connector, account.clone());
+        let shared = Arc::new(Shared {
+            shard: 0,
+            options: options_of_sessions(),
+            gate: gate.clone(),
+            store: store.clone(),
+            pools,
+            monitor: monitor.clone(),
+            guard,
+            registry: SessionRegistry::new(),
+            accounts,
+            control: account,
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+            tls: None,
+            rsa: Arc::new(RsaKey::generate().expect("a key")),
+            buffers: BufferPool::new(),
+        });
+        monitor.look_at_all().await;
+        tokio::spawn(keep(store, gate.clone()));
+        Self { a, b, gate, shared }
+    }
+
+    /// A client that has logged in.
+    pub(crate) async fn client(&self) -> Control {
+        let shared = self.shared.clone();
+        let connector = connector(move |_| {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            tokio::spawn(welcome(shared.clone(), Accepted { raw: Raw::Memory(theirs), peer: None }));
+            Ok(Raw::Memory(ours))
+        });
+        let target = Target { address: "proxy:1".into() };
+        Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
+    }
+}
+
+/// What `app::keeper` does for the gate.
+async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
+    let mut now = store.load();
+    loop {
+        if now.primary().is_some() {
+            gate.open(Reasons::NO_PRIMARY);
+        } else {
+            gate.close(Reasons::NO_PRIMARY);
+        }
+        now = store.newer_than(now.version).await;
+    }
+}
+
+fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
+    let tls = ClientTls::new(ClientTlsMode::Off, None).expect("no TLS");
+    Connector::new(tls, BufferPool::new()).dialing(Arc::new(dial))
+}
+
+fn account(name: &str) -> Arc<Account> {
+    Account::new(name.as_bytes(), Secret::Password(Zeroizing::new(name.as_bytes().to_vec())))
+}
+
+fn options_of_sessions() -> SessionOptions {
+    SessionOptions {
+        hold_timeout: HOLD,
+        login_timeout: Duration::from_secs(10),
+        max_connections: 100,
+        max_packet: 1 << 24,
+        max_transaction: 1 << 20,
+        tls_like_servers: false,
+        tls_required: false,
+    }
+}
