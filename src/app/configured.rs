@@ -42,6 +42,12 @@ impl From<&Config> for Settings {
                 idle: config.pool.idle_timeout,
                 lifetime: config.pool.max_lifetime,
             },
+            guard: match config.guard.mode {
+                tideover_config::GuardMode::Auto => GuardMode::Auto,
+                tideover_config::GuardMode::Tag => GuardMode::Tag,
+                tideover_config::GuardMode::Marker => GuardMode::Marker,
+                tideover_config::GuardMode::Off => GuardMode::Off,
+            },
             hold_sessions: config.hold.max_sessions,
             hold_max_ttl: config.hold.max_ttl,
             session: SessionOptions {

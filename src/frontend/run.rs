@@ -19,7 +19,7 @@ use super::error;
 use super::kill;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
-use super::work::{Work, tagged};
+use super::work::{Text, Work, tagged};
 
 /// More bytes than a commit tag has.
 const LONGEST_TAG: usize = 96;

@@ -1,11 +1,8 @@
 //! The guard against real servers: answers are lost on purpose, and every write must be done exactly once, with the answer
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
-#![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
-#![allow(
-    clippy::disallowed_types,
-    clippy::print_stdout,
-    reason = "a relay is sockets; what was seen is for people"
-)]
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(clippy::disallowed_types, reason = "a relay of its own needs sockets of its own")]
 
 mod alive;
 mod dead;
@@ -15,10 +12,12 @@ mod relay;
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mysql_async::Conn;
+use parking_lot::Mutex;
 use tideover_sandbox::proxy::{Proxy, ProxyOptions};
-use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
+use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor, Server};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use relay::Relay;
@@ -32,6 +31,8 @@ struct Bench {
     proxy: Proxy,
     relays: Vec<Relay>,
     cluster: Cluster,
+    /// The primary, if the cluster does not know.
+    promoted: Mutex<Option<Arc<Server>>>,
     _slot: SemaphorePermit<'static>,
 }
 
@@ -56,7 +57,7 @@ impl Bench {
         let options = ProxyOptions::new(support::program(), &cluster);
         let options = options.set("cluster", "servers", format!("[{}]", addresses.join(", ")));
         let proxy = Proxy::start(&configure(options)).await.unwrap();
-        Self { proxy, relays, cluster, _slot: slot }
+        Self { proxy, relays, cluster, promoted: Mutex::default(), _slot: slot }
     }
 
     /// A client's connection.
@@ -74,13 +75,23 @@ impl Bench {
         status.get("guard").cloned().unwrap_or_default()
     }
 
+    fn primary(&self) -> Arc<Server> {
+        self.promoted.lock().clone().unwrap_or_else(|| self.cluster.primary().clone())
+    }
+
+    fn relay_of_primary(&self) -> &Relay {
+        let port = self.primary().port;
+        let at = self.cluster.servers().iter().position(|server| server.port == port);
+        &self.relays[at.unwrap()]
+    }
+
     /// Runs a statement as root on the primary, past the proxy.
     async fn run(&self, sql: &str) {
-        self.cluster.primary().run(&["USE app", sql]).await.unwrap();
+        self.primary().run(&["USE app", sql]).await.unwrap();
     }
 
     /// A number from the primary, past the proxy.
     async fn number(&self, sql: &str) -> u64 {
-        self.cluster.primary().query_one::<u64>(sql).await.unwrap().unwrap_or_default()
+        self.primary().query_one::<u64>(sql).await.unwrap().unwrap_or_default()
     }
 }
