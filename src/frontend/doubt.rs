@@ -202,7 +202,13 @@ impl Session {
         }
         let server = case.server;
         let settlement = self.wait_for_guard(case, hold).await?;
-        tracing::info!(session = self.handle.id, ?settlement, "an answer was lost");
+        // Outcome and GTID only: rows are the client's own.
+        let (outcome, evidence) = match &settlement {
+            Settlement::Committed { gtid, .. } => ("committed", gtid.as_str()),
+            Settlement::NotCommitted => ("not committed", ""),
+            Settlement::CannotTell(why) => ("cannot tell", why.as_str()),
+        };
+        tracing::info!(session = self.handle.id, outcome, evidence, "an answer was lost");
         match settlement {
             Settlement::Committed { .. } => {
                 self.lost_pins = pins;
