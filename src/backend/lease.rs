@@ -36,7 +36,8 @@ impl Lease {
             return;
         }
         tokio::spawn(async move {
-            let limit = std::time::Duration::from_secs(10);
+            // Its locks are held until it is reset or closed: a reset that hangs is given up soon.
+            let limit = std::time::Duration::from_secs(2);
             // Broken until proven clean: a cancelled or failed reset must not reach the pool.
             self.broken = true;
             if matches!(tokio::time::timeout(limit, self.reset()).await, Ok(Ok(()))) {

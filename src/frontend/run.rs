@@ -21,6 +21,9 @@ use super::session::{End, Session};
 use super::unit::{Hold, Leased};
 use super::work::{Text, Work, tagged};
 
+/// A client whose transaction was rolled back waits at most this long for a look at the servers.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// More bytes than a commit tag has.
 const LONGEST_TAG: usize = 96;
 
@@ -298,7 +301,10 @@ impl Session {
             Verdict::Replay => {
                 self.take_pins();
                 self.end_unit();
-                self.shared.monitor.kick();
+                // The client will begin again at once: by then it must be known whether there is a primary, or it would
+                // run into the same refusal.
+                let servers = [server];
+                let _ = tokio::time::timeout(LOOK, self.shared.monitor.look(&servers)).await;
                 Ok(Attempt::Refused(error::rolled_back(reason(broke))))
             }
             Verdict::Acknowledge => {

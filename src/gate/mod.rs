@@ -313,5 +313,6 @@ impl Drop for Place<'_> {
     }
 }
 
-#[cfg(test)]
+// Outside a loom model loom's types cannot be used.
+#[cfg(all(test, not(gate_loom)))]
 mod tests;
