@@ -10,6 +10,7 @@ mod cell;
 mod column;
 mod document;
 mod expected;
+mod half_way;
 mod matrix;
 mod row;
 #[path = "../support/mod.rs"]
