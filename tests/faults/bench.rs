@@ -1,21 +1,13 @@
 //! A cluster with two proxies in front of it, one with the guard and one without, each behind relays of its own.
 
-use std::time::Duration;
-
 use tideover_sandbox::{
     faults::{Relay, relays},
     proxy::{Proxy, ProxyOptions},
     servers::{Cluster, ClusterOptions, Flavor},
 };
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::{Instant, sleep},
-};
+use tokio::sync::SemaphorePermit;
 
 use super::support;
-
-/// How many clusters run at once.
-static SLOTS: Semaphore = Semaphore::const_new(1);
 
 pub(crate) struct Bench {
     // Dropped in this order.
@@ -35,7 +27,7 @@ pub(crate) struct Side {
 impl Bench {
     /// Semi-synchronous replication: nothing that was answered is lost by the database itself.
     pub(crate) async fn start(flavor: Flavor) -> Self {
-        let slot = SLOTS.acquire().await.unwrap();
+        let slot = support::slots(1).await.unwrap();
         let options = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
         let cluster = Cluster::start(options).await.unwrap();
         let sides = [Side::start(&cluster, true).await, Side::start(&cluster, false).await];
@@ -56,21 +48,6 @@ impl Bench {
     /// Runs a statement as root on the primary, past the proxy.
     pub(crate) async fn run(&self, sql: &str) {
         self.cluster.primary().run(&["USE app", sql]).await.unwrap();
-    }
-
-    /// A restarted primary commits alone until its replicas have found it again, and what is lost then is lost.
-    pub(crate) async fn replicas_are_back(&self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let sql = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'";
-        loop {
-            let rows = self.cluster.primary().query(sql).await.unwrap();
-            let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
-            if clients.any(|count| count != "0") {
-                return self.cluster.wait_in_sync().await.unwrap();
-            }
-            assert!(Instant::now() < deadline, "no replica has come back");
-            sleep(Duration::from_millis(50)).await;
-        }
     }
 }
 

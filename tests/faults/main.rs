@@ -8,9 +8,11 @@
 mod bench;
 mod cell;
 mod column;
+mod crashes;
 mod document;
 mod expected;
 mod half_way;
+mod long;
 mod matrix;
 mod row;
 #[path = "../support/mod.rs"]

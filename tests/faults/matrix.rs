@@ -193,7 +193,7 @@ async fn read_only(bench: &Bench, outcomes: &mut Outcomes) {
     let new = bench.cluster.most_advanced_replica().await.unwrap().clone();
     bench.cluster.promote_by_hand(&new, PromoteOptions::planned()).await.unwrap();
     flight.land(bench, outcomes).await;
-    bench.replicas_are_back().await;
+    bench.cluster.wait_semi_sync().await.unwrap();
 }
 
 /// The primary dies, frozen or not, and a replica is promoted.
@@ -217,7 +217,7 @@ async fn crash(bench: &Bench, columns: &[Column], outcomes: &mut Outcomes) {
     bench.cluster.promote_by_hand(&new, PromoteOptions::failover()).await.unwrap();
     flight.land(bench, outcomes).await;
     bench.cluster.rejoin(&old).await.unwrap();
-    bench.replicas_are_back().await;
+    bench.cluster.wait_semi_sync().await.unwrap();
 }
 
 /// The primary is shut down while the statements run there, behind a global lock, and is started again.
@@ -234,5 +234,5 @@ async fn shutdown(bench: &Bench, outcomes: &mut Outcomes) {
     let _ = flight.release.send(true);
     primary.start_again().await.unwrap();
     flight.land(bench, outcomes).await;
-    bench.replicas_are_back().await;
+    bench.cluster.wait_semi_sync().await.unwrap();
 }
