@@ -14,6 +14,7 @@ mod expected;
 mod half_way;
 mod long;
 mod matrix;
+mod recovery;
 mod row;
 #[path = "../support/mod.rs"]
 mod support;
