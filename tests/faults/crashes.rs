@@ -63,6 +63,8 @@ async fn crashes(flavor: Flavor, promotion: Promotion) -> TestResult {
         assert!(books.is_clean() && books.unknown == 0, "round {round}: {books:#?}");
         rebuilt += u32::from(scene.cluster.rejoin_or_rebuild(&old).await?);
         scene.cluster.wait_semi_sync().await?;
+        // What was primary once may be promoted again when it was seen following its successor.
+        scene.wait_roles().await?;
     }
     println!(
         "{flavor}, {rounds} crashes, {promotion:?}: no errors, nothing lost or doubled in {units} units; longest wait beyond \

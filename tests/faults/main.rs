@@ -12,9 +12,11 @@ mod crashes;
 mod document;
 mod expected;
 mod half_way;
+mod journals;
 mod long;
 mod matrix;
 mod recovery;
 mod row;
+mod second;
 #[path = "../support/mod.rs"]
 mod support;

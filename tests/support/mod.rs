@@ -141,6 +141,17 @@ impl Scene {
         }
     }
 
+    /// Waits until the proxy has seen every server as the primary or as following it.
+    pub(crate) async fn wait_roles(&self) -> TestResult {
+        eventually("every server has its role", Duration::from_secs(20), || async {
+            let servers = self.status("/servers").await?;
+            let roles: Vec<_> =
+                servers.as_array().into_iter().flatten().map(|server| server["role"].clone()).collect();
+            Ok(roles.iter().all(|role| role == "primary" || role == "replica"))
+        })
+        .await
+    }
+
     /// Stops a workload and compares its books with the present primary.
     pub(crate) async fn close(&self, workload: Workload) -> TestResult<(Report, BooksReport)> {
         let report = workload.stop().await;
