@@ -17,6 +17,7 @@ use super::{
     document::markdown,
     expected::{GUARDED, UNGUARDED},
     row::{ROWS, TABLES},
+    support::length,
 };
 
 /// Until a statement has come to its relay.
@@ -41,6 +42,12 @@ async fn mysql_9() {
 type Outcomes = BTreeMap<(bool, usize, usize), String>;
 
 async fn all(flavor: Flavor) {
+    for _ in 0..length(1, 5) {
+        once(flavor).await;
+    }
+}
+
+async fn once(flavor: Flavor) {
     let bench = Bench::start(flavor).await;
     for sql in TABLES {
         bench.run(sql).await;
