@@ -16,6 +16,7 @@ mod journals;
 mod long;
 mod matrix;
 mod recovery;
+mod replays;
 mod row;
 mod second;
 #[path = "../support/mod.rs"]
