@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
+use crate::flight::Flights;
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
@@ -73,6 +74,7 @@ struct Parts {
     pools: Arc<Pools>,
     monitor: Arc<Monitor>,
     guard: Arc<Guard>,
+    flights: Arc<Flights>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -117,6 +119,7 @@ impl App {
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
+            flights: parts.flights.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -212,8 +215,20 @@ impl Parts {
             targets: targets.clone(),
             account: control.clone(),
         });
-        let registry = SessionRegistry::new();
-        Ok(Self { gate, store, pools, monitor, guard, registry, metrics, control, targets, connector })
+        let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        Ok(Self {
+            gate,
+            store,
+            pools,
+            monitor,
+            guard,
+            flights,
+            registry,
+            metrics,
+            control,
+            targets,
+            connector,
+        })
     }
 }
 
