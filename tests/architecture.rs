@@ -22,7 +22,7 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 }
 
 const TABLE: &[Row] = &[
-    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "topology"]),
+    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "flight", "topology"]),
     row("demo", &[]),
     row(
         "app",

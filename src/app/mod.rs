@@ -279,12 +279,13 @@ async fn start_admin(
             monitor: parts.monitor.clone(),
             pools: parts.pools.clone(),
             account: parts.control.clone(),
+            flights: parts.flights.clone(),
             cut: cut.clone(),
         },
         settings.switchover.clone(),
     );
-    let holder =
-        Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let drain = (settings.switchover.drain_timeout, parts.flights.clone());
+    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
@@ -293,6 +294,7 @@ async fn start_admin(
         store: parts.store.clone(),
         pools: parts.pools.clone(),
         guard: parts.guard.clone(),
+        flights: parts.flights.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,
