@@ -22,7 +22,7 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 }
 
 const TABLE: &[Row] = &[
-    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "topology"]),
+    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "flight", "topology"]),
     row("demo", &[]),
     row(
         "app",
@@ -37,8 +37,10 @@ const TABLE: &[Row] = &[
             "net",
             "metrics",
             "gate",
+            "flight",
             "topology",
             "session",
+            "replay",
         ],
     ),
     row(
@@ -51,25 +53,27 @@ const TABLE: &[Row] = &[
             "net::AdminListener",
             "metrics",
             "gate",
+            "flight",
             "topology",
         ],
     ),
     row(
         "frontend",
         &[
-            "guard", "replay", "monitor", "relay", "backend", "net", "metrics", "gate", "topology",
+            "guard", "replay", "monitor", "relay", "backend", "net", "metrics", "gate", "flight", "topology",
             "session", "sql",
         ],
     ),
-    row("switchover", &["monitor", "backend", "gate", "topology"]),
+    row("switchover", &["monitor", "backend", "gate", "flight", "topology"]),
     row("guard", &["backend", "topology"]),
     row("monitor", &["backend", "topology"]),
-    row("replay", &["topology"]),
+    row("replay", &["topology", "session", "sql"]),
     row("relay", &["net"]),
     row("backend", &["net", "topology", "session"]),
     row("net", &[]),
     row("metrics", &[]),
     row("gate", &[]),
+    row("flight", &[]),
     row("topology", &[]),
     row("session", &["sql"]),
     row("sql", &[]),
@@ -80,6 +84,7 @@ const PURE: &[&str] = &[
     "sql",
     "session",
     "replay",
+    "flight::record",
     "topology::model",
     "monitor::judge",
     "monitor::observation",

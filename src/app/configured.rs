@@ -55,10 +55,13 @@ impl From<&Config> for Settings {
                 login_timeout: config.login_timeout,
                 max_connections: config.max_connections,
                 max_packet: size(config.max_packet),
-                max_transaction: if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
                 tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
             },
+            journals: (
+                if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
+                size(config.replay.max_total),
+            ),
             switchover: switchover(config, monitor_password),
             shutdown_delay: config.shutdown.delay,
             shutdown_drain: config.shutdown.drain_timeout,
@@ -89,6 +92,7 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
     };
     SwitchoverOptions {
         drain_timeout: own.drain_timeout,
+        move_after: own.move_after,
         catch_up_timeout: own.catch_up_timeout,
         fence_timeout: own.fence_timeout,
         max_lag: own.max_lag,

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
+use crate::flight::Flights;
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
@@ -24,9 +25,10 @@ use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
+use crate::replay::Budget;
 use crate::session::PinReason;
 use crate::switchover::{Coordinator, CoordinatorParts, Holder, Phase};
-use crate::topology::{Topology, TopologyStore};
+use crate::topology::{ServerId, Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
 use shards::{ShardParts, Shards};
@@ -73,6 +75,7 @@ struct Parts {
     pools: Arc<Pools>,
     monitor: Arc<Monitor>,
     guard: Arc<Guard>,
+    flights: Arc<Flights>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -117,6 +120,8 @@ impl App {
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
+            journals: Budget::new(settings.journals.0, settings.journals.1),
+            flights: parts.flights.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -212,8 +217,20 @@ impl Parts {
             targets: targets.clone(),
             account: control.clone(),
         });
-        let registry = SessionRegistry::new();
-        Ok(Self { gate, store, pools, monitor, guard, registry, metrics, control, targets, connector })
+        let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        Ok(Self {
+            gate,
+            store,
+            pools,
+            monitor,
+            guard,
+            flights,
+            registry,
+            metrics,
+            control,
+            targets,
+            connector,
+        })
     }
 }
 
@@ -258,18 +275,30 @@ async fn start_admin(
 ) -> Result<Option<SocketAddr>, StartError> {
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
+    let registry = parts.registry.clone();
+    let move_on: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        registry.raise_all(Signals::MOVE);
+    });
+    let registry = parts.registry.clone();
+    let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
+        registry.tell(server, Signals::PART);
+        registry.on(server)
+    });
     let coordinator = Coordinator::new(
         CoordinatorParts {
             gate: parts.gate.clone(),
             monitor: parts.monitor.clone(),
             pools: parts.pools.clone(),
             account: parts.control.clone(),
+            flights: parts.flights.clone(),
             cut: cut.clone(),
+            move_on,
+            part,
         },
         settings.switchover.clone(),
     );
-    let holder =
-        Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let drain = (settings.switchover.drain_timeout, parts.flights.clone());
+    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
@@ -278,6 +307,7 @@ async fn start_admin(
         store: parts.store.clone(),
         pools: parts.pools.clone(),
         guard: parts.guard.clone(),
+        flights: parts.flights.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,

@@ -84,6 +84,8 @@ impl Bench {
             pools,
             monitor: monitor.clone(),
             guard,
+            journals: tideover::replay::Budget::new(1 << 20, 64 << 20),
+            flights: tideover::flight::Flights::new(),
             registry: SessionRegistry::new(),
             accounts,
             control: account,
@@ -138,7 +140,6 @@ fn options_of_sessions() -> SessionOptions {
         login_timeout: Duration::from_secs(10),
         max_connections: 100,
         max_packet: 1 << 24,
-        max_transaction: 1 << 20,
         tls_like_servers: false,
         tls_required: false,
     }
