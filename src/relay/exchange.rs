@@ -246,10 +246,6 @@ impl Exchange {
         let mut run = 0;
         loop {
             let unread = server.input().get(run..).unwrap_or_default();
-            if unread.is_empty() {
-                self.pass_on(run, client, server, cx);
-                return Ok(Step::More);
-            }
             let scan = match self.scanner.scan(unread) {
                 Ok(scan) => scan,
                 Err(violation) => {
@@ -275,10 +271,7 @@ impl Exchange {
             }
             let Ok(verdict) = self.count(verdict, last) else { return Ok(Step::Stop(Answer::Differs)) };
             let bytes = match verdict {
-                Verdict::Forward => {
-                    run += len;
-                    None
-                }
+                Verdict::Forward => None,
                 Verdict::Replace(bytes) => Some(bytes),
                 Verdict::Swallow => Some(Vec::new()),
                 Verdict::Withhold => {
@@ -295,6 +288,8 @@ impl Exchange {
                 if !self.client_gone {
                     client.queue(&bytes);
                 }
+            } else {
+                run += len;
             }
             if last {
                 self.pass_on(run, client, server, cx);
