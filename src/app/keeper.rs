@@ -12,6 +12,7 @@ use crate::flight::{Cause, FlightId, Flights};
 use crate::frontend::SessionRegistry;
 use crate::gate::{Gate, Reasons};
 use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::topology::{ClusterState, ServerId, Topology, TopologyStore};
 
 use super::Parts;
@@ -27,6 +28,7 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
         registry: parts.registry.clone(),
         metrics: parts.metrics.clone(),
         flights: parts.flights.clone(),
+        monitor: parts.monitor.clone(),
         primary: None,
         outage: None,
     };
@@ -52,6 +54,7 @@ struct Keeper {
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     flights: Arc<Flights>,
+    monitor: Arc<Monitor>,
     /// The primary, or the last one while there is none.
     primary: Option<ServerId>,
     /// The flight of the time without a primary, while there is none.
@@ -114,7 +117,7 @@ impl Keeper {
             }
             return;
         };
-        let ours = self.gate.reasons().contains(Reasons::SWITCHOVER);
+        let ours = self.monitor.has_promoted(primary.id);
         if replaced.is_some() && !ours {
             let flight = self.outage.unwrap_or_else(|| self.flights.begin(Cause::External, &from));
             self.outage = Some(flight);

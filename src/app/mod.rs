@@ -26,7 +26,7 @@ use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
 use crate::session::PinReason;
-use crate::switchover::{Coordinator, CoordinatorParts, Holder, Phase};
+use crate::switchover::{Coordinator, CoordinatorParts, Failover, Holder, Phase};
 use crate::topology::{Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
@@ -273,17 +273,16 @@ async fn start_admin(
 ) -> Result<Option<SocketAddr>, StartError> {
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
-    let coordinator = Coordinator::new(
-        CoordinatorParts {
-            gate: parts.gate.clone(),
-            monitor: parts.monitor.clone(),
-            pools: parts.pools.clone(),
-            account: parts.control.clone(),
-            flights: parts.flights.clone(),
-            cut: cut.clone(),
-        },
-        settings.switchover.clone(),
-    );
+    let commanded = CoordinatorParts {
+        gate: parts.gate.clone(),
+        monitor: parts.monitor.clone(),
+        pools: parts.pools.clone(),
+        account: parts.control.clone(),
+        flights: parts.flights.clone(),
+        cut: cut.clone(),
+    };
+    let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
+    start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
     let drain = (settings.switchover.drain_timeout, parts.flights.clone());
     let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
@@ -314,6 +313,27 @@ async fn start_admin(
     });
     tracing::info!(address = %bound, "serving the admin API");
     Ok(Some(bound))
+}
+
+/// Promotes by itself, if it is told to.
+fn start_failover(
+    settings: &Settings,
+    (parts, coordinator): (CoordinatorParts, Arc<Coordinator>),
+    metrics: Arc<Metrics>,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let Some(options) = settings.failover.clone() else { return };
+    let count = Arc::new(move |result: &'static str| {
+        metrics.switchovers.with_label_values(&["failover", result]).inc()
+    });
+    let failover = Failover::new(parts, (settings.switchover.clone(), options), coordinator, count);
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = failover.run() => {}
+            () = stopped.cancelled() => {}
+        }
+    });
 }
 
 fn reload(tls: Option<Arc<crate::net::ServerTls>>) -> admin::Reload {

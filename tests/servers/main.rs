@@ -11,6 +11,7 @@ mod accounts;
 mod crash;
 mod disconnects;
 mod external;
+mod failover;
 mod flights;
 mod hold;
 mod hostile;
