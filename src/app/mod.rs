@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
@@ -75,6 +75,8 @@ struct Parts {
     monitor: Arc<Monitor>,
     guard: Arc<Guard>,
     flights: Arc<Flights>,
+    acknowledged: Arc<Acknowledged>,
+    hold_on_loss: bool,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -120,6 +122,7 @@ impl App {
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
             flights: parts.flights.clone(),
+            acknowledged: parts.acknowledged.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -216,6 +219,7 @@ impl Parts {
             account: control.clone(),
         });
         let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        let (acknowledged, hold_on_loss) = (Arc::default(), settings.hold_on_loss);
         Ok(Self {
             gate,
             store,
@@ -223,6 +227,8 @@ impl Parts {
             monitor,
             guard,
             flights,
+            acknowledged,
+            hold_on_loss,
             registry,
             metrics,
             control,

@@ -369,7 +369,9 @@ impl Session {
         if unreported {
             lease.commits.blur();
         }
-        lease.commits.note(&done.track);
+        if lease.commits.note(&done.track) {
+            self.shared.acknowledged.note(self.handle.id, lease.server, lease.commits.last());
+        }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
         }

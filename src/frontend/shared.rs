@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Account, Pools};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub guard: Arc<Guard>,
     /// What became of sessions in switchovers and failovers.
     pub flights: Arc<Flights>,
+    /// What was acknowledged to sessions.
+    pub acknowledged: Arc<Acknowledged>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

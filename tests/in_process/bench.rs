@@ -85,6 +85,7 @@ impl Bench {
             monitor: monitor.clone(),
             guard,
             flights: tideover::flight::Flights::new(),
+            acknowledged: Arc::default(),
             registry: SessionRegistry::new(),
             accounts,
             control: account,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use mysql_async::prelude::Queryable;
 use serde_json::Value;
 use tideover_sandbox::{
     proxy::ProxyOptions,
@@ -152,31 +153,65 @@ async fn frozen(flavor: Flavor) -> TestResult {
 }
 
 #[tokio::test]
-async fn mariadb_10_11_with_too_much() -> TestResult {
-    with_too_much(Flavor::MariaDb1011).await
+async fn mariadb_10_11_lost_and_released() -> TestResult {
+    lost(Flavor::MariaDb1011, "release").await
 }
 
 #[tokio::test]
-async fn mysql_9_with_too_much() -> TestResult {
-    with_too_much(Flavor::Mysql9).await
+async fn mysql_9_lost_and_held() -> TestResult {
+    lost(Flavor::Mysql9, "hold").await
 }
 
-/// A primary that dies with transactions that nobody else has, and comes back with them.
-async fn with_too_much(flavor: Flavor) -> TestResult {
-    let scene = scene(flavor, false).await?;
+/// A primary dies with transactions that it acknowledged and nobody else has, and comes back with them. The loss is told,
+/// the server is set aside, and with `on_loss = "hold"` traffic waits for a person.
+async fn lost(flavor: Flavor, on_loss: &str) -> TestResult {
+    let configure = |options| auto(options).set("failover", "on_loss", format!("\"{on_loss}\""));
+    let scene = Scene::with(ClusterOptions::new(flavor), configure).await?;
     let old = scene.cluster.primary().clone();
     let replicas: Vec<Arc<Server>> = scene.cluster.replicas().into_iter().cloned().collect();
     old.run(&["CREATE TABLE app.t (a INT PRIMARY KEY)"]).await?;
+    let (mut one, mut two) = (scene.connect().await?, scene.connect().await?);
+    one.query_drop("INSERT INTO t VALUES (1)").await?;
     scene.cluster.wait_in_sync().await?;
     for replica in &replicas {
         replica.run(&["STOP REPLICA IO_THREAD"]).await?;
     }
-    old.run(&["INSERT INTO app.t VALUES (1)", "INSERT INTO app.t VALUES (2)"]).await?;
+    one.query_drop("INSERT INTO t VALUES (2)").await?;
+    two.query_drop("BEGIN").await?;
+    for value in [3, 4] {
+        two.exec_drop("INSERT INTO t VALUES (?)", (value,)).await?;
+    }
+    two.query_drop("COMMIT").await?;
     old.kill().await?;
     for replica in &replicas {
         replica.run(&["START REPLICA IO_THREAD"]).await?;
     }
     new_primary(&scene, &old, Duration::from_secs(20)).await?;
+    let flight = last_flight(&scene).await?;
+    assert_eq!(flight["totals"]["lost"], 2, "{flight:#}");
+    let sessions: Vec<(u64, &str)> = flight["sessions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|s| Some((s["session"].as_u64()?, s["notes"][0]["kind"].as_str()?)))
+        .collect();
+    assert_eq!(sessions, [(one.id().into(), "lost"), (two.id().into(), "lost")], "{flight:#}");
+    let metrics = scene.proxy.admin().get("/metrics").await?.body;
+    assert!(metrics.contains("tideover_lost_transactions_total 2"), "{metrics}");
+    if on_loss == "hold" {
+        let gate = scene.status("/gate").await?;
+        assert_eq!(gate["reasons"], serde_json::json!(["lost_transactions"]), "{gate}");
+        let waiting = tokio::spawn(async move { one.query_drop("INSERT INTO t VALUES (5)").await });
+        sleep(Duration::from_millis(300)).await;
+        assert!(!waiting.is_finished(), "traffic is held for a person");
+        scene.proxy.admin().post("/v1/release", "").await?;
+        waiting.await??;
+    } else {
+        one.query_drop("INSERT INTO t VALUES (5)").await?;
+    }
+    let rows: Vec<i32> = two.query("SELECT a FROM t ORDER BY a").await?;
+    assert_eq!(rows, [1, 5]);
+
     old.set_read_only_at_start(false);
     old.start_again().await?;
     assert!(!taken_back(&scene, &old).await?, "it has transactions that the new primary lacks");

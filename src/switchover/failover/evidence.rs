@@ -56,8 +56,8 @@ pub(super) enum Finding {
     Lives(String),
     /// Not long enough yet, or not enough servers say so.
     Wait(String),
-    /// This replica is to be made to connect anew.
-    Ask(ServerId),
+    /// These replicas are to be made to connect anew.
+    Ask(Vec<ServerId>),
     /// It is certainly gone.
     Gone,
 }
@@ -87,8 +87,15 @@ pub(super) fn judge(rules: &Rules, evidence: &Evidence) -> Finding {
     if let Some((id, _)) = evidence.others.iter().find(|(_, t)| *t == Testimony::Asked(true)) {
         return Finding::Lives(format!("server {} reaches it", id.0));
     }
-    if let Some((id, _)) = evidence.others.iter().find(|(_, t)| *t == Testimony::Connected) {
-        return Finding::Ask(*id);
+    let connected = evidence.others.iter().filter(|(_, t)| *t == Testimony::Connected).map(|(id, _)| *id);
+    let mut ask: Vec<ServerId> = connected.collect();
+    if !ask.is_empty() {
+        // First one alone: if that one gets through, the others are not disturbed (a primary whose semi-synchronous
+        // replicas are all gone for a moment may not wait for them).
+        if !evidence.others.iter().any(|(_, t)| *t == Testimony::Asked(false)) {
+            ask.truncate(1);
+        }
+        return Finding::Ask(ask);
     }
     let lost = |t: &Testimony| matches!(t, Testimony::Lost | Testimony::Asked(false));
     let witnesses = evidence.others.iter().filter(|(_, t)| lost(t)).count();
@@ -125,8 +132,10 @@ mod tests {
         assert_eq!(find(Some(Gone), 500, &[Lost, Lost]), Finding::Gone);
         // Hung: receivers notice late, so they are asked, one after the other.
         assert!(waits(find(Some(Silent), 2999, &[Connected, Connected])));
-        assert_eq!(find(Some(Silent), 3000, &[Connected, Connected]), Finding::Ask(ServerId(1)));
-        assert_eq!(find(Some(Silent), 3000, &[Asked(false), Connected]), Finding::Ask(ServerId(2)));
+        assert_eq!(find(Some(Silent), 3000, &[Connected, Connected]), Finding::Ask(vec![ServerId(1)]));
+        assert_eq!(find(Some(Silent), 3000, &[Asked(false), Connected]), Finding::Ask(vec![ServerId(2)]));
+        let rest = Finding::Ask(vec![ServerId(2), ServerId(4)]);
+        assert_eq!(find(Some(Silent), 3000, &[Asked(false), Connected, Lost, Connected]), rest);
         assert_eq!(find(Some(Silent), 3000, &[Asked(false), Asked(false)]), Finding::Gone);
         // A cut between us and the primary alone.
         assert!(lives(find(Some(Silent), 60_000, &[Asked(true), Connected])));

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{Control, ControlError, Target};
@@ -29,8 +30,10 @@ const STATEMENT: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(50);
 /// Between judgements while there is one.
 const CALM: Duration = Duration::from_secs(1);
-/// What an asked replica said counts for so long.
-const ASKED: Duration = Duration::from_secs(2);
+/// A replica that reached the primary is asked again after so long.
+const REACHED: Duration = Duration::from_secs(2);
+/// One that did not, after so long, if it seems connected again.
+const NOT_REACHED: Duration = Duration::from_secs(10);
 /// Before the first failed promotion is tried again; doubled each time up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(500);
 /// Between tries at most.
@@ -148,12 +151,15 @@ impl Failover {
         let evidence = self.evidence(topology, lost);
         match evidence::judge(&self.rules(), &evidence) {
             Finding::Gone => self.fail_over(topology, lost).await,
-            Finding::Ask(id) => {
-                let reached = self.ask(id).await;
-                if let Some(server) = topology.server(id) {
-                    tracing::info!(replica = %server.address, reached, "asked whether it reaches the primary");
+            Finding::Ask(replicas) => {
+                let answers = join_all(replicas.iter().map(|id| self.ask(*id))).await;
+                for (id, reached) in replicas.into_iter().zip(answers) {
+                    let Some(server) = topology.server(id) else { continue };
+                    tracing::info!(replica = %server.address, ?reached, "asked whether it reaches the primary");
+                    if let Some(reached) = reached {
+                        self.watch.asked.insert(id, (reached, Instant::now()));
+                    }
                 }
-                self.watch.asked.insert(id, (reached, Instant::now()));
             }
             Finding::Lives(why) => self.say(format!("no failover: {why}")),
             // What changes by the millisecond is not worth a line.
@@ -189,7 +195,7 @@ impl Failover {
             return Testimony::Absent;
         }
         if let Some((reached, at)) = self.watch.asked.get(&server.id)
-            && at.elapsed() < ASKED
+            && at.elapsed() < if *reached { REACHED } else { NOT_REACHED }
         {
             return Testimony::Asked(*reached);
         }
@@ -204,11 +210,9 @@ impl Failover {
         }
     }
 
-    async fn ask(&self, id: ServerId) -> bool {
-        match self.control(id).await {
-            Ok(mut control) => ask::reaches_source(&mut control, self.options.ask).await,
-            Err(_) => false,
-        }
+    async fn ask(&self, id: ServerId) -> Option<bool> {
+        let mut control = connect(&self.parts, id, STATEMENT).await.ok()?;
+        ask::reaches_source(&mut control, self.options.ask).await
     }
 
     /// The primary is gone: promotes, unless somebody else is at it.
@@ -277,8 +281,10 @@ impl Failover {
             match promotion::take_back(&self.parts, &self.switchover, (server, primary), &judged).await {
                 Ok(done) => {
                     tracing::info!(server = %server.address, "{done}");
-                    // What comes after the fence need not wait.
-                    self.watch.tried.remove(&server.id);
+                    if judged == returner::Return::Fence {
+                        // What comes next need not wait.
+                        self.watch.tried.remove(&server.id);
+                    }
                 }
                 Err(why) => self.say(format!("{}: {why}", server.address)),
             }
@@ -297,10 +303,6 @@ impl Failover {
             tracing::warn!("{text}");
             self.watch.said = text;
         }
-    }
-
-    async fn control(&self, id: ServerId) -> Result<Control, ControlError> {
-        connect(&self.parts, id, STATEMENT).await
     }
 }
 
