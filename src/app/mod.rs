@@ -4,6 +4,7 @@ mod configured;
 mod keeper;
 mod settings;
 mod shards;
+mod unstick;
 
 use std::io;
 use std::net::SocketAddr;
@@ -100,6 +101,7 @@ impl App {
         }
         start_guard(&parts, settings.monitor_timeout, (&tasks, &stop)).await;
         keeper::start(&parts, (&tasks, &stop));
+        unstick::start(&parts, (&tasks, &stop));
         let tls = settings.tls().map_err(StartError::Tls)?;
         let rsa = RsaKey::generate().map_err(StartError::System)?;
         let accounts = AccountDirectory::new(

@@ -88,7 +88,10 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.receive(work, hold).await.map(Ok)
+                self.handle.turn();
+                let received = self.receive(work, hold).await;
+                self.handle.turn();
+                received.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {

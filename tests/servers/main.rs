@@ -20,4 +20,5 @@ mod preflight;
 mod sessions;
 mod shapes;
 mod signals;
+mod stuck;
 mod tls;

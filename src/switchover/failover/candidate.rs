@@ -99,7 +99,7 @@ mod tests {
         let other = candidate(2, "0-1-15", "0-1-15", None);
         let refused = chosen(&[broken.clone(), other]).expect_err("a loss");
         assert!(refused.contains("5 transactions that s2:1 lacks"), "{refused}");
-        assert!(chosen(&[broken.clone()]).expect_err("nobody").contains("its applier stopped"));
+        assert!(chosen(std::slice::from_ref(&broken)).expect_err("nobody").contains("its applier stopped"));
         // One that is broken and behind does not matter.
         assert_eq!(chosen(&[broken, candidate(2, "0-1-25", "0-1-25", None)]), Ok(2));
         // Diverged: each has what the other lacks.
