@@ -106,12 +106,17 @@ impl GtidSet {
         for (source, intervals) in &self.sources {
             let taken = other.sources.get(source).map(Vec::as_slice).unwrap_or_default();
             for (first, last) in intervals {
-                let mut from = *first;
+                // `None` once the largest number there is was taken.
+                let mut from = Some(*first);
                 for (begin, end) in taken.iter().filter(|(begin, end)| end >= first && begin <= last) {
-                    rest.add(source, (from, begin.saturating_sub(1)));
-                    from = from.max(end.saturating_add(1));
+                    if let (Some(from), Some(before)) = (from, begin.checked_sub(1)) {
+                        rest.add(source, (from, before));
+                    }
+                    from = from.and_then(|from| Some(from.max(end.checked_add(1)?)));
                 }
-                rest.add(source, (from, *last));
+                if let Some(from) = from {
+                    rest.add(source, (from, *last));
+                }
             }
         }
         rest
