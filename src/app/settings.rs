@@ -13,7 +13,7 @@ use crate::backend::{Account, PoolLimits};
 use crate::frontend::{AuthMode, FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
-use crate::switchover::SwitchoverOptions;
+use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 /// TLS towards clients.
 #[derive(Debug, Clone)]
@@ -70,6 +70,10 @@ pub struct Settings {
     pub journals: (usize, usize),
     /// Switchovers.
     pub switchover: SwitchoverOptions,
+    /// Failovers of our own; `None` if somebody else promotes.
+    pub failover: Option<FailoverOptions>,
+    /// Whether traffic is held when the new primary lacks acknowledged transactions.
+    pub hold_on_loss: bool,
     /// Serve on for this long after being asked to leave.
     pub shutdown_delay: Duration,
     /// Units may finish within.

@@ -92,7 +92,10 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.receive(work, hold).await.map(Ok)
+                self.handle.turn();
+                let received = self.receive(work, hold).await;
+                self.handle.turn();
+                received.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
@@ -338,7 +341,9 @@ impl Session {
         if unreported {
             lease.commits.blur();
         }
-        lease.commits.note(&done.track);
+        if lease.commits.note(&done.track) {
+            self.shared.acknowledged.note(self.handle.id, lease.server, lease.commits.last());
+        }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
         }
