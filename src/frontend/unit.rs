@@ -139,7 +139,7 @@ impl Session {
         }
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
-            self.await_topology(hold).await?;
+            Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
         match pool.acquire(self.tracker.state()).await {
@@ -159,7 +159,7 @@ impl Session {
             // Nothing of the client's was sent: hold, and try again.
             Err(failure) => {
                 tracing::debug!(session = self.handle.id, %failure, "no server connection");
-                self.after_failure(pool.server(), hold).await?;
+                Box::pin(self.after_failure(pool.server(), hold)).await?;
                 Ok(Leased::Again)
             }
         }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tideover_protocol::response::{Control, Next, ResponseScanner, Violation};
 
 use crate::net::{Departure, PacketIo};
@@ -19,7 +20,7 @@ pub enum Verdict {
     /// Pass it on as it is.
     Forward,
     /// Pass these bytes on instead: one or more whole frames.
-    Replace(Vec<u8>),
+    Replace(BytesMut),
     /// Drop it and go on.
     Swallow,
     /// Drop it and stop here: the caller decides. Whatever follows stays unread.
