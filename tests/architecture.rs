@@ -22,7 +22,7 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 }
 
 const TABLE: &[Row] = &[
-    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "topology"]),
+    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "flight", "topology"]),
     row("demo", &[]),
     row(
         "app",
@@ -37,6 +37,7 @@ const TABLE: &[Row] = &[
             "net",
             "metrics",
             "gate",
+            "flight",
             "topology",
             "session",
         ],
@@ -51,17 +52,18 @@ const TABLE: &[Row] = &[
             "net::AdminListener",
             "metrics",
             "gate",
+            "flight",
             "topology",
         ],
     ),
     row(
         "frontend",
         &[
-            "guard", "replay", "monitor", "relay", "backend", "net", "metrics", "gate", "topology",
+            "guard", "replay", "monitor", "relay", "backend", "net", "metrics", "gate", "flight", "topology",
             "session", "sql",
         ],
     ),
-    row("switchover", &["monitor", "backend", "gate", "topology"]),
+    row("switchover", &["monitor", "backend", "gate", "flight", "topology"]),
     row("guard", &["backend", "topology"]),
     row("monitor", &["backend", "topology"]),
     row("replay", &["topology"]),
@@ -70,6 +72,7 @@ const TABLE: &[Row] = &[
     row("net", &[]),
     row("metrics", &[]),
     row("gate", &[]),
+    row("flight", &[]),
     row("topology", &[]),
     row("session", &["sql"]),
     row("sql", &[]),
@@ -80,6 +83,7 @@ const PURE: &[&str] = &[
     "sql",
     "session",
     "replay",
+    "flight::record",
     "topology::model",
     "monitor::judge",
     "monitor::observation",

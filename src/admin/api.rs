@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::Pools;
+use crate::flight::Flights;
 use crate::frontend::SessionRegistry;
 use crate::gate::Gate;
 use crate::guard::Guard;
@@ -44,6 +45,8 @@ pub struct Admin {
     pub pools: Arc<Pools>,
     /// Proves outcomes.
     pub guard: Arc<Guard>,
+    /// The flight record and the events.
+    pub flights: Arc<Flights>,
     /// Sessions.
     pub registry: Arc<SessionRegistry>,
     /// Switchovers.

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::sse::{Event, Sse};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -34,6 +34,8 @@ pub async fn serve(
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/sessions", get(sessions))
+        .route("/v1/flights", get(flights))
+        .route("/v1/events", get(events))
         .route("/v1/switchover", post(switchover))
         .route("/v1/hold", post(hold))
         .route("/v1/release", post(release))
@@ -84,6 +86,27 @@ async fn status(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn sessions(State(admin): State<Arc<Admin>>) -> Response {
     Json(json!({ "sessions": admin.registry.views() })).into_response()
+}
+
+/// The last flights, the newest first.
+async fn flights(State(admin): State<Arc<Admin>>) -> Response {
+    Json(json!({ "flights": admin.flights.flights() })).into_response()
+}
+
+/// What happens from now on, as server-sent events. Who reads too slowly is cut off: the stream ends.
+async fn events(State(admin): State<Arc<Admin>>) -> Response {
+    let stopped = admin.leave.clone();
+    let listener = admin.flights.events().listen();
+    let stream = futures_util::stream::unfold((listener, stopped), async |(mut listener, stopped)| {
+        let happening = tokio::select! {
+            happening = listener.next() => happening?,
+            () = stopped.cancelled() => return None,
+        };
+        let event = Event::default().id(happening.number.to_string()).event(happening.kind);
+        let event = event.json_data(&happening).unwrap_or_default();
+        Some((Ok::<_, Infallible>(event), (listener, stopped)))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::default()).into_response()
 }
 
 async fn page() -> Html<&'static str> {

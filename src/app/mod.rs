@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
+use crate::flight::Flights;
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
@@ -73,6 +74,7 @@ struct Parts {
     pools: Arc<Pools>,
     monitor: Arc<Monitor>,
     guard: Arc<Guard>,
+    flights: Arc<Flights>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -117,6 +119,7 @@ impl App {
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
+            flights: parts.flights.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -212,8 +215,20 @@ impl Parts {
             targets: targets.clone(),
             account: control.clone(),
         });
-        let registry = SessionRegistry::new();
-        Ok(Self { gate, store, pools, monitor, guard, registry, metrics, control, targets, connector })
+        let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        Ok(Self {
+            gate,
+            store,
+            pools,
+            monitor,
+            guard,
+            flights,
+            registry,
+            metrics,
+            control,
+            targets,
+            connector,
+        })
     }
 }
 
@@ -264,12 +279,13 @@ async fn start_admin(
             monitor: parts.monitor.clone(),
             pools: parts.pools.clone(),
             account: parts.control.clone(),
+            flights: parts.flights.clone(),
             cut: cut.clone(),
         },
         settings.switchover.clone(),
     );
-    let holder =
-        Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, settings.switchover.drain_timeout);
+    let drain = (settings.switchover.drain_timeout, parts.flights.clone());
+    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
@@ -278,6 +294,7 @@ async fn start_admin(
         store: parts.store.clone(),
         pools: parts.pools.clone(),
         guard: parts.guard.clone(),
+        flights: parts.flights.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,

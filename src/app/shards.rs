@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Account, Pools};
+use crate::flight::Flights;
 use crate::frontend::{AccountDirectory, SessionOptions, SessionRegistry, Shared, serve};
 use crate::gate::Gate;
 use crate::guard::Guard;
@@ -27,6 +28,7 @@ pub(super) struct ShardParts {
     pub(super) pools: Arc<Pools>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) guard: Arc<Guard>,
+    pub(super) flights: Arc<Flights>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) control: Arc<Account>,
@@ -96,6 +98,7 @@ async fn serve_shard(
         pools: parts.pools,
         monitor: parts.monitor,
         guard: parts.guard,
+        flights: parts.flights,
         registry: parts.registry,
         accounts: parts.accounts,
         control: parts.control,

@@ -88,6 +88,9 @@ pub(super) struct StatusOptions {
     /// List the sessions too.
     #[arg(long)]
     pub(super) sessions: bool,
+    /// Show the flight record instead: each switchover and failover, and what it was to the sessions that met it.
+    #[arg(long, conflicts_with_all = ["watch", "sessions"])]
+    pub(super) flights: bool,
 }
 
 #[derive(Debug, Args)]

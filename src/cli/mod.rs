@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod client;
 mod configuration;
+mod flights;
 mod run;
 mod show;
 mod switchover;
@@ -28,6 +29,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         match arguments.command {
             Command::Run(options) => run::run(options).await,
             Command::Check(options) => check::check(options).await,
+            Command::Status(options) if options.flights => flights::flights(options.admin).await,
             Command::Status(options) => show::status(options).await,
             Command::Switchover(options) => switchover::switchover(options).await,
             Command::Hold(options) => show::hold(options).await,

@@ -209,6 +209,7 @@ impl Session {
             Settlement::CannotTell(why) => ("cannot tell", why.as_str()),
         };
         tracing::info!(session = self.handle.id, outcome, evidence, "an answer was lost");
+        self.shared.flights.settled(self.handle.id, outcome, evidence);
         match settlement {
             Settlement::Committed { .. } => {
                 self.lost_pins = pins;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Account, Pools};
+use crate::flight::Flights;
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub monitor: Arc<Monitor>,
     /// Proves outcomes.
     pub guard: Arc<Guard>,
+    /// What became of sessions in switchovers and failovers.
+    pub flights: Arc<Flights>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

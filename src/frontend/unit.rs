@@ -74,6 +74,7 @@ impl Session {
         };
         drop(waiting);
         self.shared.metrics.hold_seconds.observe(began.elapsed().as_secs_f64());
+        self.shared.flights.held(self.handle.id, began.elapsed());
         self.pass = Some(entered?);
         self.handle.set_in_unit(true);
         Ok(())

@@ -106,7 +106,7 @@ impl Metrics {
 
     /// Series that dashboards and alerts name are there from the start, at zero.
     pub fn announce(&self, phases: &[&str], pins: &[&str]) {
-        for cause in ["command", "external"] {
+        for cause in ["command", "external", "failover"] {
             for result in ["done", "failed", "stuck"] {
                 self.switchovers.with_label_values(&[cause, result]);
             }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout};
 
-use crate::backend::{Account, Control, ControlError, Pools, Target};
-use crate::gate::{Gate, Reasons};
-use crate::monitor::Monitor;
+use crate::backend::{Control, ControlError, Target};
+use crate::flight::{Cause, FlightId};
+use crate::gate::Reasons;
 use crate::topology::{Server, ServerId};
 
 use super::fence::{end_doomed, fence};
+use super::options::{CoordinatorParts, Request, SwitchoverOptions};
 use super::phase::{Action, Event, Phase, action, step};
 use super::preflight::{Finding, Preflight, choose, from_servers, from_topology};
 use super::repoint::{forget, repoint};
@@ -22,51 +23,6 @@ use super::statements::{self, Source};
 const STATEMENT: Duration = Duration::from_secs(3);
 /// Time that cut units get to leave before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
-
-/// From `[switchover]`.
-#[derive(Debug, Clone)]
-pub struct SwitchoverOptions {
-    /// Units inside may take this long to finish (`switchover.drain_timeout`).
-    pub drain_timeout: Duration,
-    /// The target may take this long to get everything (`switchover.catch_up_timeout`).
-    pub catch_up_timeout: Duration,
-    /// Setting the old primary read-only may take this long (`switchover.fence_timeout`).
-    pub fence_timeout: Duration,
-    /// The target may be behind by this at preflight (`switchover.max_lag`).
-    pub max_lag: Duration,
-    /// Replication account for repointing (`switchover.replication_user`).
-    pub replication_user: String,
-    /// Its password.
-    pub replication_password: String,
-    /// Connections opened ahead of need, at most.
-    pub warm: usize,
-}
-
-/// What the coordinator works with.
-#[derive(Clone)]
-pub struct CoordinatorParts {
-    /// Holds and releases units.
-    pub gate: Arc<Gate>,
-    /// Sees the servers.
-    pub monitor: Arc<Monitor>,
-    /// Retires and warms connections.
-    pub pools: Arc<Pools>,
-    /// Who gives commands to the servers.
-    pub account: Arc<Account>,
-    /// Ends the units that are still inside; gives their number.
-    pub cut: Arc<dyn Fn() -> usize + Send + Sync>,
-}
-
-/// One request.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// `host:port`, or the best replica.
-    pub to: Option<String>,
-    /// Only checks.
-    pub dry_run: bool,
-    /// In place of the configured one.
-    pub drain_timeout: Option<Duration>,
-}
 
 /// Runs switchovers, one at a time.
 pub struct Coordinator {
@@ -106,6 +62,7 @@ impl Coordinator {
             progress,
             started: Instant::now(),
             state: State::default(),
+            flight: None,
         };
         let report = run.run_to_end().await;
         let _ = progress.send(Progress::Report(Box::new(report.clone())));
@@ -140,6 +97,8 @@ struct Run<'a> {
     progress: &'a UnboundedSender<Progress>,
     started: Instant,
     state: State,
+    /// Unless it is only a check.
+    flight: Option<FlightId>,
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -149,6 +108,7 @@ fn ms(duration: Duration) -> f64 {
 impl Run<'_> {
     async fn run_to_end(&mut self) -> Report {
         let mut phase = Phase::Preflight;
+        self.begin_flight();
         while let Some(action) = action(phase) {
             let begun = Instant::now();
             let at_ms = ms(begun - self.started);
@@ -160,10 +120,35 @@ impl Run<'_> {
                 PhaseTime { phase: phase.name().to_owned(), at_ms, took_ms: ms(begun.elapsed()), detail };
             tracing::info!(phase = phase.name(), ms = time.took_ms, detail = %time.detail, "switchover: {event:?}");
             let _ = self.progress.send(Progress::PhaseEnd(time.clone()));
+            self.note_phase(&time, begun.elapsed());
             self.state.phases.push(time);
             phase = step(phase, event);
         }
         self.report(phase)
+    }
+
+    fn begin_flight(&mut self) {
+        let store = self.parts.monitor.store().load();
+        let from = store.primary().map(|p| p.address.clone()).unwrap_or_default();
+        self.flight = (!self.request.dry_run).then(|| self.parts.flights.begin(Cause::Command, &from));
+    }
+
+    fn note_phase(&self, time: &PhaseTime, took: Duration) {
+        if let Some(id) = self.flight {
+            self.parts.flights.step(id, &time.phase, &time.detail, Some(took));
+        }
+    }
+
+    fn end_flight(&self, outcome: Outcome, to: &str) {
+        let Some(id) = self.flight else { return };
+        let result = match outcome {
+            Outcome::Done | Outcome::DryRun => "done",
+            Outcome::Failed => "failed",
+            Outcome::Stuck => "stuck",
+        };
+        // One that was refused at once has held nobody.
+        self.parts.flights.release(id);
+        self.parts.flights.end(id, result, if outcome == Outcome::Done { to } else { "" });
     }
 
     fn report(&mut self, end: Phase) -> Report {
@@ -182,6 +167,7 @@ impl Run<'_> {
             .as_ref()
             .map(|p| (p.from.address.to_string(), p.to.address.to_string()))
             .unwrap_or_else(|| (String::new(), self.request.to.clone().unwrap_or_default()));
+        self.end_flight(outcome, &to);
         tracing::info!(%from, %to, ?outcome, problems = state.problems.join("; "), "switchover ended");
         Report {
             outcome,
@@ -377,6 +363,7 @@ impl Run<'_> {
         self.state.held_sessions = self.parts.gate.held();
         self.state.held_ms = self.state.closed_at.map(|at| ms(at.elapsed())).unwrap_or_default();
         self.parts.gate.open(Reasons::SWITCHOVER);
+        self.flight.iter().for_each(|id| self.parts.flights.release(*id));
         self.state.detail = format!("{} sessions were held", self.state.held_sessions);
         Event::Done
     }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::flight::{Cause, FlightId, Flights};
 use crate::gate::{Gate, Reasons};
 use crate::monitor::Monitor;
 
@@ -37,7 +38,9 @@ pub struct Holder {
     monitor: Arc<Monitor>,
     cut: Arc<dyn Fn() -> usize + Send + Sync>,
     drain_timeout: Duration,
+    flights: Arc<Flights>,
     until: Mutex<Option<Instant>>,
+    flight: Mutex<Option<FlightId>>,
 }
 
 impl std::fmt::Debug for Holder {
@@ -53,9 +56,10 @@ impl Holder {
         gate: Arc<Gate>,
         monitor: Arc<Monitor>,
         cut: Arc<dyn Fn() -> usize + Send + Sync>,
-        drain_timeout: Duration,
+        (drain_timeout, flights): (Duration, Arc<Flights>),
     ) -> Arc<Self> {
-        Arc::new(Self { gate, monitor, cut, drain_timeout, until: Mutex::new(None) })
+        let (until, flight) = (Mutex::new(None), Mutex::new(None));
+        Arc::new(Self { gate, monitor, cut, drain_timeout, flights, until, flight })
     }
 
     /// Closes the gate for at most `ttl` and waits until nothing is inside; what is left at the end of the drain time is
@@ -66,6 +70,8 @@ impl Holder {
         self.gate.close(Reasons::HOLD);
         if first {
             tracing::info!(ttl_s = ttl.as_secs(), "held");
+            let primary = self.monitor.store().load().primary().map(|p| p.address.clone());
+            *self.flight.lock() = Some(self.flights.begin(Cause::Hold, &primary.unwrap_or_default()));
             let holder = self.clone();
             tokio::spawn(async move { holder.expire().await });
         }
@@ -84,9 +90,18 @@ impl Holder {
             self.monitor.look_at_all().await;
             let held = self.gate.held();
             self.gate.open(Reasons::HOLD);
+            self.end_flight(held);
             tracing::info!(held, "released");
         }
         self.report(0)
+    }
+
+    fn end_flight(&self, held: usize) {
+        let Some(flight) = self.flight.lock().take() else { return };
+        let primary = self.monitor.store().load().primary().map(|p| p.address.clone());
+        self.flights.step(flight, "release", &format!("{held} sessions were held"), None);
+        self.flights.release(flight);
+        self.flights.end(flight, "done", &primary.unwrap_or_default());
     }
 
     async fn expire(&self) {

@@ -4,6 +4,7 @@
 mod coordinator;
 mod fence;
 mod hold;
+mod options;
 mod phase;
 mod preflight;
 mod repoint;
@@ -11,8 +12,9 @@ mod report;
 mod rights;
 mod statements;
 
-pub use coordinator::{Coordinator, CoordinatorParts, Request, SwitchoverOptions};
+pub use coordinator::Coordinator;
 pub use hold::{HoldReport, Holder};
+pub use options::{CoordinatorParts, Request, SwitchoverOptions};
 pub use phase::{Action, Event, Phase, step};
 pub use preflight::{Finding, Preflight};
 pub use report::{Outcome, PhaseTime, Progress, Report};

@@ -84,6 +84,7 @@ impl Bench {
             pools,
             monitor: monitor.clone(),
             guard,
+            flights: tideover::flight::Flights::new(),
             registry: SessionRegistry::new(),
             accounts,
             control: account,

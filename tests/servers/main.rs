@@ -11,6 +11,7 @@ mod accounts;
 mod crash;
 mod disconnects;
 mod external;
+mod flights;
 mod hold;
 mod hostile;
 mod planned;
