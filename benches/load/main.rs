@@ -36,7 +36,8 @@ impl Plan {
     fn from_arguments() -> Self {
         let quick = std::env::args().any(|argument| argument == "--quick");
         if quick {
-            Self { seconds: 3, rounds: 1, idle_clients: 1000 }
+            // Short turns: what else the machine does falls on all targets alike only over several rounds.
+            Self { seconds: 1, rounds: 3, idle_clients: 5000 }
         } else {
             Self { seconds: 10, rounds: 3, idle_clients: 5000 }
         }
@@ -52,7 +53,7 @@ struct Target {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
     let plan = Plan::from_arguments();
-    raise_file_limit()?;
+    raise_file_limit(plan.idle_clients)?;
     sysbench::provision().await?;
     let options = ClusterOptions {
         replicas: 0,
@@ -107,9 +108,15 @@ async fn measure_run(load: Load, target: &Target, seconds: u64) -> Outcome<Run> 
 }
 
 /// Idle clients need a file each, here and in the proxy, which inherits the limit.
-fn raise_file_limit() -> Outcome {
+fn raise_file_limit(clients: usize) -> Outcome {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Files beside those of the clients: server connections, sockets, logs.
+    const OTHERS: usize = 500;
     let limit = getrlimit(Resource::Nofile);
+    let need = clients + OTHERS;
+    if limit.maximum.is_some_and(|maximum| maximum < need as u64) {
+        return Err(format!("{clients} idle clients need `ulimit -Hn` to be at least {need}").into());
+    }
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(())
 }

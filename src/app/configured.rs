@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tideover_config::{AuthMode, Config, Credential, ServerTlsMode, TlsMode};
+use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, ServerTlsMode, TlsMode};
 use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
-use crate::switchover::SwitchoverOptions;
+use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
 
@@ -63,6 +63,8 @@ impl From<&Config> for Settings {
                 size(config.replay.max_total),
             ),
             switchover: switchover(config, monitor_password),
+            failover: (config.failover.mode == FailoverMode::Auto).then(|| failover(config)),
+            hold_on_loss: config.failover.on_loss == OnLoss::Hold,
             shutdown_delay: config.shutdown.delay,
             shutdown_drain: config.shutdown.drain_timeout,
             shards: match config.runtime.shards {
@@ -99,6 +101,16 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
         replication_user,
         replication_password,
         warm: own.warm_connections,
+    }
+}
+
+fn failover(config: &Config) -> FailoverOptions {
+    FailoverOptions {
+        detect: config.failover.detect,
+        confirm: config.failover.confirm,
+        witnesses: config.failover.witnesses,
+        apply_timeout: config.failover.apply_timeout,
+        ask: config.monitor.timeout,
     }
 }
 

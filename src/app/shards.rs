@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Account, Pools};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::frontend::{AccountDirectory, SessionOptions, SessionRegistry, Shared, serve};
 use crate::gate::Gate;
 use crate::guard::Guard;
@@ -31,6 +31,7 @@ pub(super) struct ShardParts {
     pub(super) guard: Arc<Guard>,
     pub(super) journals: Arc<Budget>,
     pub(super) flights: Arc<Flights>,
+    pub(super) acknowledged: Arc<Acknowledged>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) control: Arc<Account>,
@@ -102,6 +103,7 @@ async fn serve_shard(
         guard: parts.guard,
         journals: parts.journals,
         flights: parts.flights,
+        acknowledged: parts.acknowledged,
         registry: parts.registry,
         accounts: parts.accounts,
         control: parts.control,

@@ -30,6 +30,10 @@ pub struct SessionHandle {
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
     pins: Mutex<Pins>,
+    /// Counts up when a statement leaves for the server and when its answer is there: odd in between.
+    turns: AtomicU32,
+    /// What `turns` was when somebody last looked for statements that take long.
+    looked: AtomicU32,
 }
 
 /// A session as `/v1/sessions` shows it.
@@ -81,6 +85,17 @@ impl SessionHandle {
     /// Whether it waits at the gate.
     pub fn set_held(&self, held: bool) {
         self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// A statement leaves for the server, or its answer is there.
+    pub fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the same statement waits for its answer as at the last call.
+    fn still_waits(&self) -> bool {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.looked.swap(turns, Ordering::Relaxed) == turns && turns % 2 == 1
     }
 
     /// The server connection that it uses.
@@ -154,6 +169,8 @@ impl SessionRegistry {
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
                 pins: Mutex::default(),
+                turns: AtomicU32::new(0),
+                looked: AtomicU32::new(0),
             });
             if id == 0 || self.sessions.contains_key(&id) {
                 continue;
@@ -194,6 +211,35 @@ impl SessionRegistry {
             }
         }
         raised
+    }
+
+    /// The servers on which a statement has been waiting for its answer since the last call.
+    #[must_use]
+    pub fn waiting_servers(&self) -> Vec<ServerId> {
+        let mut servers = Vec::new();
+        for entry in &self.sessions {
+            if entry.value().still_waits()
+                && let Some((server, _)) = entry.value().server()
+                && !servers.contains(&server)
+            {
+                servers.push(server);
+            }
+        }
+        servers
+    }
+
+    /// Ends the transactions that are open on a server. Gives their number.
+    pub fn cut_transactions(&self, server: ServerId) -> usize {
+        let mut cut = 0;
+        for entry in &self.sessions {
+            let handle = entry.value();
+            let there = handle.server().is_some_and(|(id, _)| id == server);
+            if there && handle.in_transaction.load(Ordering::Relaxed) {
+                handle.signal.raise(Signals::CUT);
+                cut += 1;
+            }
+        }
+        cut
     }
 
     /// Tells the sessions that use a server something: that it is lost, or no longer the primary.

@@ -65,7 +65,7 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Result<Attempt, Box<ClientError>>, End> {
         if let Some(error) = self.lost.take() {
-            return self.tell_lost(work, error).await.map(Ok);
+            return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
         if self.lost_pins.is_empty()
             && let Err(error) = self.enter(hold).await
@@ -92,12 +92,15 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.receive(work, hold).await.map(Ok)
+                self.handle.turn();
+                let received = self.receive(work, hold).await;
+                self.handle.turn();
+                received.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
                 let place = self.place(&work.statement);
-                self.failed(work, hold, (sent, Broke::Lost, false, place), None).await.map(Ok)
+                Box::pin(self.failed(work, hold, (sent, Broke::Lost, false, place), None)).await.map(Ok)
             }
         }
     }
@@ -113,14 +116,16 @@ impl Session {
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if work.statement.any(Effects::READS_LAST_INSERT_ID) && !self.restore_last_insert_id().await? {
+        if work.statement.any(Effects::READS_LAST_INSERT_ID)
+            && !Box::pin(self.restore_last_insert_id()).await?
+        {
             return Ok(false);
         }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
         }
-        let fits = self.fits_tagged(work);
+        let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
         let prelude = self.prelude(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         if let Some(set) = &prelude {
@@ -131,11 +136,12 @@ impl Session {
             CommandKind::Query => connection.commits.numbered_tag(),
             _ => connection.commits.tag(),
         };
-        let mut parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
-        if !fits {
-            parts = vec![&self.command];
+        if takes_tags {
+            let parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+            connection.io.queue_parts(&parts, 0);
+        } else {
+            connection.io.queue_packet(&self.command, 0);
         }
-        connection.io.queue_parts(&parts, 0);
         connection.io.flush().await.map_err(|_| Sent::Something)?;
         if prelude.is_some() {
             self.after_prelude().await?;
@@ -147,7 +153,7 @@ impl Session {
     /// that the client expects.
     fn fits_tagged(&self, work: &Work) -> bool {
         let (length, tags) = match &work.text {
-            Text::Prepared(prepared) => (prepared.key.text.len() + 1, &prepared.statement.tags),
+            Text::Prepared(prepared) => (prepared.key.text().len() + 1, &prepared.statement.tags),
             _ => (self.command.len(), &work.tags),
         };
         (length + tags.len() * LONGEST_TAG) / MAX_PAYLOAD == length / MAX_PAYLOAD
@@ -237,7 +243,7 @@ impl Session {
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
                 Answer::WantsFile => {
-                    let next = self.relay_file().await?;
+                    let next = Box::pin(self.relay_file()).await?;
                     exchange.scanner().resume_after_infile(next);
                 }
                 Answer::Interrupted(signals) if signals.intersects(Signals::KILL | Signals::ABORT) => {
@@ -255,13 +261,12 @@ impl Session {
                 Answer::Interrupted(_) | Answer::Lost(_) => {
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
                     self.resume = resume_from(&exchange, first, self.answer_at);
-                    return self.failed(work, hold, failure, Some(controls.done)).await;
+                    return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
                 }
                 Answer::Withheld => {
                     controls.done.result_set = exchange.scanner().saw_result_set();
-                    return self
-                        .withheld(work, hold, (exchange, controls.done, first), (ended_by_us, place))
-                        .await;
+                    let answer = (exchange, controls.done, first);
+                    return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }
             }
         }
@@ -338,7 +343,9 @@ impl Session {
         if unreported {
             lease.commits.blur();
         }
-        lease.commits.note(&done.track);
+        if lease.commits.note(&done.track) {
+            self.shared.acknowledged.note(self.handle.id, lease.server, lease.commits.last());
+        }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
         }

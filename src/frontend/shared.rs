@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Account, Pools};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
@@ -53,6 +53,8 @@ pub struct Shared {
     pub flights: Arc<Flights>,
     /// Bounds of journals, and what is used of them.
     pub journals: Arc<Budget>,
+    /// What was acknowledged to sessions.
+    pub acknowledged: Arc<Acknowledged>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

@@ -184,7 +184,7 @@ impl Session {
         }
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
-            self.await_topology(hold).await?;
+            Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
         match pool.acquire(state.unwrap_or_else(|| self.tracker.state())).await {
@@ -204,7 +204,7 @@ impl Session {
             // Nothing of the client's was sent: hold, and try again.
             Err(failure) => {
                 tracing::debug!(session = self.handle.id, %failure, "no server connection");
-                self.after_failure(pool.server(), hold).await?;
+                Box::pin(self.after_failure(pool.server(), hold)).await?;
                 Ok(Leased::Again)
             }
         }

@@ -29,6 +29,8 @@ bitflags! {
         const HOLD = 1 << 1;
         /// The topology has no primary.
         const NO_PRIMARY = 1 << 2;
+        /// The new primary lacks what was acknowledged, and a person is to say that traffic goes on.
+        const LOSS = 1 << 3;
     }
 }
 
@@ -36,7 +38,12 @@ impl Reasons {
     /// Names as in status and errors.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        let all = [(Self::SWITCHOVER, "switchover"), (Self::HOLD, "hold"), (Self::NO_PRIMARY, "no_primary")];
+        let all = [
+            (Self::SWITCHOVER, "switchover"),
+            (Self::HOLD, "hold"),
+            (Self::NO_PRIMARY, "no_primary"),
+            (Self::LOSS, "lost_transactions"),
+        ];
         all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()
     }
 }

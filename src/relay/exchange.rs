@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tideover_protocol::response::{Control, Next, ResponseScanner, Scan, Violation};
 
 use crate::net::{Departure, PacketIo};
@@ -21,7 +22,7 @@ pub enum Verdict {
     /// Pass it on as it is.
     Forward,
     /// Pass these bytes on instead: one or more whole frames.
-    Replace(Vec<u8>),
+    Replace(BytesMut),
     /// Drop it and go on.
     Swallow,
     /// Drop it and stop here: the caller decides. Whatever follows stays unread.
@@ -246,10 +247,6 @@ impl Exchange {
         let mut run = 0;
         loop {
             let unread = server.input().get(run..).unwrap_or_default();
-            if unread.is_empty() {
-                self.pass_on(run, client, server, cx);
-                return Ok(Step::More);
-            }
             let scan = match self.scanner.scan(unread) {
                 Ok(scan) => scan,
                 Err(violation) => {
@@ -275,12 +272,9 @@ impl Exchange {
             }
             let Ok(verdict) = self.count(verdict, last) else { return Ok(Step::Stop(Answer::Differs)) };
             let bytes = match verdict {
-                Verdict::Forward => {
-                    run += len;
-                    None
-                }
+                Verdict::Forward => None,
                 Verdict::Replace(bytes) => Some(bytes),
-                Verdict::Swallow => Some(Vec::new()),
+                Verdict::Swallow => Some(BytesMut::new()),
                 Verdict::Withhold => {
                     self.pass_on(run, client, server, cx);
                     server.consume(len);
@@ -295,6 +289,8 @@ impl Exchange {
                 if !self.client_gone {
                     client.queue(&bytes);
                 }
+            } else {
+                run += len;
             }
             if last {
                 self.pass_on(run, client, server, cx);

@@ -15,9 +15,9 @@ use super::fence::{end_doomed, fence};
 use super::options::{CoordinatorParts, Request, SwitchoverOptions};
 use super::phase::{Action, Event, Phase, action, step};
 use super::preflight::{Finding, Preflight, choose, from_servers, from_topology};
-use super::repoint::{forget, repoint};
+use super::repoint::{forget, repoint, source_of};
 use super::report::{Outcome, PhaseTime, Progress, Report};
-use super::statements::{self, Source};
+use super::statements;
 
 /// Time for one short control statement.
 const STATEMENT: Duration = Duration::from_secs(3);
@@ -44,6 +44,11 @@ impl Coordinator {
     #[must_use]
     pub fn new(parts: CoordinatorParts, options: SwitchoverOptions) -> Arc<Self> {
         Arc::new(Self { parts, options, running: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Keeps switchovers from being begun while it is held; `None` while one runs.
+    pub(super) fn exclusive(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.running.try_lock().ok()
     }
 
     /// Runs one to its end, whoever listens or not.
@@ -423,15 +428,8 @@ impl Run<'_> {
     }
 
     async fn repoint_server(&self, server: &Server, primary: &Server, fenced: bool) -> Result<(), String> {
-        let (host, port) = primary.address.rsplit_once(':').ok_or("the new primary's address has no port")?;
-        let source = Source {
-            host,
-            port: port.parse().map_err(|_| "the new primary's port is no number".to_owned())?,
-            user: &self.options.replication_user,
-            password: &self.options.replication_password,
-        };
         let mut control = self.control(server.id).await.map_err(|e| e.to_string())?;
-        repoint(&mut control, &source).await?;
+        repoint(&mut control, &source_of(primary, self.options)?).await?;
         if fenced {
             let account = String::from_utf8_lossy(self.parts.account.user()).into_owned();
             end_doomed(&mut control, &account).await.map_err(|e| e.to_string())?;

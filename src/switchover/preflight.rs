@@ -142,7 +142,7 @@ pub(super) async fn from_servers(
     for (control, server) in [(&mut *old, &pair.from), (&mut *new, &pair.to)] {
         findings.push(rights(control, server).await.unwrap_or_else(|e| failed("rights", &e)));
     }
-    findings.push(gtid(new, pair).await.unwrap_or_else(|e| failed("gtid", &e)));
+    findings.push(by_gtid(new, &pair.to).await.unwrap_or_else(|e| failed("gtid", &e)));
     findings.push(errant(old, new, pair).await.unwrap_or_else(|e| failed("errant_transactions", &e)));
     if findings.iter().all(|f| f.ok) {
         findings.push(lag(old, new, pair, max_lag).await.unwrap_or_else(|e| failed("lag", &e)));
@@ -171,8 +171,9 @@ async fn rights(control: &mut Control, server: &Server) -> Result<Finding, Contr
     })
 }
 
-async fn gtid(new: &mut Control, pair: &Preflight) -> Result<Finding, ControlError> {
-    let (sql, ok, wanted) = match pair.to.flavor {
+/// Whether a replica replicates everything, and by GTID.
+pub(super) async fn by_gtid(new: &mut Control, to: &Server) -> Result<Finding, ControlError> {
+    let (sql, ok, wanted) = match to.flavor {
         Flavor::MariaDb => {
             ("SHOW ALL SLAVES STATUS", ["Slave_Pos", "Current_Pos"].as_slice(), "MASTER_USE_GTID=slave_pos")
         }
@@ -192,15 +193,11 @@ async fn gtid(new: &mut Control, pair: &Preflight) -> Result<Finding, ControlErr
         filters.iter().any(|f| r.text(f).is_some_and(|v| !v.is_empty()))
     });
     Ok(if filtered {
-        Finding::new(
-            "gtid",
-            false,
-            format!("{} replicates only a part (replication filters)", pair.to.address),
-        )
+        Finding::new("gtid", false, format!("{} replicates only a part (replication filters)", to.address))
     } else if ok.contains(&mode.as_str()) {
         Finding::new("gtid", true, "the target replicates by GTID")
     } else {
-        let text = format!("{} does not replicate by GTID (needs {wanted})", pair.to.address);
+        let text = format!("{} does not replicate by GTID (needs {wanted})", to.address);
         Finding::new("gtid", false, text)
     })
 }
