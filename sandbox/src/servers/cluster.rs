@@ -172,12 +172,38 @@ impl Cluster {
         server.run(&statements).await
     }
 
-    /// Starts a server that had ended and makes it a read-only replica of the primary.
+    /// Starts a server that had ended and makes it a read-only replica of the primary. A primary that crashed may have
+    /// transactions in its binary log that nobody has acknowledged and the new primary lacks, semi-synchronous or not; it
+    /// could never follow, and is made anew.
     pub async fn rejoin(&self, server: &Server) -> Result<(), SandboxError> {
         server.set_read_only_at_start(true);
         server.start_again().await?;
+        let known = self.primary().query_one::<String>(self.flavor.history()).await?.unwrap_or_default();
+        let own = server.query_one::<String>(&self.flavor.unknown_history(&known)).await?.unwrap_or_default();
+        if self.flavor.has_more(&own, &known) {
+            return self.rebuild(server).await;
+        }
         server.run(&self.flavor.read_only(true)).await?;
         self.repoint(server, self.primary()).await
+    }
+
+    /// Throws a server's data away and makes it a new read-only replica of the primary.
+    pub async fn rebuild(&self, server: &Server) -> Result<(), SandboxError> {
+        server.kill().await?;
+        let (template, data) = (self.flavor.directory().join("template"), server.directory().join("data"));
+        let copied = spawn_blocking(move || {
+            std::fs::remove_dir_all(&data).map_err(SandboxError::path("remove", &data))?;
+            copy_directory(&template, &data)
+        });
+        copied.await.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
+        // The accounts are made while it is writable.
+        server.set_read_only_at_start(false);
+        server.start_again().await?;
+        server.run(&accounts::setup(server.flavor)).await?;
+        server.set_read_only_at_start(true);
+        server.run(&self.flavor.read_only(true)).await?;
+        server.run(&self.flavor.follow(self.primary().port)).await?;
+        wait_replicating(server).await
     }
 
     /// Waits until `server` has applied `position`.
