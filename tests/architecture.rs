@@ -40,6 +40,7 @@ const TABLE: &[Row] = &[
             "flight",
             "topology",
             "session",
+            "replay",
         ],
     ),
     row(
@@ -66,7 +67,7 @@ const TABLE: &[Row] = &[
     row("switchover", &["monitor", "backend", "gate", "flight", "topology"]),
     row("guard", &["backend", "topology"]),
     row("monitor", &["backend", "topology"]),
-    row("replay", &["topology"]),
+    row("replay", &["topology", "session", "sql"]),
     row("relay", &["net"]),
     row("backend", &["net", "topology", "session"]),
     row("net", &[]),

@@ -55,10 +55,13 @@ impl From<&Config> for Settings {
                 login_timeout: config.login_timeout,
                 max_connections: config.max_connections,
                 max_packet: size(config.max_packet),
-                max_transaction: if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
                 tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
             },
+            journals: (
+                if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
+                size(config.replay.max_total),
+            ),
             switchover: switchover(config, monitor_password),
             failover: (config.failover.mode == FailoverMode::Auto).then(|| failover(config)),
             hold_on_loss: config.failover.on_loss == OnLoss::Hold,
@@ -91,6 +94,7 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
     };
     SwitchoverOptions {
         drain_timeout: own.drain_timeout,
+        move_after: own.move_after,
         catch_up_timeout: own.catch_up_timeout,
         fence_timeout: own.fence_timeout,
         max_lag: own.max_lag,
@@ -104,6 +108,7 @@ fn failover(config: &Config) -> FailoverOptions {
     FailoverOptions {
         detect: config.failover.detect,
         confirm: config.failover.confirm,
+        stall: config.failover.stall,
         witnesses: config.failover.witnesses,
         apply_timeout: config.failover.apply_timeout,
         ask: config.monitor.timeout,

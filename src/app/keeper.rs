@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,7 @@ use crate::frontend::SessionRegistry;
 use crate::gate::{Gate, Reasons};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
+use crate::relay::Signals;
 use crate::topology::{ClusterState, Server, ServerId, Topology, TopologyStore};
 
 use super::Parts;
@@ -52,6 +54,9 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
     });
 }
 
+/// Open transactions get this long to leave a former primary before the held are let in.
+const FOLLOW: Duration = Duration::from_millis(20);
+
 struct Keeper {
     store: Arc<TopologyStore>,
     gate: Arc<Gate>,
@@ -77,8 +82,24 @@ impl Keeper {
         self.apply(None, &before);
         loop {
             let now = self.store.newer_than(before.version).await;
+            self.follow(&now).await;
             self.apply(Some(&before), &now);
             before = now;
+        }
+    }
+
+    /// Open transactions on a server that is no longer the primary are told to follow, before the gate opens for all:
+    /// they shall have their locks again first.
+    async fn follow(&self, now: &Topology) {
+        let Some(old) = self.primary.filter(|old| now.primary().is_some_and(|p| p.id != *old)) else {
+            return;
+        };
+        if self.registry.tell(old, Signals::MOVED) == 0 {
+            return;
+        }
+        let deadline = Instant::now() + FOLLOW;
+        while self.registry.in_transaction_on(old) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -195,7 +216,7 @@ impl Keeper {
 
     /// A server that counts as down answers nobody any more: sessions that wait for it are told.
     fn lost(&self, server: ServerId) {
-        let told = self.registry.server_lost(server);
+        let told = self.registry.tell(server, Signals::SERVER_LOST);
         self.pools.retire(server);
         tracing::debug!(server = server.0, sessions = told, "a server is down");
     }

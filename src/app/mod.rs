@@ -26,9 +26,10 @@ use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
+use crate::replay::Budget;
 use crate::session::PinReason;
 use crate::switchover::{Coordinator, CoordinatorParts, Failover, Holder, Phase};
-use crate::topology::{Topology, TopologyStore};
+use crate::topology::{ServerId, Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
 use shards::{ShardParts, Shards};
@@ -123,6 +124,7 @@ impl App {
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
+            journals: Budget::new(settings.journals.0, settings.journals.1),
             flights: parts.flights.clone(),
             acknowledged: parts.acknowledged.clone(),
             registry: parts.registry.clone(),
@@ -281,6 +283,15 @@ async fn start_admin(
 ) -> Result<Option<SocketAddr>, StartError> {
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
+    let registry = parts.registry.clone();
+    let move_on: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        registry.raise_all(Signals::MOVE);
+    });
+    let registry = parts.registry.clone();
+    let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
+        registry.tell(server, Signals::PART);
+        registry.on(server)
+    });
     let commanded = CoordinatorParts {
         gate: parts.gate.clone(),
         monitor: parts.monitor.clone(),
@@ -288,6 +299,8 @@ async fn start_admin(
         account: parts.control.clone(),
         flights: parts.flights.clone(),
         cut: cut.clone(),
+        move_on,
+        part,
     };
     let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
     start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));

@@ -66,6 +66,8 @@ pub struct Settings {
     pub session: SessionOptions,
     /// How outcomes of units in doubt are proven.
     pub guard: GuardMode,
+    /// Bytes of one transaction's journal (0: none are kept), and of all.
+    pub journals: (usize, usize),
     /// Switchovers.
     pub switchover: SwitchoverOptions,
     /// Failovers of our own; `None` if somebody else promotes.

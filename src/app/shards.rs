@@ -17,6 +17,7 @@ use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{Bound, BufferPool, RsaKey, ServerTls};
+use crate::replay::Budget;
 use crate::topology::TopologyStore;
 
 /// What every shard gets.
@@ -28,6 +29,7 @@ pub(super) struct ShardParts {
     pub(super) pools: Arc<Pools>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) guard: Arc<Guard>,
+    pub(super) journals: Arc<Budget>,
     pub(super) flights: Arc<Flights>,
     pub(super) acknowledged: Arc<Acknowledged>,
     pub(super) registry: Arc<SessionRegistry>,
@@ -99,6 +101,7 @@ async fn serve_shard(
         pools: parts.pools,
         monitor: parts.monitor,
         guard: parts.guard,
+        journals: parts.journals,
         flights: parts.flights,
         acknowledged: parts.acknowledged,
         registry: parts.registry,

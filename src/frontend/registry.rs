@@ -72,7 +72,8 @@ impl SessionHandle {
         self.in_unit.store(inside, Ordering::Release);
         if !inside {
             // A cut is meant for the unit that was open: the next one is not concerned.
-            self.signal.lower(Signals::CUT | Signals::SERVER_LOST);
+            self.signal
+                .lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVE | Signals::MOVED | Signals::PART);
         }
     }
 
@@ -198,12 +199,13 @@ impl SessionRegistry {
         self.len() == 0
     }
 
-    /// Raises a signal for all sessions; for [`Signals::CUT`] only for those with an open unit. Gives their number.
+    /// Raises a signal for all sessions; [`Signals::CUT`] and [`Signals::MOVE`] only for those with an open unit. Gives
+    /// their number.
     pub fn raise_all(&self, what: Signals) -> usize {
         let mut raised = 0;
         for entry in &self.sessions {
             let handle = entry.value();
-            if what != Signals::CUT || handle.in_unit.load(Ordering::Acquire) {
+            if !what.intersects(Signals::CUT | Signals::MOVE) || handle.in_unit.load(Ordering::Acquire) {
                 handle.signal.raise(what);
                 raised += 1;
             }
@@ -240,16 +242,32 @@ impl SessionRegistry {
         cut
     }
 
-    /// Tells the sessions that use a server that it is lost.
-    pub fn server_lost(&self, server: ServerId) -> usize {
+    /// Tells the sessions that use a server something: that it is lost, or no longer the primary.
+    pub fn tell(&self, server: ServerId, what: Signals) -> usize {
         let mut told = 0;
         for entry in &self.sessions {
             if entry.value().server().is_some_and(|(id, _)| id == server) {
-                entry.value().signal.raise(Signals::SERVER_LOST);
+                entry.value().signal.raise(what);
                 told += 1;
             }
         }
         told
+    }
+
+    /// How many sessions have a connection on a server.
+    #[must_use]
+    pub fn on(&self, server: ServerId) -> usize {
+        self.sessions.iter().filter(|e| e.value().server().is_some_and(|(id, _)| id == server)).count()
+    }
+
+    /// How many sessions have a transaction open on a server.
+    #[must_use]
+    pub fn in_transaction_on(&self, server: ServerId) -> usize {
+        let there = |handle: &SessionHandle| {
+            handle.in_transaction.load(Ordering::Relaxed)
+                && handle.server().is_some_and(|(id, _)| id == server)
+        };
+        self.sessions.iter().filter(|entry| there(entry.value())).count()
     }
 
     /// All sessions, by id.

@@ -23,6 +23,8 @@ use super::statements;
 const STATEMENT: Duration = Duration::from_secs(3);
 /// Time that cut units get to leave before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
+/// Time for sessions to give up what only the old primary has for them.
+const PART: Duration = Duration::from_millis(250);
 
 /// Runs switchovers, one at a time.
 pub struct Coordinator {
@@ -264,7 +266,13 @@ impl Run<'_> {
     async fn close_and_drain(&mut self) -> Event {
         self.state.closed_at = Some(Instant::now());
         self.parts.gate.close(Reasons::SWITCHOVER);
-        match timeout(self.drain_timeout, self.parts.gate.drained()).await {
+        let gate = &self.parts.gate;
+        let early = self.options.move_after.min(self.drain_timeout);
+        if timeout(early, gate.drained()).await.is_ok() {
+            return Event::Done;
+        }
+        (self.parts.move_on)();
+        match timeout(self.drain_timeout - early, gate.drained()).await {
             Ok(()) => Event::Done,
             Err(_) => {
                 self.state.detail = format!("{} units are still inside", self.parts.gate.inside());
@@ -282,7 +290,18 @@ impl Run<'_> {
         }
     }
 
+    /// What ends with a session (temporary tables) is written to the binary log: that must come before the fence, or the
+    /// old primary would have something that the new one lacks.
+    async fn part(&self) {
+        let Some(from) = self.state.pair.as_ref().map(|pair| pair.from.id) else { return };
+        let deadline = Instant::now() + PART;
+        while (self.parts.part)(from) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     async fn fence(&mut self) -> Event {
+        self.part().await;
         let (Some(old), Some(helper)) = (&mut self.state.old, &mut self.state.old_helper) else {
             return Event::Failed;
         };

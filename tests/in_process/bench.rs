@@ -87,6 +87,7 @@ impl Bench {
             pools,
             monitor: monitor.clone(),
             guard,
+            journals: tideover::replay::Budget::new(1 << 20, 64 << 20),
             flights: tideover::flight::Flights::new(),
             acknowledged: Arc::default(),
             registry: SessionRegistry::new(),
@@ -143,7 +144,6 @@ fn options_of_sessions() -> SessionOptions {
         login_timeout: Duration::from_secs(10),
         max_connections: 100,
         max_packet: 1 << 24,
-        max_transaction: 1 << 20,
         tls_like_servers: false,
         tls_required: false,
     }

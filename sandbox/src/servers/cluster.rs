@@ -156,6 +156,25 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until the primary has a semi-synchronous replica again, and all are in sync: until then it commits alone, and
+    /// what is lost with it is lost.
+    pub async fn wait_semi_sync(&self) -> Result<(), SandboxError> {
+        let deadline = Instant::now() + SYNC_LIMIT;
+        let sql = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'";
+        loop {
+            let rows = self.primary().query(sql).await?;
+            let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
+            if clients.any(|count| count != "0") {
+                return self.wait_in_sync().await;
+            }
+            if Instant::now() >= deadline {
+                let what = format!("port {}: finding a replica", self.primary().port);
+                return Err(SandboxError::Timeout { what, limit: SYNC_LIMIT });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Makes `server` follow `source`, from wherever it stands. What it wrote itself as a primary counts as applied; if
     /// `source` lacks such a transaction, replication stops with an error, as it should.
     pub async fn repoint(&self, server: &Server, source: &Server) -> Result<(), SandboxError> {
@@ -172,19 +191,30 @@ impl Cluster {
         server.run(&statements).await
     }
 
-    /// Starts a server that had ended and makes it a read-only replica of the primary. A primary that crashed may have
-    /// transactions in its binary log that nobody has acknowledged and the new primary lacks, semi-synchronous or not; it
-    /// could never follow, and is made anew.
+    /// Starts a server that had ended and makes it a read-only replica of the primary.
     pub async fn rejoin(&self, server: &Server) -> Result<(), SandboxError> {
+        server.set_read_only_at_start(true);
+        server.start_again().await?;
+        server.run(&self.flavor.read_only(true)).await?;
+        self.repoint(server, self.primary()).await
+    }
+
+    /// The same, and if it holds transactions that the primary lacks (a crash between its log and its replicas leaves such,
+    /// with semi-synchronous replication too), it is made anew, for it could never follow. Gives whether that was so.
+    pub async fn rejoin_or_rebuild(&self, server: &Server) -> Result<bool, SandboxError> {
         server.set_read_only_at_start(true);
         server.start_again().await?;
         let known = self.primary().query_one::<String>(self.flavor.history()).await?.unwrap_or_default();
         let own = server.query_one::<String>(&self.flavor.unknown_history(&known)).await?.unwrap_or_default();
-        if self.flavor.has_more(&own, &known) {
-            return self.rebuild(server).await;
+        let too_much = self.flavor.has_more(&own, &known);
+        if too_much {
+            self.rebuild(server).await?;
+        } else {
+            server.run(&self.flavor.read_only(true)).await?;
+            self.repoint(server, self.primary()).await?;
         }
-        server.run(&self.flavor.read_only(true)).await?;
-        self.repoint(server, self.primary()).await
+        self.wait_applied(server, &self.primary().position().await?, SYNC_LIMIT).await?;
+        Ok(too_much)
     }
 
     /// Throws a server's data away and makes it a new read-only replica of the primary.
