@@ -7,7 +7,7 @@ pub struct Runtime {
     /// `shards`: threads that serve clients; 0 for one per processor.
     pub shards: usize,
     /// `sched_batch`: these threads are scheduled as batch work (Linux, `SCHED_BATCH`), with the niceness of the process:
-    /// their waking up interrupts nobody. Cheaper per statement; where more programs are busy than there are processors, a
+    /// their waking up interrupts nobody. Mostly cheaper per statement; where more programs are busy than there are processors, a
     /// statement may wait a little longer.
     pub sched_batch: bool,
 }
