@@ -128,6 +128,11 @@ impl Config {
         if admin.is_some_and(|admin| seen.contains(&admin)) {
             section.reader.blame("admin.listen", "is an address where clients are served (listen)");
         }
+        let others = self.cluster.servers.len().saturating_sub(1);
+        if self.failover.witnesses > others && others > 0 {
+            let text = format!("is more than there can be: beside the primary there are {others} servers");
+            section.reader.blame("failover.witnesses", text);
+        }
         section.close();
     }
 }

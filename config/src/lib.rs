@@ -39,7 +39,7 @@ pub use auth::{Auth, AuthMode, Credential, User};
 pub use checked::Config;
 pub use cluster::Cluster;
 pub use diff::{Difference, diff};
-pub use failover::{Failover, FailoverMode};
+pub use failover::{Failover, FailoverMode, OnLoss};
 pub use guard::{Guard, GuardMode};
 pub use hold::Hold;
 pub use load::{Override, keys, load, parse};

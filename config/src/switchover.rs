@@ -9,6 +9,8 @@ use super::section::{Applies, NAME, Section};
 pub struct Switchover {
     /// `drain_timeout`: units inside may take this long to finish.
     pub drain_timeout: Duration,
+    /// `move_after`: after this time a transaction that can surely be done again on the new primary is not waited for.
+    pub move_after: Duration,
     /// `fence_timeout`: the old primary must be read-only within this time.
     pub fence_timeout: Duration,
     /// `catch_up_timeout`: the target must have everything within this time.
@@ -29,6 +31,7 @@ impl Switchover {
         let bounds = || time(1..=3_600_000);
         let switchover = Self {
             drain_timeout: section.get("drain_timeout", live, time(0..=3_600_000), Duration::from_secs(5)),
+            move_after: section.get("move_after", live, time(0..=3_600_000), Duration::from_millis(30)),
             fence_timeout: section.get("fence_timeout", live, bounds(), Duration::from_secs(3)),
             catch_up_timeout: section.get("catch_up_timeout", live, bounds(), Duration::from_secs(10)),
             max_lag: section.get("max_lag", live, time(0..=3_600_000), Duration::from_secs(1)),

@@ -94,6 +94,16 @@ fn each_mistake_is_explained() {
             "[failover]\nmode = true",
             &["t.toml:8: failover.mode: found true, expected \"external\" or \"auto\""],
         ),
+        (
+            "[failover]\non_loss = 'ignore'",
+            &["t.toml:8: failover.on_loss: found \"ignore\", expected \"release\" or \"hold\""],
+        ),
+        (
+            "[failover]\ndetect = '0s'",
+            &[
+                "t.toml:8: failover.detect: found \"0s\", expected a time from 100ms to 1h, such as \"500ms\", \"5s\" or \"2m\"",
+            ],
+        ),
         ("[tls]\ncert_file = 'a.pem'", &["t.toml:8: tls.cert_file: needs tls.key_file beside it"]),
         ("[tls]\nkey_file = 'a.pem'", &["t.toml:8: tls.key_file: needs tls.cert_file beside it"]),
         (

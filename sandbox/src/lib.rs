@@ -3,6 +3,7 @@
 //! * [`servers`] starts a primary and its replicas (MariaDB or MySQL) as processes of their own, and does to them what
 //!   operators and accidents do: stop, kill, freeze, promote by hand.
 //! * [`proxy`] starts the proxy in front of such a cluster and speaks with its admin API.
+//! * [`faults`] breaks connections between proxy and server at chosen moments.
 //! * [`workload`] runs clients against an address, a proxy's or a server's, and writes down what was acknowledged to
 //!   them; [`workload::Books::check`] compares that with what the database holds in the end.
 //!
@@ -13,6 +14,7 @@
 #![warn(missing_docs)]
 
 mod error;
+pub mod faults;
 pub mod measure;
 pub mod ports;
 mod process;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tideover_config::{AuthMode, Config, Credential, ServerTlsMode, TlsMode};
+use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, ServerTlsMode, TlsMode};
 use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
-use crate::switchover::SwitchoverOptions;
+use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
 
@@ -55,11 +55,16 @@ impl From<&Config> for Settings {
                 login_timeout: config.login_timeout,
                 max_connections: config.max_connections,
                 max_packet: size(config.max_packet),
-                max_transaction: if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
                 tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
             },
+            journals: (
+                if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
+                size(config.replay.max_total),
+            ),
             switchover: switchover(config, monitor_password),
+            failover: (config.failover.mode == FailoverMode::Auto).then(|| failover(config)),
+            hold_on_loss: config.failover.on_loss == OnLoss::Hold,
             shutdown_delay: config.shutdown.delay,
             shutdown_drain: config.shutdown.drain_timeout,
             shards: match config.runtime.shards {
@@ -89,12 +94,23 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
     };
     SwitchoverOptions {
         drain_timeout: own.drain_timeout,
+        move_after: own.move_after,
         catch_up_timeout: own.catch_up_timeout,
         fence_timeout: own.fence_timeout,
         max_lag: own.max_lag,
         replication_user,
         replication_password,
         warm: own.warm_connections,
+    }
+}
+
+fn failover(config: &Config) -> FailoverOptions {
+    FailoverOptions {
+        detect: config.failover.detect,
+        confirm: config.failover.confirm,
+        witnesses: config.failover.witnesses,
+        apply_timeout: config.failover.apply_timeout,
+        ask: config.monitor.timeout,
     }
 }
 

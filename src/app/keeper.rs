@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::Pools;
-use crate::flight::{Cause, FlightId, Flights};
+use crate::flight::{Acknowledged, Cause, FlightId, Flights};
 use crate::frontend::SessionRegistry;
 use crate::gate::{Gate, Reasons};
 use crate::metrics::Metrics;
-use crate::topology::{ClusterState, ServerId, Topology, TopologyStore};
+use crate::monitor::Monitor;
+use crate::relay::Signals;
+use crate::topology::{ClusterState, Server, ServerId, Topology, TopologyStore};
 
 use super::Parts;
 
+/// Lost transactions that are logged one by one; the flight record has more.
+const LISTED: usize = 100;
 /// Between rounds of closing what is idle for too long.
 const REAP: Duration = Duration::from_secs(1);
 
@@ -27,8 +32,12 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
         registry: parts.registry.clone(),
         metrics: parts.metrics.clone(),
         flights: parts.flights.clone(),
+        monitor: parts.monitor.clone(),
+        acknowledged: parts.acknowledged.clone(),
+        hold_on_loss: parts.hold_on_loss,
         primary: None,
         outage: None,
+        mark: 0,
     };
     let stopped = stop.clone();
     tasks.spawn(async move {
@@ -45,6 +54,9 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
     });
 }
 
+/// Open transactions get this long to leave a former primary before the held are let in.
+const FOLLOW: Duration = Duration::from_millis(20);
+
 struct Keeper {
     store: Arc<TopologyStore>,
     gate: Arc<Gate>,
@@ -52,10 +64,16 @@ struct Keeper {
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     flights: Arc<Flights>,
+    monitor: Arc<Monitor>,
     /// The primary, or the last one while there is none.
     primary: Option<ServerId>,
-    /// The flight of the time without a primary, while there is none.
+    /// The flight of the time without a primary, while there is none (or traffic is held for what was lost).
     outage: Option<FlightId>,
+    acknowledged: Arc<Acknowledged>,
+    /// How many commits had been acknowledged when the primary was lost.
+    mark: u64,
+    /// Whether traffic is held if any of them is missing.
+    hold_on_loss: bool,
 }
 
 impl Keeper {
@@ -64,22 +82,42 @@ impl Keeper {
         self.apply(None, &before);
         loop {
             let now = self.store.newer_than(before.version).await;
+            self.follow(&now).await;
             self.apply(Some(&before), &now);
             before = now;
+        }
+    }
+
+    /// Open transactions on a server that is no longer the primary are told to follow, before the gate opens for all:
+    /// they shall have their locks again first.
+    async fn follow(&self, now: &Topology) {
+        let Some(old) = self.primary.filter(|old| now.primary().is_some_and(|p| p.id != *old)) else {
+            return;
+        };
+        if self.registry.tell(old, Signals::MOVED) == 0 {
+            return;
+        }
+        let deadline = Instant::now() + FOLLOW;
+        while self.registry.in_transaction_on(old) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     fn apply(&mut self, before: Option<&Topology>, now: &Topology) {
         let replaced = self.primary.filter(|old| now.primary().is_some_and(|p| p.id != *old));
         self.record(replaced, now);
+        let first_again = before.is_some_and(|before| before.primary().is_none());
+        if let Some(primary) = now.primary().filter(|_| replaced.is_some() || first_again) {
+            self.compare(primary);
+        }
         if now.primary().is_some() {
             self.gate.open(Reasons::NO_PRIMARY);
         } else {
             self.gate.close(Reasons::NO_PRIMARY);
         }
-        if let Some(flight) = self.outage.filter(|_| now.primary().is_some()) {
+        let flows = now.primary().is_some() && !self.gate.reasons().contains(Reasons::LOSS);
+        if let Some(flight) = self.outage.take_if(|_| flows) {
             self.flights.release(flight);
-            self.outage = None;
         }
         self.primary = now.primary().map(|p| p.id).or(self.primary);
         if let Some(old) = replaced {
@@ -91,7 +129,7 @@ impl Keeper {
             self.tell(now);
         }
         for server in &now.servers {
-            let was_up = before.server(server.id).is_some_and(crate::topology::Server::is_up);
+            let was_up = before.server(server.id).is_some_and(Server::is_up);
             if was_up && !server.is_up() {
                 self.lost(server.id);
             }
@@ -111,28 +149,61 @@ impl Keeper {
                 };
                 self.flights.step(flight, "no_primary", &why, None);
                 self.outage = Some(flight);
+                self.mark = self.acknowledged.mark();
             }
             return;
         };
-        let ours = self.gate.reasons().contains(Reasons::SWITCHOVER);
+        let ours = self.monitor.has_promoted(primary.id);
         if replaced.is_some() && !ours {
             let flight = self.outage.unwrap_or_else(|| self.flights.begin(Cause::External, &from));
             self.outage = Some(flight);
             self.flights.explain(flight, Cause::External);
             self.metrics.switchovers.with_label_values(&["external", "done"]).inc();
         }
-        let Some(flight) = self.outage else { return };
+        // Held for a loss, it has been told already.
+        let Some(flight) = self.outage.filter(|_| !self.gate.reasons().contains(Reasons::LOSS)) else {
+            return;
+        };
         self.flights.step(flight, "primary", &primary.address, None);
         let result = if replaced.is_some() { "done" } else { "back" };
         self.flights.end(flight, result, &primary.address);
     }
 
+    /// Before traffic goes on: has the new primary (or the old one, after a crash) what was acknowledged? The look at it
+    /// that made it the primary says so.
+    fn compare(&self, primary: &Server) {
+        let (lost, more) = self.acknowledged.take_lost(primary.id, self.mark, &primary.executed);
+        if lost.is_empty() {
+            return;
+        }
+        for commit in &lost {
+            self.flights.lost(commit.session, &commit.gtid);
+        }
+        for commit in lost.iter().take(LISTED) {
+            tracing::error!(session = commit.session, gtid = %commit.gtid, "a transaction that was acknowledged is lost");
+        }
+        let at_least = if more { "at least " } else { "" };
+        let (count, hold) = (lost.len(), self.hold_on_loss);
+        tracing::error!(
+            primary = %primary.address, count, hold,
+            "the primary lacks {at_least}{count} transactions that were acknowledged (failover.on_loss)"
+        );
+        self.metrics.lost_transactions.inc_by(count as u64);
+        if let Some(flight) = self.outage {
+            let detail =
+                format!("{at_least}{count} acknowledged transactions are not on {}", primary.address);
+            self.flights.step(flight, "lost_transactions", &detail, None);
+        }
+        if hold {
+            self.gate.close(Reasons::LOSS);
+        }
+    }
+
     /// For whoever listens to the events.
     fn tell(&self, now: &Topology) {
         self.flights.events().tell("topology", || {
-            let server = |s: &crate::topology::Server| {
-                json!({ "address": &*s.address, "role": s.role.name(), "problem": s.problem })
-            };
+            let server =
+                |s: &Server| json!({ "address": &*s.address, "role": s.role.name(), "problem": s.problem });
             let servers: Vec<_> = now.servers.iter().map(server).collect();
             let primary = now.primary().map(|p| p.address.to_string());
             json!({ "state": now.state.name(), "primary": primary, "epoch": now.epoch, "servers": servers })
@@ -145,7 +216,7 @@ impl Keeper {
 
     /// A server that counts as down answers nobody any more: sessions that wait for it are told.
     fn lost(&self, server: ServerId) {
-        let told = self.registry.server_lost(server);
+        let told = self.registry.tell(server, Signals::SERVER_LOST);
         self.pools.retire(server);
         tracing::debug!(server = server.0, sessions = told, "a server is down");
     }

@@ -4,6 +4,7 @@ mod configured;
 mod keeper;
 mod settings;
 mod shards;
+mod unstick;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend::{Account, Connector, Pools, Target};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
@@ -25,9 +26,10 @@ use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
+use crate::replay::Budget;
 use crate::session::PinReason;
-use crate::switchover::{Coordinator, CoordinatorParts, Holder, Phase};
-use crate::topology::{Topology, TopologyStore};
+use crate::switchover::{Coordinator, CoordinatorParts, Failover, Holder, Phase};
+use crate::topology::{ServerId, Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
 use shards::{ShardParts, Shards};
@@ -75,6 +77,8 @@ struct Parts {
     monitor: Arc<Monitor>,
     guard: Arc<Guard>,
     flights: Arc<Flights>,
+    acknowledged: Arc<Acknowledged>,
+    hold_on_loss: bool,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -98,6 +102,7 @@ impl App {
         }
         start_guard(&parts, settings.monitor_timeout, (&tasks, &stop)).await;
         keeper::start(&parts, (&tasks, &stop));
+        unstick::start(&parts, (&tasks, &stop));
         let tls = settings.tls().map_err(StartError::Tls)?;
         let rsa = RsaKey::generate().map_err(StartError::System)?;
         let accounts = AccountDirectory::new(
@@ -119,7 +124,9 @@ impl App {
             pools: parts.pools.clone(),
             monitor: parts.monitor.clone(),
             guard: parts.guard.clone(),
+            journals: Budget::new(settings.journals.0, settings.journals.1),
             flights: parts.flights.clone(),
+            acknowledged: parts.acknowledged.clone(),
             registry: parts.registry.clone(),
             accounts,
             control: parts.control.clone(),
@@ -216,6 +223,7 @@ impl Parts {
             account: control.clone(),
         });
         let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        let (acknowledged, hold_on_loss) = (Arc::default(), settings.hold_on_loss);
         Ok(Self {
             gate,
             store,
@@ -223,6 +231,8 @@ impl Parts {
             monitor,
             guard,
             flights,
+            acknowledged,
+            hold_on_loss,
             registry,
             metrics,
             control,
@@ -273,17 +283,27 @@ async fn start_admin(
 ) -> Result<Option<SocketAddr>, StartError> {
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
-    let coordinator = Coordinator::new(
-        CoordinatorParts {
-            gate: parts.gate.clone(),
-            monitor: parts.monitor.clone(),
-            pools: parts.pools.clone(),
-            account: parts.control.clone(),
-            flights: parts.flights.clone(),
-            cut: cut.clone(),
-        },
-        settings.switchover.clone(),
-    );
+    let registry = parts.registry.clone();
+    let move_on: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        registry.raise_all(Signals::MOVE);
+    });
+    let registry = parts.registry.clone();
+    let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
+        registry.tell(server, Signals::PART);
+        registry.on(server)
+    });
+    let commanded = CoordinatorParts {
+        gate: parts.gate.clone(),
+        monitor: parts.monitor.clone(),
+        pools: parts.pools.clone(),
+        account: parts.control.clone(),
+        flights: parts.flights.clone(),
+        cut: cut.clone(),
+        move_on,
+        part,
+    };
+    let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
+    start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
     let drain = (settings.switchover.drain_timeout, parts.flights.clone());
     let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
@@ -314,6 +334,27 @@ async fn start_admin(
     });
     tracing::info!(address = %bound, "serving the admin API");
     Ok(Some(bound))
+}
+
+/// Promotes by itself, if it is told to.
+fn start_failover(
+    settings: &Settings,
+    (parts, coordinator): (CoordinatorParts, Arc<Coordinator>),
+    metrics: Arc<Metrics>,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let Some(options) = settings.failover.clone() else { return };
+    let count = Arc::new(move |result: &'static str| {
+        metrics.switchovers.with_label_values(&["failover", result]).inc()
+    });
+    let failover = Failover::new(parts, (settings.switchover.clone(), options), coordinator, count);
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = failover.run() => {}
+            () = stopped.cancelled() => {}
+        }
+    });
 }
 
 fn reload(tls: Option<Arc<crate::net::ServerTls>>) -> admin::Reload {

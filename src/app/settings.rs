@@ -14,7 +14,7 @@ use crate::backend::{Account, PoolLimits};
 use crate::frontend::{AuthMode, FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
-use crate::switchover::SwitchoverOptions;
+use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 /// TLS towards clients.
 #[derive(Debug, Clone)]
@@ -67,8 +67,14 @@ pub struct Settings {
     pub session: SessionOptions,
     /// How outcomes of units in doubt are proven.
     pub guard: GuardMode,
+    /// Bytes of one transaction's journal (0: none are kept), and of all.
+    pub journals: (usize, usize),
     /// Switchovers.
     pub switchover: SwitchoverOptions,
+    /// Failovers of our own; `None` if somebody else promotes.
+    pub failover: Option<FailoverOptions>,
+    /// Whether traffic is held when the new primary lacks acknowledged transactions.
+    pub hold_on_loss: bool,
     /// Serve on for this long after being asked to leave.
     pub shutdown_delay: Duration,
     /// Units may finish within.

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Account, Pools};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::frontend::{AccountDirectory, SessionOptions, SessionRegistry, Shared, serve};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{Bound, BufferPool, RsaKey, ServerTls};
+use crate::replay::Budget;
 use crate::topology::TopologyStore;
 
 /// What every shard gets.
@@ -28,7 +29,9 @@ pub(super) struct ShardParts {
     pub(super) pools: Arc<Pools>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) guard: Arc<Guard>,
+    pub(super) journals: Arc<Budget>,
     pub(super) flights: Arc<Flights>,
+    pub(super) acknowledged: Arc<Acknowledged>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) control: Arc<Account>,
@@ -98,7 +101,9 @@ async fn serve_shard(
         pools: parts.pools,
         monitor: parts.monitor,
         guard: parts.guard,
+        journals: parts.journals,
         flights: parts.flights,
+        acknowledged: parts.acknowledged,
         registry: parts.registry,
         accounts: parts.accounts,
         control: parts.control,

@@ -67,8 +67,9 @@ impl Commits {
         self.unclear || self.untracked
     }
 
-    /// Takes the GTID of an acknowledged commit from an answer, if one is there.
-    pub fn note(&mut self, items: &[SessionTrack]) {
+    /// Takes the GTID of an acknowledged commit from an answer; says whether one is there.
+    pub fn note(&mut self, items: &[SessionTrack]) -> bool {
+        let mut noted = false;
         for item in items {
             let gtid = match item {
                 SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => value,
@@ -77,7 +78,9 @@ impl Commits {
             };
             self.last.clone_from(gtid);
             self.unclear = false;
+            noted = true;
         }
+        noted
     }
 
     /// Something may have been committed and acknowledged without a report.

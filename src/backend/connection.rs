@@ -52,6 +52,8 @@ pub struct ServerConnection {
     pub broken: bool,
     /// Holds state that only a reset removes.
     pub dirty: bool,
+    /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
+    pub clock_set: bool,
     /// When it was opened.
     pub opened: Instant,
     /// When it was last given back.
@@ -99,6 +101,7 @@ impl ServerConnection {
             status: StatusFlags::empty(),
             broken: false,
             dirty: false,
+            clock_set: false,
             opened: now,
             idle_since: now,
             generation: opened.generation,
@@ -123,14 +126,17 @@ impl ServerConnection {
         }
     }
 
-    /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next.
+    /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next; and
+    /// its isolation level, which says what a transaction locks.
     async fn read_base(&mut self) -> io::Result<SessionState> {
-        const NAMES: [&str; 4] =
-            ["character_set_client", "character_set_results", "collation_connection", "sql_mode"];
-        let sql = format!("SELECT {}", NAMES.map(|n| format!("@@session.{n}")).join(","));
-        let values = self.query_row(&sql, NAMES.len()).await?;
+        // MariaDB has the other name for the level only since 11.1, MySQL this one no more since 8.0.
+        let isolation = if self.flavor == Flavor::MariaDb { "tx_isolation" } else { "transaction_isolation" };
+        let names =
+            ["character_set_client", "character_set_results", "collation_connection", "sql_mode", isolation];
+        let sql = format!("SELECT {}", names.map(|n| format!("@@session.{n}")).join(","));
+        let values = self.query_row(&sql, names.len()).await?;
         let mut base = SessionState::new();
-        for (name, value) in NAMES.iter().zip(values) {
+        for (name, value) in names.iter().zip(values) {
             base.set_variable(name.as_bytes(), &value);
         }
         Ok(base)
@@ -172,6 +178,12 @@ impl ServerConnection {
         }
         payload.extend_from_slice(sql.as_bytes());
         payload
+    }
+
+    /// Queues one of our own text statements; its answer is to be read before that of what follows it.
+    pub fn queue_query(&mut self, sql: &str) {
+        let payload = self.text_command(sql);
+        self.io.queue_packet(&payload, 0);
     }
 
     /// Runs one of our own text statements.
@@ -288,6 +300,7 @@ impl ServerConnection {
             self.state.set_schema(Some(&schema));
         }
         self.dirty = false;
+        self.clock_set = false;
         Ok(())
     }
 

@@ -2,12 +2,16 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::connection::ServerConnection;
 use super::pool::AccountPool;
+
+/// A connection's locks are held until it is reset or closed: a reset that hangs is given up after this time.
+const SCRUB: Duration = Duration::from_secs(2);
 
 /// The right to use one server connection. Dropping it gives a clean connection back and closes any other.
 #[derive(Debug)]
@@ -30,20 +34,26 @@ impl Lease {
 
     /// Rolls back and cleans the connection before it goes back, in a task of its own: for sessions that end amid a
     /// transaction or leave state behind.
-    pub fn scrub(mut self) {
-        let clean = self.is_reusable();
-        if clean || self.broken || !self.io.input().is_empty() || self.io.unsent() > 0 {
+    pub fn scrub(self) {
+        if self.needs_scrubbing() {
+            tokio::spawn(self.scrubbed());
+        }
+    }
+
+    /// The same, and done when it is done: what the session left is gone from the server, or the connection is closed.
+    pub async fn scrubbed(mut self) {
+        if !self.needs_scrubbing() {
             return;
         }
-        tokio::spawn(async move {
-            // Its locks are held until it is reset or closed: a reset that hangs is given up soon.
-            let limit = std::time::Duration::from_secs(2);
-            // Broken until proven clean: a cancelled or failed reset must not reach the pool.
-            self.broken = true;
-            if matches!(tokio::time::timeout(limit, self.reset()).await, Ok(Ok(()))) {
-                self.broken = false;
-            }
-        });
+        // Broken until proven clean: a cancelled or failed reset must not reach the pool.
+        self.broken = true;
+        if matches!(tokio::time::timeout(SCRUB, self.reset()).await, Ok(Ok(()))) {
+            self.broken = false;
+        }
+    }
+
+    fn needs_scrubbing(&self) -> bool {
+        !self.is_reusable() && !self.broken && self.io.input().is_empty() && self.io.unsent() == 0
     }
 
     /// The pool it came from.

@@ -18,7 +18,7 @@ pub struct Happening {
     pub number: u64,
     /// Milliseconds since 1970 (UTC).
     pub unix_ms: u64,
-    /// `topology`, `gate`, `flight`, `phase`, `release` or `end`.
+    /// `topology`, `gate`, `flight`, `phase`, `release`, `end` or `cut`.
     pub kind: &'static str,
     /// What there is to say.
     pub data: Value,

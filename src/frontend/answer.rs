@@ -9,6 +9,7 @@ use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
 use crate::relay::{Controls, Verdict};
+use crate::replay::Results;
 
 /// Variables that both families report to clients by default (`session_track_system_variables`).
 const TRACKED_BY_DEFAULT: [&[u8]; 5] = [
@@ -40,6 +41,31 @@ pub(super) struct Completion {
     pub(super) result_set: bool,
     /// At least one OK or EOF came.
     pub(super) any: bool,
+    /// What all OKs said, for the journal.
+    pub(super) results: Results,
+}
+
+impl Completion {
+    /// Takes in what an OK packet says, but for its session tracking.
+    pub(super) fn note_ok(&mut self, ok: &OkPacket) {
+        self.any = true;
+        self.status = ok.status;
+        self.affected_rows = ok.affected_rows;
+        self.warnings = ok.warnings;
+        if ok.last_insert_id != 0 {
+            self.last_insert_id = ok.last_insert_id;
+        }
+        self.results.ok(ok.affected_rows, ok.last_insert_id);
+    }
+
+    /// Takes in an EOF packet's payload: 0xfe, warnings (2), status (2).
+    pub(super) fn note_eof(&mut self, payload: &[u8]) {
+        if let Some(&[w0, w1, s0, s1]) = payload.get(1..5) {
+            self.any = true;
+            self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
+            self.warnings = u16::from_le_bytes([w0, w1]);
+        }
+    }
 }
 
 /// Watches one answer.
@@ -62,13 +88,7 @@ impl AnswerControls {
         let Ok(mut ok) = OkPacket::decode(payload, self.server) else { return Verdict::Forward };
         let ends_rows = payload.first() == Some(&0xfe);
         let done = &mut self.done;
-        done.any = true;
-        done.status = ok.status;
-        done.affected_rows = ok.affected_rows;
-        done.warnings = ok.warnings;
-        if ok.last_insert_id != 0 {
-            done.last_insert_id = ok.last_insert_id;
-        }
+        done.note_ok(&ok);
         let client_tracks = self.client.contains(Capabilities::SESSION_TRACK);
         if ok.track.is_empty()
             && !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
@@ -93,13 +113,11 @@ impl AnswerControls {
         }))
     }
 
-    /// An EOF packet: 0xfe, warnings (2), status (2).
+    /// An EOF packet.
     fn eof(&mut self, frame: &mut [u8]) -> Verdict {
-        if let Some([w0, w1, s0, s1]) = frame.get_mut(HEADER_LEN + 1..HEADER_LEN + 5) {
-            let mut status = StatusFlags::from_wire(u16::from_le_bytes([*s0, *s1]));
-            self.done.any = true;
-            self.done.status = status;
-            self.done.warnings = u16::from_le_bytes([*w0, *w1]);
+        self.done.note_eof(frame.get(HEADER_LEN..).unwrap_or_default());
+        if let Some([s0, s1]) = frame.get_mut(HEADER_LEN + 3..HEADER_LEN + 5) {
+            let mut status = self.done.status;
             status.remove(StatusFlags::SESSION_STATE_CHANGED);
             [*s0, *s1] = status.bits().to_le_bytes();
         }

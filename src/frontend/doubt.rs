@@ -11,33 +11,32 @@ use tokio::time::{Duration, Instant, timeout};
 use crate::backend::{AccountPool, Commits};
 use crate::guard::{Case, Doubt, Inserted, Settlement, Writing};
 use crate::relay::Signals;
-use crate::replay::Place;
+use crate::replay::{Journal, Place};
+use crate::session::Pins;
 use crate::sql::{Effects, Kind, Statement};
 use crate::topology::{ServerId, Topology};
 
 use super::answer::Completion;
 use super::error;
+use super::journaling::Recorded;
 use super::run::Attempt;
 use super::session::{End, Session};
-use super::unit::Hold;
+use super::trace::MAY_COMMIT_AND_FAIL;
+use super::unit::{Hold, Waiting};
 use super::work::Work;
 
 /// For looking up which column of a table generates ids.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// What is noted of the open unit, so that its outcome can be proven.
-#[derive(Debug, Default)]
-pub(super) struct UnitTrace {
-    /// Number of its first tagged text command on the server connection.
-    first: u64,
-    /// Something has been changed, as far as answers tell.
-    changed: bool,
-    /// Prepared statements that may write were sent.
-    prepared: bool,
-    /// Why it proves nothing if no trace of it is found.
-    blind: Option<&'static str>,
-    /// The topology before the end of the unit was sent.
-    bookmark: Option<Arc<Topology>>,
+/// What a unit in doubt leaves behind in its session.
+struct Rest {
+    server: ServerId,
+    inside: bool,
+    delivered: bool,
+    journal: Option<Box<Journal<Recorded>>>,
+    kept_pins: Pins,
+    /// Names of those that a client would miss.
+    pins: Vec<&'static str>,
 }
 
 /// What a lost connection leaves behind for the guard.
@@ -49,59 +48,6 @@ struct Remains {
     number: u64,
     acknowledged: Vec<u8>,
     unclear: bool,
-}
-
-impl UnitTrace {
-    /// Notes a command before it is sent. `fresh`: no transaction is open, so that a unit begins with it.
-    pub(super) fn note(&mut self, work: &Work, blind: Option<&'static str>, (fresh, next): (bool, u64)) {
-        if fresh {
-            *self = Self { first: next, bookmark: self.bookmark.take(), ..Self::default() };
-        }
-        if may_write(&work.statement) {
-            self.prepared |= work.prepared.is_some();
-            self.blind = self.blind.or(blind);
-        }
-    }
-
-    /// Keeps the log positions that are known before the end of the unit is sent.
-    pub(super) fn mark(&mut self, topology: Arc<Topology>) {
-        self.bookmark = Some(topology);
-    }
-
-    /// A command has ended. Says whether it may have committed something without the server's reporting its GTID, unless
-    /// it did report one.
-    pub(super) fn ended(&mut self, work: &Work, done: &Completion, (error, inside): (bool, bool)) -> bool {
-        if may_write(&work.statement) {
-            self.changed |= error || may_have_changed(work, done);
-        }
-        if error {
-            // Errors carry no session tracking.
-            return work.statement.any(MAY_COMMIT_AND_FAIL);
-        }
-        !inside && self.changed
-    }
-
-    /// The answer is there: nothing is in doubt.
-    pub(super) fn answered(&mut self) {
-        self.bookmark = None;
-    }
-}
-
-/// What may have committed something before it failed.
-const MAY_COMMIT_AND_FAIL: Effects = Effects::IMPLICIT_COMMIT
-    .union(Effects::ENDS)
-    .union(Effects::MULTI)
-    .union(Effects::STORED_CODE)
-    .union(Effects::SQL_EXECUTE)
-    .union(Effects::UNSURE);
-
-/// Whether a statement that ended without error may have changed anything.
-fn may_have_changed(work: &Work, done: &Completion) -> bool {
-    let counts = matches!(
-        work.statement.kind,
-        Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
-    );
-    !counts || done.affected_rows > 0 || done.result_set || work.statement.any(MAY_COMMIT_AND_FAIL)
 }
 
 /// Whether it may change what outlives the connection.
@@ -181,6 +127,8 @@ impl Session {
     ) -> Result<Attempt, End> {
         let inside = self.in_transaction();
         let case = self.case(work, inside);
+        let journal = self.journal.take();
+        let kept_pins = self.tracker.pins();
         let pins = self.take_pins();
         self.end_unit();
         self.shared.monitor.kick();
@@ -198,7 +146,7 @@ impl Session {
             // Nothing was to be committed.
             self.lost_pins = pins;
             let plain = Settlement::Committed { affected_rows: None, inserted: None, gtid: String::new() };
-            return self.settled(work, plain).await;
+            return self.settled(work, plain, hold).await;
         }
         let server = case.server;
         let settlement = self.wait_for_guard(case, hold).await?;
@@ -210,10 +158,27 @@ impl Session {
         };
         tracing::info!(session = self.handle.id, outcome, evidence, "an answer was lost");
         self.shared.flights.settled(self.handle.id, outcome, evidence);
+        let rest = Rest { server, inside, delivered, journal, kept_pins, pins };
+        self.after_settlement(work, hold, settlement, rest).await
+    }
+
+    async fn after_settlement(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        settlement: Settlement,
+        rest: Rest,
+    ) -> Result<Attempt, End> {
+        let Rest { server, inside, delivered, journal, kept_pins, pins } = rest;
         match settlement {
+            Settlement::Committed { .. } if inside && is_code(&work.statement) => {
+                self.lost_pins = pins;
+                Ok(self.unknown("a stored program committed a part of the transaction or all of it"))
+            }
             Settlement::Committed { .. } => {
                 self.lost_pins = pins;
-                self.settled(work, settlement).await
+                self.journal = journal;
+                self.settled(work, settlement, hold).await
             }
             Settlement::NotCommitted if delivered => {
                 Ok(self.unknown("it was not executed, but a part of an answer was given already"))
@@ -221,10 +186,14 @@ impl Session {
             Settlement::NotCommitted => {
                 self.count("not_committed");
                 if inside {
-                    self.lost_pins = pins;
-                    return Ok(Attempt::Refused(error::rolled_back(
-                        "the connection to its server was lost at its end",
-                    )));
+                    self.journal = journal;
+                    kept_pins.iter().for_each(|pin| self.tracker.pin(pin));
+                    self.status.insert(StatusFlags::IN_TRANS);
+                    let why = "the connection to its server was lost at its end";
+                    return Ok(match self.replay(why, None, hold).await? {
+                        Ok(()) => Attempt::Again,
+                        Err(error) => Attempt::Refused(error),
+                    });
                 }
                 if !pins.is_empty() {
                     return Ok(Attempt::Refused(error::state_lost(&pins)));
@@ -297,20 +266,23 @@ impl Session {
     async fn wait_for_guard(&mut self, case: Case, hold: &mut Hold) -> Result<Settlement, End> {
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         let guard = self.shared.guard.clone();
-        self.handle.set_held(true);
-        self.shared.metrics.held_sessions.inc();
+        let waiting = Waiting::new(&self.shared, &self.handle);
         let settled = tokio::select! {
             settlement = guard.settle(case, deadline) => Ok(settlement),
             () = self.client.stream().hung_up() => Err(End::Client),
             _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(End::Told),
         };
-        self.shared.metrics.held_sessions.dec();
-        self.handle.set_held(false);
+        drop(waiting);
         settled
     }
 
     /// It was committed: the client gets the answer that it would have got.
-    async fn settled(&mut self, work: &Work, settlement: Settlement) -> Result<Attempt, End> {
+    async fn settled(
+        &mut self,
+        work: &Work,
+        settlement: Settlement,
+        hold: &mut Hold,
+    ) -> Result<Attempt, End> {
         self.count("committed");
         let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
             return Ok(Attempt::Again);
@@ -326,7 +298,9 @@ impl Session {
         };
         self.status.remove(StatusFlags::IN_TRANS);
         if work.statement.any(Effects::CHAIN) {
-            self.status.insert(StatusFlags::IN_TRANS);
+            self.begin_chained(hold).await?;
+        } else {
+            self.journal = None;
         }
         let ok = OkPacket {
             affected_rows: affected_rows.unwrap_or_default(),
@@ -338,10 +312,6 @@ impl Session {
         ok.encode(self.capabilities, &mut payload);
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.client.queue_packet(&payload, sequence);
-        if work.statement.any(Effects::CHAIN) {
-            self.status.remove(StatusFlags::IN_TRANS);
-            self.lost = Some("the connection to its server was lost when it began");
-        }
         let done = Completion {
             status: self.status,
             affected_rows: ok.affected_rows,
@@ -356,6 +326,22 @@ impl Session {
         self.lost_pins.extend(lost_pins);
         self.flush().await?;
         Ok(Attempt::Done)
+    }
+
+    /// The transaction that `COMMIT AND CHAIN` begins is begun on the present primary; if that cannot be, the client
+    /// hears of it with its next statement.
+    async fn begin_chained(&mut self, hold: &mut Hold) -> Result<(), End> {
+        let last_insert_id = self.tracker.last_insert_id();
+        if let Some(journal) = &mut self.journal {
+            journal.chain(Recorded::begins, last_insert_id);
+        }
+        self.status.insert(StatusFlags::IN_TRANS);
+        let why = "the connection to its server was lost when it began";
+        if let Err(error) = self.replay(why, None, hold).await? {
+            self.lost = Some(error);
+            self.status.insert(StatusFlags::IN_TRANS);
+        }
+        Ok(())
     }
 
     /// The id that an INSERT generated. Which column generates ids is asked of the present primary, in the client's own
@@ -433,9 +419,16 @@ fn names_column(text: &[u8], column: &[u8]) -> bool {
     })
 }
 
+/// Whether it runs statements that are not in its text, a COMMIT perhaps.
+pub(super) fn is_code(statement: &Statement) -> bool {
+    let code = Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE;
+    matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi) && statement.any(code)
+        || statement.any(Effects::UNSURE)
+}
+
 /// Whether a command may commit, so that the place in the logs before it must be known.
 pub(super) fn may_commit(place: Place) -> bool {
-    matches!(place, Place::Autocommit | Place::Commit)
+    matches!(place, Place::Autocommit | Place::Program | Place::Code | Place::Commit)
 }
 
 #[cfg(test)]

@@ -8,12 +8,17 @@ mod command;
 mod doubt;
 mod error;
 mod handshake;
+mod journaling;
 mod kill;
+mod outcome;
 mod prepared;
 mod registry;
+mod replayer;
+mod rerun;
 mod run;
 mod session;
 mod shared;
+mod trace;
 mod unit;
 mod work;
 

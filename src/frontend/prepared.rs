@@ -7,12 +7,13 @@ use bytes::BytesMut;
 use tideover_protocol::command::{
     CommandKind, ExecuteView, rewrite_bulk, rewrite_execute, rewrite_statement_id, statement_id,
 };
+use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
 
-use crate::backend::Swallow;
+use crate::backend::{Lease, Swallow};
 use crate::replay::Sent;
-use crate::session::{LongDataError, ParameterType, PinReason, Prepared, StatementKey};
+use crate::session::{LongDataError, ParameterType, PinReason, Prepared, SessionState, StatementKey};
 use crate::sql::{self, Effects, Kind, Tags};
 use crate::topology::Flavor;
 
@@ -92,7 +93,20 @@ impl Session {
     pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
         let id = work.prepared.unwrap_or_default();
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
-        let Some(server_id) = self.server_statement(&prepared).await? else { return Ok(false) };
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        let known = lease.prepared.get(&prepared.key);
+        let server_id = match known {
+            Some(id) => id,
+            None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
+                Ok(id) => id,
+                Err(packet) => {
+                    let _ = self.refuse(&error::ClientError { cause: "prepare", packet }).await;
+                    return Ok(false);
+                }
+            },
+        };
+        let prelude = self.prelude(work);
+        let journaled = self.is_journaled(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let mut command = std::mem::take(&mut lease.scratch);
         command.clear();
@@ -106,65 +120,26 @@ impl Session {
             let [a, b, c, d] = closed.to_le_bytes();
             lease.io.queue_packet(&[CLOSE, a, b, c, d], 0);
         }
+        if let Some(set) = &prelude {
+            lease.queue_query(set);
+        }
         if work.kind != CommandKind::StmtFetch
             && let Some(statement) = self.prepared.get(id)
         {
-            for (param, data) in statement.long_data() {
-                let [a, b, c, d] = server_id.to_le_bytes();
-                let [p, q] = param.to_le_bytes();
-                lease.io.queue_parts(&[&[SEND_LONG_DATA, a, b, c, d, p, q], data], 0);
-            }
+            queue_long_data(lease, server_id, statement.long_data());
         }
         lease.io.queue_packet(&command, 0);
+        if journaled {
+            self.outgoing = command.to_vec();
+        }
         if command.capacity() <= SCRATCH {
             lease.scratch = command;
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
+        if prelude.is_some() {
+            self.after_prelude().await?;
+        }
         Ok(true)
-    }
-
-    /// The id of a statement on the leased connection. `None`: the server would not prepare it, and the client was told.
-    async fn server_statement(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        if let Some(id) = lease.prepared.get(&prepared.key) {
-            return Ok(Some(id));
-        }
-        Box::pin(self.prepare_on_server(prepared)).await
-    }
-
-    async fn prepare_on_server(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        // What its names mean was settled when the client prepared it: in the schema of that time.
-        let schema = prepared.key.schema();
-        let elsewhere = schema.is_some() && schema != self.tracker.state().schema();
-        if elsewhere {
-            let mut there = self.tracker.state().clone();
-            there.set_schema(schema);
-            if !matches!(lease.restore(&there).await, Ok(Ok(()))) {
-                lease.broken = true;
-                return Err(Sent::Nothing);
-            }
-        }
-        let mut command = vec![PREPARE];
-        prepared.statement.tags.write(prepared.key.text(), lease.commits.tag(), &mut command);
-        let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
-        if elsewhere && !matches!(lease.restore(self.tracker.state()).await, Ok(Ok(()))) {
-            lease.broken = true;
-            return Err(Sent::Nothing);
-        }
-        match answer {
-            Swallow::Done(payload) => {
-                let Some(&[a, b, c, d]) = payload.get(1..5) else { return Err(Sent::Nothing) };
-                let id = u32::from_le_bytes([a, b, c, d]);
-                lease.prepared.insert(prepared.key.clone(), id);
-                Ok(Some(id))
-            }
-            Swallow::Error(packet) => {
-                let refused = error::ClientError { cause: "prepare", packet };
-                let _ = self.refuse(&refused).await;
-                Ok(None)
-            }
-        }
     }
 
     /// Appends the command as the server connection needs it.
@@ -297,5 +272,57 @@ impl Session {
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())
+    }
+}
+
+/// Queues the parameters of an execution that were sent ahead of it.
+pub(super) fn queue_long_data<'a>(
+    lease: &mut Lease,
+    server_id: u32,
+    long_data: impl Iterator<Item = (u16, &'a [u8])>,
+) {
+    let [a, b, c, d] = server_id.to_le_bytes();
+    for (param, data) in long_data {
+        let [p, q] = param.to_le_bytes();
+        lease.io.queue_parts(&[&[SEND_LONG_DATA, a, b, c, d, p, q], data], 0);
+    }
+}
+
+/// The id of a statement on a server connection, where it is prepared if need be; `state` is the session's. The inner
+/// error is the server's: it would not prepare it.
+pub(super) async fn prepare_on(
+    lease: &mut Lease,
+    prepared: &Arc<Prepared>,
+    state: &SessionState,
+) -> Result<Result<u32, ErrPacket>, Sent> {
+    if let Some(id) = lease.prepared.get(&prepared.key) {
+        return Ok(Ok(id));
+    }
+    // What its names mean was settled when the client prepared it: in the schema of that time.
+    let schema = prepared.key.schema();
+    let elsewhere = schema.is_some() && schema != state.schema();
+    if elsewhere {
+        let mut there = state.clone();
+        there.set_schema(schema);
+        if !matches!(lease.restore(&there).await, Ok(Ok(()))) {
+            lease.broken = true;
+            return Err(Sent::Nothing);
+        }
+    }
+    let mut command = vec![PREPARE];
+    prepared.statement.tags.write(prepared.key.text(), lease.commits.tag(), &mut command);
+    let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
+    if elsewhere && !matches!(lease.restore(state).await, Ok(Ok(()))) {
+        lease.broken = true;
+        return Err(Sent::Nothing);
+    }
+    match answer {
+        Swallow::Done(payload) => {
+            let Some(&[a, b, c, d]) = payload.get(1..5) else { return Err(Sent::Nothing) };
+            let id = u32::from_le_bytes([a, b, c, d]);
+            lease.prepared.insert(prepared.key.clone(), id);
+            Ok(Ok(id))
+        }
+        Swallow::Error(packet) => Ok(Err(packet)),
     }
 }

@@ -30,6 +30,10 @@ pub struct SessionHandle {
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
     pins: Mutex<Pins>,
+    /// Counts up when a statement leaves for the server and when its answer is there: odd in between.
+    turns: AtomicU32,
+    /// What `turns` was when somebody last looked for statements that take long.
+    looked: AtomicU32,
 }
 
 /// A session as `/v1/sessions` shows it.
@@ -68,7 +72,8 @@ impl SessionHandle {
         self.in_unit.store(inside, Ordering::Release);
         if !inside {
             // A cut is meant for the unit that was open: the next one is not concerned.
-            self.signal.lower(Signals::CUT | Signals::SERVER_LOST);
+            self.signal
+                .lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVE | Signals::MOVED | Signals::PART);
         }
     }
 
@@ -80,6 +85,17 @@ impl SessionHandle {
     /// Whether it waits at the gate.
     pub fn set_held(&self, held: bool) {
         self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// A statement leaves for the server, or its answer is there.
+    pub fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the same statement waits for its answer as at the last call.
+    fn still_waits(&self) -> bool {
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.looked.swap(turns, Ordering::Relaxed) == turns && turns % 2 == 1
     }
 
     /// The server connection that it uses.
@@ -153,6 +169,8 @@ impl SessionRegistry {
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
                 pins: Mutex::default(),
+                turns: AtomicU32::new(0),
+                looked: AtomicU32::new(0),
             });
             if id == 0 || self.sessions.contains_key(&id) {
                 continue;
@@ -181,12 +199,13 @@ impl SessionRegistry {
         self.len() == 0
     }
 
-    /// Raises a signal for all sessions; for [`Signals::CUT`] only for those with an open unit. Gives their number.
+    /// Raises a signal for all sessions; [`Signals::CUT`] and [`Signals::MOVE`] only for those with an open unit. Gives
+    /// their number.
     pub fn raise_all(&self, what: Signals) -> usize {
         let mut raised = 0;
         for entry in &self.sessions {
             let handle = entry.value();
-            if what != Signals::CUT || handle.in_unit.load(Ordering::Acquire) {
+            if !what.intersects(Signals::CUT | Signals::MOVE) || handle.in_unit.load(Ordering::Acquire) {
                 handle.signal.raise(what);
                 raised += 1;
             }
@@ -194,16 +213,61 @@ impl SessionRegistry {
         raised
     }
 
-    /// Tells the sessions that use a server that it is lost.
-    pub fn server_lost(&self, server: ServerId) -> usize {
+    /// The servers on which a statement has been waiting for its answer since the last call.
+    #[must_use]
+    pub fn waiting_servers(&self) -> Vec<ServerId> {
+        let mut servers = Vec::new();
+        for entry in &self.sessions {
+            if entry.value().still_waits()
+                && let Some((server, _)) = entry.value().server()
+                && !servers.contains(&server)
+            {
+                servers.push(server);
+            }
+        }
+        servers
+    }
+
+    /// Ends the transactions that are open on a server. Gives their number.
+    pub fn cut_transactions(&self, server: ServerId) -> usize {
+        let mut cut = 0;
+        for entry in &self.sessions {
+            let handle = entry.value();
+            let there = handle.server().is_some_and(|(id, _)| id == server);
+            if there && handle.in_transaction.load(Ordering::Relaxed) {
+                handle.signal.raise(Signals::CUT);
+                cut += 1;
+            }
+        }
+        cut
+    }
+
+    /// Tells the sessions that use a server something: that it is lost, or no longer the primary.
+    pub fn tell(&self, server: ServerId, what: Signals) -> usize {
         let mut told = 0;
         for entry in &self.sessions {
             if entry.value().server().is_some_and(|(id, _)| id == server) {
-                entry.value().signal.raise(Signals::SERVER_LOST);
+                entry.value().signal.raise(what);
                 told += 1;
             }
         }
         told
+    }
+
+    /// How many sessions have a connection on a server.
+    #[must_use]
+    pub fn on(&self, server: ServerId) -> usize {
+        self.sessions.iter().filter(|e| e.value().server().is_some_and(|(id, _)| id == server)).count()
+    }
+
+    /// How many sessions have a transaction open on a server.
+    #[must_use]
+    pub fn in_transaction_on(&self, server: ServerId) -> usize {
+        let there = |handle: &SessionHandle| {
+            handle.in_transaction.load(Ordering::Relaxed)
+                && handle.server().is_some_and(|(id, _)| id == server)
+        };
+        self.sessions.iter().filter(|entry| there(entry.value())).count()
     }
 
     /// All sessions, by id.

@@ -1,34 +1,29 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::frame::{HEADER_LEN, MAX_PAYLOAD};
-use tideover_protocol::packet::{ErrPacket, SessionTrack};
+use tideover_protocol::frame::MAX_PAYLOAD;
+use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::{ServerConnection, Swallow};
 use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
-use crate::replay::{Broke, Failure, Journal, Place, Sent, Verdict, decide, is_read_only_refusal};
+use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Kind, Statement};
+use crate::sql::{Effects, Statement};
 
 use super::answer::{AnswerControls, Completion};
 use super::doubt;
-use super::error;
+use super::error::{self, ClientError};
 use super::kill;
+use super::outcome::resume_from;
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
 use super::work::{Text, Work, tagged};
 
-/// A client whose transaction was rolled back waits at most this long for a look at the servers.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
-
 /// More bytes than a commit tag has.
 const LONGEST_TAG: usize = 96;
-
-/// ER_QUERY_INTERRUPTED: what a killed statement answers.
-const INTERRUPTED: u16 = 1317;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -37,7 +32,7 @@ pub(super) enum Attempt {
     /// Try again from the gate.
     Again,
     /// The client gets this error of ours.
-    Refused(error::ClientError),
+    Refused(ClientError),
 }
 
 impl Session {
@@ -59,6 +54,7 @@ impl Session {
             }
         }
         self.unit.answered();
+        self.resume = None;
         self.end_unit_if_over();
         Ok(())
     }
@@ -67,20 +63,28 @@ impl Session {
         &mut self,
         work: &Work,
         hold: &mut Hold,
-    ) -> Result<Result<Attempt, Box<error::ClientError>>, End> {
-        if let Some(why) = self.lost.take() {
-            return Box::pin(self.tell_lost(work, why)).await.map(Ok);
+    ) -> Result<Result<Attempt, Box<ClientError>>, End> {
+        if let Some(error) = self.lost.take() {
+            return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
+        if self.lost_pins.is_empty()
+            && let Err(error) = self.enter(hold).await
+        {
+            return Ok(Err(Box::new(error)));
+        }
+        // Before, or while it waited.
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
         }
-        if let Err(error) = self.enter(hold).await {
-            return Ok(Err(Box::new(error)));
-        }
         match self.lease(hold).await {
+            Ok(Leased::Ready) if self.should_move(work) => {
+                let why = "a switchover would not wait for it";
+                return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+            }
             Ok(Leased::Ready) => {}
-            Ok(Leased::Again | Leased::Lost) => return Ok(Ok(Attempt::Again)),
+            Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
+            Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
         match self.send(work).await {
@@ -88,7 +92,10 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.receive(work, hold).await.map(Ok)
+                self.handle.turn();
+                let received = self.receive(work, hold).await;
+                self.handle.turn();
+                received.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
@@ -98,14 +105,13 @@ impl Session {
         }
     }
 
-    /// The transaction was lost while the client was silent. A ROLLBACK has what it wants; everything else hears of it.
-    async fn tell_lost(&mut self, work: &Work, why: &'static str) -> Result<Attempt, End> {
-        self.lost_pins.clear();
-        if work.statement.kind == Kind::Rollback {
-            self.acknowledge().await?;
-            return Ok(Attempt::Done);
-        }
-        Ok(Attempt::Refused(error::rolled_back(why)))
+    /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
+    fn should_move(&self, work: &Work) -> bool {
+        let asked = self.handle.signal.raised() & (Signals::MOVE | Signals::MOVED);
+        !asked.is_empty()
+            && self.in_transaction()
+            && self.moves().intersects(asked)
+            && !work.statement.any(Effects::ENDS)
     }
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
@@ -120,7 +126,11 @@ impl Session {
             return self.send_prepared(work).await;
         }
         let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
+        let prelude = self.prelude(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        if let Some(set) = &prelude {
+            lease.queue_query(set);
+        }
         let connection: &mut ServerConnection = lease;
         let tag = match work.kind {
             CommandKind::Query => connection.commits.numbered_tag(),
@@ -133,6 +143,9 @@ impl Session {
             connection.io.queue_packet(&self.command, 0);
         }
         connection.io.flush().await.map_err(|_| Sent::Something)?;
+        if prelude.is_some() {
+            self.after_prelude().await?;
+        }
         Ok(true)
     }
 
@@ -160,7 +173,7 @@ impl Session {
         }
     }
 
-    fn blind_spot(&self, work: &Work) -> Option<&'static str> {
+    pub(super) fn blind_spot(&self, work: &Work) -> Option<&'static str> {
         if !self.fits_tagged(work) {
             return Some("the statement is as long as a packet can be, so it carries no commit tag");
         }
@@ -182,17 +195,34 @@ impl Session {
         }
     }
 
-    /// Relays the answer.
-    async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
-        let place = self.place(&work.statement);
-        let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
-        let first = self.answer_at.unwrap_or(1);
+    /// What the answer goes through on its way to the client, and the number of its first packet.
+    fn exchange(&mut self, work: &Work) -> Option<(Exchange, AnswerControls, u8)> {
+        let journaled = self.is_journaled(work);
+        let lease = self.lease.as_ref()?;
+        let resume = self.resume.take();
+        let expected = self.answer_at.unwrap_or(1);
+        let first = resume.as_ref().map_or(expected, |resume| resume.first);
         let scanner = ResponseScanner::new(work.shape, lease.capabilities, first);
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
+        if journaled {
+            exchange.digest_rows();
+        }
+        if let Some(resume) = resume {
+            exchange.skip(resume.mark, resume.next);
+        }
+        Some((exchange, controls, first))
+    }
+
+    /// Relays the answer.
+    async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
+        let place = self.place(&work.statement);
+        let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
+            return Ok(Attempt::Again);
+        };
         let mut ended_by_us = false;
         loop {
             let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
@@ -208,7 +238,8 @@ impl Session {
                 }
                 Answer::Finished => {
                     let gone = exchange.client_gone();
-                    self.finished(work, controls.done);
+                    controls.done.result_set = exchange.scanner().saw_result_set();
+                    self.finished(work, controls.done, exchange.mark().rows());
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
                 Answer::WantsFile => {
@@ -226,107 +257,46 @@ impl Session {
                     self.kill_statement(false);
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
+                Answer::Differs => return Ok(self.differs()),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
+                    self.resume = resume_from(&exchange, first, self.answer_at);
                     return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
                 }
                 Answer::Withheld => {
-                    let delivered = exchange.delivered();
-                    // The withheld frame's number is the one that an answer in its place must have.
-                    self.answer_at = self.answer_at.map(|next| next.wrapping_sub(1));
-                    if exchange.is_unsolicited() {
-                        // The server's goodbye, said before it read the command.
-                        self.answer_at = Some(first);
-                        let failure = (Sent::Nothing, Broke::Lost, false, place);
-                        return Box::pin(self.failed(work, hold, failure, None)).await;
-                    }
-                    let answer = (controls.done, delivered, ended_by_us, place);
-                    return Box::pin(self.server_error(work, hold, answer)).await;
+                    controls.done.result_set = exchange.scanner().saw_result_set();
+                    let answer = (exchange, controls.done, first);
+                    return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }
             }
         }
     }
 
-    /// The server answered with an error: the client's own, or a reason to go on elsewhere.
-    async fn server_error(
+    /// An error was kept back.
+    async fn withheld(
         &mut self,
         work: &Work,
         hold: &mut Hold,
-        (done, delivered, ended_by_us, place): (Completion, bool, bool, Place),
+        (exchange, done, first): (Exchange, Completion, u8),
+        (ended_by_us, place): (bool, Place),
     ) -> Result<Attempt, End> {
-        let frame = done.error.clone().unwrap_or_default();
-        let packet = ErrPacket::decode(frame.get(HEADER_LEN..).unwrap_or_default(), self.capabilities)
-            .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
-        let broke = match packet.code {
-            code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
-            INTERRUPTED if ended_by_us => Broke::EndedByUs,
-            code => Broke::Answered(code),
-        };
-        let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
-        if decide(&failure) == Verdict::Surface {
-            self.client.queue(&frame);
-            self.flush().await?;
-            self.after_error(work, done, packet.code).await;
-            return Ok(Attempt::Done);
+        if exchange.is_unsolicited() {
+            // The server's goodbye, said before it read the command.
+            self.answer_at = Some(first);
+            return self.failed(work, hold, (Sent::Nothing, Broke::Lost, false, place), None).await;
         }
-        self.failed(work, hold, (Sent::Something, broke, delivered, place), Some(done)).await
+        if !exchange.is_behind() {
+            // The withheld frame's number is the one that an answer in its place must have.
+            self.answer_at = self.answer_at.map(|next| next.wrapping_sub(1));
+        }
+        self.resume = resume_from(&exchange, first, self.answer_at);
+        let answer = (done, exchange.mark().rows());
+        self.server_error(work, hold, answer, (exchange.delivered(), ended_by_us, place)).await
     }
 
-    /// Something other than an answer: what follows is decided by what the server can have done.
-    async fn failed(
-        &mut self,
-        work: &Work,
-        hold: &mut Hold,
-        (sent, broke, delivered, place): (Sent, Broke, bool, Place),
-        _done: Option<Completion>,
-    ) -> Result<Attempt, End> {
-        let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };
-        let verdict = decide(&failure);
-        tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
-        let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
-        let lost = matches!(broke, Broke::Lost | Broke::Answered(_));
-        let pinned = !self.tracker.pins().for_session().is_empty();
-        if lost {
-            self.break_lease();
-        }
-        match verdict {
-            Verdict::HoldAndRun if lost && pinned => {
-                let pins = self.take_pins();
-                self.end_unit();
-                self.shared.monitor.kick();
-                Ok(Attempt::Refused(error::state_lost(&pins)))
-            }
-            Verdict::HoldAndRun => match self.after_failure(server, hold).await {
-                Ok(()) => Ok(Attempt::Again),
-                Err(error) => Ok(Attempt::Refused(error)),
-            },
-            Verdict::Replay => {
-                self.take_pins();
-                self.end_unit();
-                // The client will begin again at once: by then it must be known whether there is a primary, or it would
-                // run into the same refusal.
-                let servers = [server];
-                let _ = tokio::time::timeout(LOOK, self.shared.monitor.look(&servers)).await;
-                Ok(Attempt::Refused(error::rolled_back(reason(broke))))
-            }
-            Verdict::Acknowledge => {
-                self.take_pins();
-                self.end_unit();
-                self.shared.monitor.kick();
-                self.acknowledge().await?;
-                Ok(Attempt::Done)
-            }
-            Verdict::Ask => Box::pin(self.ask(work, hold, delivered)).await,
-            Verdict::Reread => {
-                self.end_unit();
-                Ok(Attempt::Refused(error::result_broken()))
-            }
-            Verdict::Surface => Ok(Attempt::Refused(error::unknown_outcome("the server broke the protocol"))),
-        }
-    }
-
-    /// A whole answer without error.
-    fn finished(&mut self, work: &Work, done: Completion) {
+    /// A whole answer without error. `rows` is the digest of its rows.
+    fn finished(&mut self, work: &Work, done: Completion, rows: (u64, u64)) {
+        let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));
         let Some(lease) = &mut self.lease else { return };
@@ -336,18 +306,19 @@ impl Session {
         }
         self.note_prepared(work, &done);
         self.track(work, &done, None);
-        let inside = self.in_transaction();
-        self.handle.set_in_transaction(inside);
-        if inside {
-            let limit = self.shared.options.max_transaction;
-            let journal = self.journal.get_or_insert_with(|| Box::new(Journal::new(limit)));
-            journal.record(&self.command);
-        }
+        self.handle.set_in_transaction(self.in_transaction());
+        self.journalize(work, &before, (&done, rows, None));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 
     /// After an error the status flags are not known: inside a transaction the server is asked.
-    async fn after_error(&mut self, work: &Work, done: Completion, code: u16) {
+    pub(super) async fn after_error(
+        &mut self,
+        work: &Work,
+        done: Completion,
+        (code, rows): (u16, (u64, u64)),
+    ) {
+        let before = self.before();
         let doubtful = self.in_transaction()
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
@@ -361,6 +332,7 @@ impl Session {
             }
         }
         self.handle.set_in_transaction(self.in_transaction());
+        self.journalize(work, &before, (&done, rows, Some(code)));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 
@@ -371,7 +343,9 @@ impl Session {
         if unreported {
             lease.commits.blur();
         }
-        lease.commits.note(&done.track);
+        if lease.commits.note(&done.track) {
+            self.shared.acknowledged.note(self.handle.id, lease.server, lease.commits.last());
+        }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
         }
@@ -400,6 +374,9 @@ impl Session {
         }
         let Some(lease) = &mut self.lease else { return };
         if lease.state.fingerprint() != self.tracker.state().fingerprint() {
+            if let Some(journal) = &mut self.journal {
+                journal.keep_start(&lease.state);
+            }
             lease.state = self.tracker.state().clone();
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
@@ -418,43 +395,6 @@ impl Session {
         if let Some(lease) = &self.lease {
             kill::spawn(&self.shared, (lease.server, lease.thread), connection);
         }
-    }
-
-    /// What the statement is to the transaction.
-    fn place(&self, statement: &Statement) -> Place {
-        if self.in_transaction() {
-            return match statement.kind {
-                Kind::Rollback => Place::Rollback,
-                _ if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Commit,
-                _ => Place::Inside,
-            };
-        }
-        let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement
-                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
-        if statement.any(Effects::READS_ONLY) {
-            Place::Read
-        } else if own_transaction
-            || !statement.any(
-                Effects::WRITES
-                    | Effects::STORED_CODE
-                    | Effects::SQL_EXECUTE
-                    | Effects::UNSURE
-                    | Effects::SETS_GLOBAL,
-            )
-        {
-            Place::Session
-        } else {
-            Place::Autocommit
-        }
-    }
-}
-
-fn reason(broke: Broke) -> &'static str {
-    match broke {
-        Broke::ReadOnly => "its server has become read-only",
-        Broke::EndedByUs => "a switchover could not wait for it any longer",
-        Broke::Lost | Broke::Answered(_) => "the connection to its server was lost",
     }
 }
 

@@ -17,16 +17,18 @@ use tokio::time::{Sleep, sleep};
 use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
 use crate::gate::Pass;
 use crate::net::PacketIo;
-use crate::relay::Signals;
-use crate::replay::Journal;
+use crate::relay::{Mark, Signals};
+use crate::replay::{Fixed, Journal};
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
-use super::doubt::UnitTrace;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
+use super::journaling::Recorded;
 use super::registry::SessionHandle;
 use super::shared::Shared;
+use super::trace::UnitTrace;
+use super::unit::Hold;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
 const AMID_COMMAND: Duration = Duration::from_secs(30);
@@ -71,11 +73,17 @@ pub(super) struct Session {
     /// What is noted of the open unit for the guard.
     pub(super) unit: UnitTrace,
     /// What the open transaction did.
-    pub(super) journal: Option<Box<Journal>>,
+    pub(super) journal: Option<Box<Journal<Recorded>>>,
+    /// What was set for the present statement, so that it can be done again with the same.
+    pub(super) fixed: Fixed,
+    /// The execution of a prepared statement as it was sent.
+    pub(super) outgoing: Vec<u8>,
+    /// How far the client has the present statement's answer, if that broke off.
+    pub(super) resume: Option<Resume>,
     /// Status flags of the last answer.
     pub(super) status: StatusFlags,
-    /// Why the open transaction is gone, if it is and the client does not know yet.
-    pub(super) lost: Option<&'static str>,
+    /// What the client is to hear of its open transaction, if that is gone and the client does not know yet.
+    pub(super) lost: Option<ClientError>,
     /// Pins whose state is gone, if so and the client does not know yet.
     pub(super) lost_pins: Vec<&'static str>,
     /// The command being worked on.
@@ -111,6 +119,9 @@ impl Session {
             pass: None,
             unit: UnitTrace::default(),
             journal: None,
+            fixed: Fixed::default(),
+            outgoing: Vec::new(),
+            resume: None,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
             lost_pins: Vec::new(),
@@ -146,7 +157,7 @@ impl Session {
             self.start_from(&base, schema);
             return Ok(());
         }
-        let mut hold = super::unit::Hold::default();
+        let mut hold = Hold::default();
         loop {
             self.enter(&mut hold).await.map_err(Box::new)?;
             let Some(pool) = self.pool_of_primary() else {
@@ -252,7 +263,7 @@ impl Session {
             match self.wait_for_input(amid).await {
                 Waited::Input => {}
                 Waited::Gone => return Err(End::Client),
-                Waited::Told(signals) => self.told_while_idle(signals)?,
+                Waited::Told(signals) => Box::pin(self.told_while_idle(signals)).await?,
             }
         }
     }
@@ -301,7 +312,10 @@ impl Session {
     async fn wait_for_input(&mut self, amid: bool) -> Waited {
         let mut wanted = Signals::KILL | Signals::LEAVE | Signals::ABORT;
         if self.pass.is_some() {
-            wanted |= Signals::CUT | Signals::SERVER_LOST;
+            wanted |= Signals::CUT | Signals::SERVER_LOST | self.moves();
+        }
+        if self.lease.is_some() && self.pass.is_none() {
+            wanted |= Signals::PART;
         }
         if self.in_transaction() || amid {
             // The unit is let finish; the drain time of the shutdown bounds it.
@@ -326,23 +340,60 @@ impl Session {
         .await
     }
 
-    fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
+    /// Signals for which an open transaction goes elsewhere between two statements.
+    pub(super) fn moves(&self) -> Signals {
+        match &self.journal {
+            Some(journal) if journal.is_firm() => Signals::MOVE | Signals::MOVED,
+            Some(_) => Signals::MOVED,
+            None => Signals::empty(),
+        }
+    }
+
+    /// The client is silent: a transaction is done again at once, so that it has its locks before others go on.
+    async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
             return Err(End::Told);
         }
-        let why = if signals.contains(Signals::CUT) {
-            "a switchover could not wait for it any longer"
+        if signals.contains(Signals::PART) {
+            self.part().await;
+            return Ok(());
+        }
+        let (why, look) = if signals.intersects(Signals::CUT | Signals::MOVE) {
+            ("a switchover could not wait for it any longer", false)
+        } else if signals.contains(Signals::MOVED) {
+            (MOVED, false)
         } else {
-            "the server was lost"
+            ("the connection to its server was lost", true)
         };
-        self.lose_transaction(why);
+        if self.journal.is_none() {
+            self.lose_transaction(why);
+            return Ok(());
+        }
+        let server = self.lease.as_ref().map(|l| l.server).filter(|_| look);
+        if look {
+            self.break_lease();
+        }
+        let mut hold = Hold::default();
+        if let Err(error) = self.replay(why, server, &mut hold).await? {
+            self.lost = Some(error);
+        }
         Ok(())
     }
 
-    /// The open transaction is gone; the client hears of it with its next statement.
+    /// Gives up what only the session's server has for it. The client hears of it with its next statement.
+    pub(super) async fn part(&mut self) {
+        self.handle.signal.lower(Signals::PART);
+        self.lost_pins = self.take_pins();
+        if let Some(lease) = self.lease.take() {
+            lease.scrubbed().await;
+        }
+        self.end_unit();
+    }
+
+    /// The open transaction is gone, and nothing is known of what it did; the client hears of it with its next statement.
     pub(super) fn lose_transaction(&mut self, why: &'static str) {
         if self.in_transaction() {
-            self.lost = Some(why);
+            self.lost = Some(error::rolled_back(why));
         }
         self.lost_pins = self.take_pins();
         if let Some(lease) = self.lease.take() {
@@ -416,6 +467,19 @@ impl Session {
         self.pool = Some(pool.clone());
         Some(pool)
     }
+}
+
+/// Why a transaction goes elsewhere.
+pub(super) const MOVED: &str = "its server is no longer the primary";
+
+/// How far a client has an answer that broke off.
+#[derive(Debug)]
+pub(super) struct Resume {
+    pub(super) mark: Mark,
+    /// Number of the first packet of the answer.
+    pub(super) first: u8,
+    /// Number of the next packet to the client; `None` amid a frame.
+    pub(super) next: Option<u8>,
 }
 
 enum Waited {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{Account, Pools};
-use crate::flight::Flights;
+use crate::flight::{Acknowledged, Flights};
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{BufferPool, RsaKey, ServerTls};
+use crate::replay::Budget;
 use crate::topology::TopologyStore;
 
 use super::accounts::AccountDirectory;
@@ -26,8 +27,6 @@ pub struct SessionOptions {
     pub max_connections: usize,
     /// Largest command of a client, bytes (`max_packet`).
     pub max_packet: usize,
-    /// Journal of a transaction, bytes (`replay.max_transaction`).
-    pub max_transaction: usize,
     /// Whether TLS is offered only if the servers offer it: so it is without a certificate of our own.
     pub tls_like_servers: bool,
     /// Whether TLS is demanded.
@@ -52,6 +51,10 @@ pub struct Shared {
     pub guard: Arc<Guard>,
     /// What became of sessions in switchovers and failovers.
     pub flights: Arc<Flights>,
+    /// Bounds of journals, and what is used of them.
+    pub journals: Arc<Budget>,
+    /// What was acknowledged to sessions.
+    pub acknowledged: Arc<Acknowledged>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

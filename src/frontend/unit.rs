@@ -1,17 +1,21 @@
 //! One unit of work: an autocommit statement or a transaction. It holds a pass (so that no switchover of ours changes the
 //! primary under it) and a lease (the server connection), and lets go of both when the server says that it is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{AcquireError, ConnectFailure, Lease};
-use crate::gate::EnterError;
+use crate::gate::{EnterError, Returning};
 use crate::relay::Signals;
+use crate::session::{PinReason, SessionState};
 use crate::topology::{ServerId, TopologyStore};
 
 use super::error::{self, ClientError};
-use super::session::Session;
+use super::registry::SessionHandle;
+use super::session::{MOVED, Session};
+use super::shared::Shared;
 
 /// Between attempts that fail although the topology has not changed.
 const PAUSES: [Duration; 4] = [
@@ -66,15 +70,48 @@ impl Session {
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         let began = Instant::now();
         let gate = self.shared.gate.clone();
-        let waiting = Waiting::new(self);
-        let entered = tokio::select! {
-            entered = gate.enter(deadline, || ()) => entered.map_err(error::held),
-            () = self.client.stream().hung_up() => Err(gone()),
-            _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(error::killed()),
+        let waiting = Waiting::new(&self.shared, &self.handle);
+        let entering = gate.enter(deadline, || ());
+        tokio::pin!(entering);
+        let entered = loop {
+            let stop = Signals::KILL | Signals::ABORT | Signals::PART;
+            let signals = tokio::select! {
+                entered = &mut entering => break entered.map_err(error::held),
+                () = self.client.stream().hung_up() => break Err(gone()),
+                signals = self.handle.signal.wait(stop) => signals,
+            };
+            if signals != Signals::PART {
+                break Err(error::killed());
+            }
+            self.part().await;
         };
         drop(waiting);
         self.shared.metrics.hold_seconds.observe(began.elapsed().as_secs_f64());
         self.shared.flights.held(self.handle.id, began.elapsed());
+        self.pass = Some(entered?);
+        self.handle.set_in_unit(true);
+        Ok(())
+    }
+
+    /// Like [`enter`](Self::enter), for a transaction that is to be done again.
+    pub(super) async fn enter_again(
+        &mut self,
+        returning: Option<&Returning>,
+        hold: &mut Hold,
+    ) -> Result<(), ClientError> {
+        let Some(returning) = returning else { return self.enter(hold).await };
+        if self.pass.is_some() {
+            return Ok(());
+        }
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let gate = self.shared.gate.clone();
+        let waiting = Waiting::new(&self.shared, &self.handle);
+        let entered = tokio::select! {
+            entered = gate.enter_first(returning, deadline) => entered.map_err(error::held),
+            () = self.client.stream().hung_up() => Err(gone()),
+            _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(error::killed()),
+        };
+        drop(waiting);
         self.pass = Some(entered?);
         self.handle.set_in_unit(true);
         Ok(())
@@ -89,9 +126,9 @@ impl Session {
         if store.peek().primary().is_some() {
             return Ok(());
         }
-        self.handle.set_held(true);
+        let waiting = Waiting::new(&self.shared, &self.handle);
         let waited = timeout_at(deadline, store.newer_than(version)).await;
-        self.handle.set_held(false);
+        drop(waiting);
         waited.map(drop).map_err(|_| self.timed_out(hold))
     }
 
@@ -114,8 +151,7 @@ impl Session {
         }
         let pause = PAUSES.get(hold.tries).or(PAUSES.last()).copied().unwrap_or_default();
         hold.tries += 1;
-        self.handle.set_held(true);
-        self.shared.metrics.held_sessions.inc();
+        let waiting = Waiting::new(&self.shared, &self.handle);
         let monitor = self.shared.monitor.clone();
         let looked = timeout_at(deadline, async {
             monitor.look(&[server]).await;
@@ -124,16 +160,24 @@ impl Session {
             }
         });
         let result = tokio::select! {
-            looked = looked => looked.map_err(|_| ()),
-            () = self.client.stream().hung_up() => Ok(()),
+            looked = looked => looked.map_err(|_| None),
+            () = self.client.stream().hung_up() => Err(Some(gone())),
         };
-        self.shared.metrics.held_sessions.dec();
-        self.handle.set_held(false);
-        result.map_err(|()| self.timed_out(hold))
+        drop(waiting);
+        result.map_err(|gone| gone.unwrap_or_else(|| self.timed_out(hold)))
     }
 
     /// A lease on the present primary in the session's state.
     pub(super) async fn lease(&mut self, hold: &mut Hold) -> Result<Leased, ClientError> {
+        self.lease_as(None, hold).await
+    }
+
+    /// The same in another state of the session.
+    pub(super) async fn lease_as(
+        &mut self,
+        state: Option<&SessionState>,
+        hold: &mut Hold,
+    ) -> Result<Leased, ClientError> {
         self.fresh_lease = self.lease.is_none();
         if self.lease.is_some() {
             return Ok(self.check_kept_lease());
@@ -143,7 +187,7 @@ impl Session {
             Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
-        match pool.acquire(self.tracker.state()).await {
+        match pool.acquire(state.unwrap_or_else(|| self.tracker.state())).await {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
                 self.lease = Some(lease);
@@ -168,20 +212,16 @@ impl Session {
 
     /// A lease that was kept (open transaction, pins) is of use only while its server is the primary and the connection
     /// lives.
-    fn check_kept_lease(&mut self) -> Leased {
+    fn check_kept_lease(&self) -> Leased {
         let primary = self.shared.store.peek().primary().map(|p| p.id);
         let Some(lease) = &self.lease else { return Leased::Again };
-        let moved = primary.is_some() && primary != Some(lease.server);
-        if !moved && !lease.io.stream().has_input() {
-            return Leased::Ready;
-        }
-        let why = if moved {
-            "its server is no longer the primary"
+        if primary.is_some_and(|primary| primary != lease.server) {
+            Leased::Lost(MOVED)
+        } else if lease.io.stream().has_input() {
+            Leased::Lost("the connection to its server was lost")
         } else {
-            "the connection to the server was lost"
-        };
-        self.lose_transaction(why);
-        Leased::Lost
+            Leased::Ready
+        }
     }
 
     /// Ends the unit unless the server or a pin says that it goes on.
@@ -189,7 +229,9 @@ impl Session {
         if self.in_transaction() {
             return;
         }
-        self.journal = None;
+        if !self.tracker.pins().contains(PinReason::NextTransaction) {
+            self.journal = None;
+        }
         if !self.tracker.pins().is_empty() {
             // The connection stays with the session; the gate does not wait for idle sessions.
             self.pass = None;
@@ -221,8 +263,8 @@ pub(super) enum Leased {
     Ready,
     /// Something was waited for: start again from the gate.
     Again,
-    /// The kept one is gone, and with it a transaction or pinned state.
-    Lost,
+    /// The kept one is of no use any more, for this reason, and with it a transaction or pinned state.
+    Lost(&'static str),
 }
 
 /// Refusals of a login that say "not now" and not "not you": too many connections, shutting down.
@@ -239,16 +281,16 @@ fn gone() -> ClientError {
 }
 
 /// Counts a session among the held for as long as it waits.
-struct Waiting {
-    shared: std::sync::Arc<super::shared::Shared>,
-    handle: std::sync::Arc<super::registry::SessionHandle>,
+pub(super) struct Waiting {
+    shared: Arc<Shared>,
+    handle: Arc<SessionHandle>,
 }
 
 impl Waiting {
-    fn new(session: &Session) -> Self {
-        session.handle.set_held(true);
-        session.shared.metrics.held_sessions.inc();
-        Self { shared: session.shared.clone(), handle: session.handle.clone() }
+    pub(super) fn new(shared: &Arc<Shared>, handle: &Arc<SessionHandle>) -> Self {
+        handle.set_held(true);
+        shared.metrics.held_sessions.inc();
+        Self { shared: shared.clone(), handle: handle.clone() }
     }
 }
 

@@ -29,6 +29,8 @@ bitflags! {
         const HOLD = 1 << 1;
         /// The topology has no primary.
         const NO_PRIMARY = 1 << 2;
+        /// The new primary lacks what was acknowledged, and a person is to say that traffic goes on.
+        const LOSS = 1 << 3;
     }
 }
 
@@ -36,7 +38,12 @@ impl Reasons {
     /// Names as in status and errors.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
-        let all = [(Self::SWITCHOVER, "switchover"), (Self::HOLD, "hold"), (Self::NO_PRIMARY, "no_primary")];
+        let all = [
+            (Self::SWITCHOVER, "switchover"),
+            (Self::HOLD, "hold"),
+            (Self::NO_PRIMARY, "no_primary"),
+            (Self::LOSS, "lost_transactions"),
+        ];
         all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()
     }
 }
@@ -123,6 +130,10 @@ struct Inner {
     reasons: Reasons,
     closed_at: Option<Instant>,
     queue: Queue,
+    /// Who takes up again what was interrupted, and goes first.
+    first: Queue,
+    /// How many are about to, or at it.
+    returning: usize,
 }
 
 impl Gate {
@@ -131,7 +142,13 @@ impl Gate {
     pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             word: Word::new(),
-            inner: Mutex::new(Inner { reasons: Reasons::empty(), closed_at: None, queue: Queue::default() }),
+            inner: Mutex::new(Inner {
+                reasons: Reasons::empty(),
+                closed_at: None,
+                queue: Queue::default(),
+                first: Queue::default(),
+                returning: 0,
+            }),
             emptied: Notify::new(),
             limits,
         })
@@ -169,8 +186,45 @@ impl Gate {
             inner.queue.push()
         };
         on_wait();
-        let (number, receiver) = ticket;
-        let mut place = Place { gate: self, number, receiver };
+        self.wait(ticket, (started, deadline), false).await
+    }
+
+    /// For a unit that was interrupted and is about to be done again: while the gate is shut, or opening, nobody but its
+    /// kind goes in before the returned value is dropped. Does nothing to an open gate.
+    #[must_use]
+    pub fn returning(self: &Arc<Self>) -> Returning {
+        self.inner.lock().returning += 1;
+        Returning { gate: self.clone() }
+    }
+
+    /// Like [`enter`](Self::enter), before all who do not return. There is a place for every one of them.
+    ///
+    /// # Errors
+    /// [`EnterError::TimedOut`].
+    pub async fn enter_first(
+        self: &Arc<Self>,
+        _returning: &Returning,
+        deadline: Instant,
+    ) -> Result<Pass, EnterError> {
+        if let Some(pass) = self.try_enter() {
+            return Ok(pass);
+        }
+        let ticket = {
+            let mut inner = self.inner.lock();
+            let ticket = inner.first.push();
+            self.admit(&mut inner);
+            ticket
+        };
+        self.wait(ticket, (Instant::now(), deadline), true).await
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        (number, receiver): (u64, oneshot::Receiver<Pass>),
+        (started, deadline): (Instant, Instant),
+        first: bool,
+    ) -> Result<Pass, EnterError> {
+        let mut place = Place { gate: self, number, receiver, first };
         match tokio::time::timeout_at(deadline, &mut place.receiver).await {
             Ok(Ok(pass)) => Ok(pass),
             _ => Err(EnterError::TimedOut { waited: started.elapsed(), reasons: self.reasons() }),
@@ -221,7 +275,8 @@ impl Gate {
     /// Sessions waiting.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.inner.lock().queue.len()
+        let inner = self.inner.lock();
+        inner.queue.len() + inner.first.len()
     }
 
     /// Why it is closed; empty when open.
@@ -252,8 +307,12 @@ impl Gate {
             return;
         }
         while self.word.inside() < self.limits.pace {
-            let Some(waiter) = inner.queue.pop() else {
-                self.word.set_shut(false);
+            let rest = inner.returning == 0;
+            let Some(waiter) = inner.first.pop().or_else(|| if rest { inner.queue.pop() } else { None })
+            else {
+                if rest {
+                    self.word.set_shut(false);
+                }
                 return;
             };
             self.word.force_enter();
@@ -293,11 +352,26 @@ impl Drop for Pass {
     }
 }
 
+/// Somebody who does an interrupted unit again; see [`Gate::returning`]. Dropping it lets the others follow.
+#[derive(Debug)]
+pub struct Returning {
+    gate: Arc<Gate>,
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        let mut inner = self.gate.inner.lock();
+        inner.returning -= 1;
+        self.gate.admit(&mut inner);
+    }
+}
+
 /// A place in the queue; dropping it (cancelled, timed out) gives the place up.
 struct Place<'a> {
     gate: &'a Arc<Gate>,
     number: u64,
     receiver: oneshot::Receiver<Pass>,
+    first: bool,
 }
 
 impl Drop for Place<'_> {
@@ -305,7 +379,8 @@ impl Drop for Place<'_> {
         self.receiver.close();
         let granted = self.receiver.try_recv();
         let mut inner = self.gate.inner.lock();
-        inner.queue.remove(self.number);
+        let queue = if self.first { &mut inner.first } else { &mut inner.queue };
+        queue.remove(self.number);
         // The queue may have become empty with the gate open: then the bit must go.
         self.gate.admit(&mut inner);
         drop(inner);

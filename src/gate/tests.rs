@@ -93,3 +93,31 @@ async fn opens_only_when_every_reason_is_gone() {
     gate.open(Reasons::NO_PRIMARY);
     assert!(gate.try_enter().is_some());
 }
+
+/// What was interrupted is done again before anything new begins, whoever came first.
+#[tokio::test(start_paused = true)]
+async fn those_who_return_go_first() {
+    let gate = gate(10, 10);
+    let inside = gate.try_enter().expect("open");
+    gate.close(Reasons::SWITCHOVER);
+    let other = gate.clone();
+    let waiting = tokio::spawn(async move { other.enter(soon(), || ()).await });
+    tokio::task::yield_now().await;
+    let returning = gate.returning();
+    drop(inside);
+    gate.drained().await;
+    gate.open(Reasons::SWITCHOVER);
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished(), "it has not come back yet");
+    assert!(gate.try_enter().is_none());
+    let pass = gate.enter_first(&returning, soon()).await.expect("goes first");
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished(), "it is not done yet");
+    drop(returning);
+    assert!(waiting.await.expect("task").is_ok());
+    drop(pass);
+    drop(gate.try_enter().expect("open as before"));
+    let nobody_waits = gate.returning();
+    drop(gate.try_enter().expect("an open gate stays open"));
+    drop(nobody_waits);
+}

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub replays: IntCounterVec,
     /// `tideover_in_doubt_total{outcome}`.
     pub in_doubt: IntCounterVec,
+    /// `tideover_lost_transactions_total`: acknowledged, and missing on a new primary.
+    pub lost_transactions: IntCounter,
     /// `tideover_client_errors_total{cause}`: errors that the proxy itself gave to clients.
     pub client_errors: IntCounterVec,
     /// `tideover_pins_total{reason}`.
@@ -89,6 +91,7 @@ impl Metrics {
             )?,
             replays: counters(&r, REPLAYS, &["result"])?,
             in_doubt: counters(&r, IN_DOUBT, &["outcome"])?,
+            lost_transactions: registered(&r, IntCounter::new(LOST_TRANSACTIONS.0, LOST_TRANSACTIONS.1)?)?,
             client_errors: counters(&r, CLIENT_ERRORS, &["cause"])?,
             pins: counters(&r, PINS, &["reason"])?,
             server_up: gauges(&r, SERVER_UP, &["server", "role"])?,
@@ -163,6 +166,10 @@ const SWITCHOVERS: Text = ("tideover_switchovers_total", "Switchovers by cause a
 const SWITCHOVER_PHASE_SECONDS: Text = ("tideover_switchover_phase_seconds", "Time of each phase.");
 const REPLAYS: Text = ("tideover_replays_total", "Transactions replayed, by result.");
 const IN_DOUBT: Text = ("tideover_in_doubt_total", "Units whose answer was lost, by what became of them.");
+const LOST_TRANSACTIONS: Text = (
+    "tideover_lost_transactions_total",
+    "Transactions that were acknowledged and are missing on a new primary.",
+);
 const CLIENT_ERRORS: Text = ("tideover_client_errors_total", "Errors that the proxy itself gave to clients.");
 const PINS: Text = ("tideover_pins_total", "Sessions pinned to a server connection, by reason.");
 const SERVER_UP: Text = ("tideover_server_up", "1 for the role that each server has.");

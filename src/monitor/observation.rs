@@ -28,6 +28,8 @@ pub struct Seen {
     pub replication: Option<Replication>,
     /// `@@gtid_current_pos` (MariaDB) or `@@gtid_executed` (MySQL).
     pub gtid: String,
+    /// `@@gtid_binlog_state` (MariaDB) or `@@gtid_executed` (MySQL).
+    pub executed: String,
     /// End of its binary log.
     pub binlog: Option<BinlogPosition>,
     /// `log_slave_updates` / `log_replica_updates`, with a binary log.

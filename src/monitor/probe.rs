@@ -78,7 +78,7 @@ async fn observe(control: &mut Control, within: Duration) -> Result<Seen, Contro
 
 async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
     let sql = "SELECT @@version, @@server_id, @@global.read_only, @@global.gtid_current_pos, @@global.log_bin, \
-               @@global.log_slave_updates, @@global.binlog_annotate_row_events";
+               @@global.log_slave_updates, @@global.binlog_annotate_row_events, @@global.gtid_binlog_state";
     let rows = control.query(sql, within).await?;
     let row = rows.first().cloned();
     let replicas = control.query("SHOW ALL SLAVES STATUS", within).await?;
@@ -94,6 +94,7 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, Contro
         gtid: value(3),
         logs_replica_updates: is_on(&value(4)) && is_on(&value(5)),
         logs_statements: is_on(&value(6)),
+        executed: value(7),
         binlog,
     })
 }
@@ -106,6 +107,7 @@ async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlE
     let replicas = control.query("SHOW REPLICA STATUS", within).await?;
     let binlog = binlog(control, &["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"], within).await?;
     let value = |at: usize| row.as_ref().and_then(|r| r.at(at)).unwrap_or_default();
+    let gtid: String = value(4).split_whitespace().collect();
     Ok(Seen {
         flavor: Flavor::MySql,
         version: value(0),
@@ -113,7 +115,8 @@ async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlE
         tls: control.offers_tls(),
         read_only: is_on(&value(2)) || is_on(&value(3)),
         replication: replicas.first().map(replication),
-        gtid: value(4).split_whitespace().collect(),
+        executed: gtid.clone(),
+        gtid,
         logs_replica_updates: is_on(&value(5)) && is_on(&value(6)),
         logs_statements: is_on(&value(7)),
         binlog,
@@ -160,6 +163,7 @@ fn replication(row: &Row) -> Replication {
             .and_then(|s| s.parse().ok())
             .map(Duration::from_secs),
         error: errors.into_iter().find(|e| !e.is_empty()).unwrap_or_default(),
+        received: text(&["Retrieved_Gtid_Set", "Gtid_IO_Pos"]).split_whitespace().collect(),
     }
 }
 

@@ -102,6 +102,12 @@ impl Monitor {
         self.memory.lock().promoted(id);
     }
 
+    /// Whether `id` is the server that a switchover of ours made writable last.
+    #[must_use]
+    pub fn has_promoted(&self, id: ServerId) -> bool {
+        self.memory.lock().has_promoted(id)
+    }
+
     /// Where topologies are published.
     #[must_use]
     pub fn store(&self) -> &Arc<TopologyStore> {

@@ -2,13 +2,15 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tideover_protocol::response::{Control, Next, ResponseScanner, Violation};
+use tideover_protocol::response::{Control, Next, ResponseScanner, Scan, Violation};
 
 use crate::net::{Departure, PacketIo};
 
+use super::mark::{Mark, Skip};
 use super::signal::{Signal, Signals};
 
 /// Unwritten bytes towards the client above which no more is read from the server.
@@ -48,6 +50,8 @@ pub enum Answer {
     ClientLeft,
     /// The server did not finish.
     Lost(Lost),
+    /// It was to go on where another answer broke off, and does not begin as that one did.
+    Differs,
 }
 
 /// Why a server did not finish its answer.
@@ -68,13 +72,47 @@ pub struct Exchange {
     finished: bool,
     signals: Signals,
     watch_client: bool,
+    /// How far it is, and a digest of its rows.
+    mark: Mark,
+    /// The digest is wanted also if the answer comes in one piece.
+    digest_rows: bool,
+    /// What the client has already, of an answer that broke off.
+    skip: Option<Skip>,
 }
 
 impl Exchange {
     /// Expects what `scanner` describes; stops for `signals`.
     #[must_use]
     pub fn new(scanner: ResponseScanner, signals: Signals) -> Self {
-        Self { scanner, delivered: false, client_gone: false, finished: false, signals, watch_client: false }
+        Self {
+            scanner,
+            delivered: false,
+            client_gone: false,
+            finished: false,
+            signals,
+            watch_client: false,
+            mark: Mark::default(),
+            digest_rows: false,
+            skip: None,
+        }
+    }
+
+    /// Has all rows digested: for a journal. Otherwise that is done only while an answer might break off.
+    pub fn digest_rows(&mut self) {
+        self.digest_rows = true;
+    }
+
+    /// The client has the answer up to `from`: that part is compared and left out. `next` is the number of the next
+    /// packet to the client, `None` amid a frame.
+    pub fn skip(&mut self, from: Mark, next: Option<u8>) {
+        self.delivered = true;
+        self.skip = Some(Skip { from, next });
+    }
+
+    /// How far the client was served, of this answer or the one that it goes on with.
+    #[must_use]
+    pub fn mark(&self) -> &Mark {
+        self.skip.as_ref().map_or(&self.mark, |skip| &skip.from)
     }
 
     /// Whether the client was given anything of this answer.
@@ -99,7 +137,16 @@ impl Exchange {
     /// else can be sent to it.
     #[must_use]
     pub fn next_sequence(&self) -> Option<u8> {
+        if let Some(skip) = &self.skip {
+            return skip.next;
+        }
         (!self.delivered || !self.scanner.is_amid_frame()).then(|| self.scanner.next_sequence())
+    }
+
+    /// Whether the answer has not come yet to where the one that it goes on with broke off.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.skip.is_some()
     }
 
     /// Whether the server spoke before it read the command, which it did not run then.
@@ -200,10 +247,6 @@ impl Exchange {
         let mut run = 0;
         loop {
             let unread = server.input().get(run..).unwrap_or_default();
-            if unread.is_empty() {
-                self.pass_on(run, client, server, cx);
-                return Ok(Step::More);
-            }
             let scan = match self.scanner.scan(unread) {
                 Ok(scan) => scan,
                 Err(violation) => {
@@ -211,35 +254,43 @@ impl Exchange {
                     return Err(violation);
                 }
             };
-            run += scan.opaque;
+            let Ok((fresh, metadata)) = self.fresh(server, run, &scan) else {
+                return Ok(Step::Stop(Answer::Differs));
+            };
+            run = fresh.end;
             let Next::Control { len, control } = scan.next else {
+                self.mark.take_in(server.input().get(fresh).unwrap_or_default(), metadata);
                 self.pass_on(run, client, server, cx);
                 return Ok(Step::More);
             };
             let delivered = self.delivered || run > 0;
             let frame = server.input_mut().get_mut(run..run + len).unwrap_or_default();
             let last = control.is_last();
-            match controls.control(&control, frame, delivered) {
-                Verdict::Forward => run += len,
-                Verdict::Replace(bytes) => {
-                    self.pass_on(run, client, server, cx);
-                    if !self.client_gone {
-                        client.queue(&bytes);
-                    }
-                    self.delivered = true;
-                    server.consume(len);
-                    run = 0;
-                }
-                Verdict::Swallow => {
-                    self.pass_on(run, client, server, cx);
-                    server.consume(len);
-                    run = 0;
-                }
+            let verdict = controls.control(&control, frame, delivered);
+            if !last || self.digest_rows || verdict == Verdict::Withhold {
+                self.mark.take_in(server.input().get(fresh).unwrap_or_default(), metadata);
+            }
+            let Ok(verdict) = self.count(verdict, last) else { return Ok(Step::Stop(Answer::Differs)) };
+            let bytes = match verdict {
+                Verdict::Forward => None,
+                Verdict::Replace(bytes) => Some(bytes),
+                Verdict::Swallow => Some(BytesMut::new()),
                 Verdict::Withhold => {
                     self.pass_on(run, client, server, cx);
                     server.consume(len);
                     return Ok(Step::Stop(Answer::Withheld));
                 }
+            };
+            if let Some(bytes) = bytes {
+                self.pass_on(run, client, server, cx);
+                server.consume(len);
+                run = 0;
+                self.delivered |= !bytes.is_empty();
+                if !self.client_gone {
+                    client.queue(&bytes);
+                }
+            } else {
+                run += len;
             }
             if last {
                 self.pass_on(run, client, server, cx);
@@ -250,6 +301,61 @@ impl Exchange {
                 return Ok(Step::Stop(Answer::WantsFile));
             }
         }
+    }
+
+    /// Of the opaque bytes those that the client does not have yet, and how many of them are not rows. The others go.
+    fn fresh(
+        &mut self,
+        server: &mut PacketIo,
+        run: usize,
+        scan: &Scan,
+    ) -> Result<(Range<usize>, usize), Differs> {
+        let all = run..run + scan.opaque;
+        let left_out = self.leave_out(server.input().get(all.clone()).unwrap_or_default(), scan)?;
+        if left_out == 0 {
+            return Ok((all, scan.metadata));
+        }
+        // While something is left out nothing has been kept back to be passed on: `run` was 0.
+        server.consume(left_out);
+        Ok((0..scan.opaque - left_out, scan.metadata.saturating_sub(left_out)))
+    }
+
+    /// Counts a control frame, unless it is kept back. One that the client has already is swallowed.
+    fn count(&mut self, verdict: Verdict, last: bool) -> Result<Verdict, Differs> {
+        if verdict == Verdict::Withhold {
+            return Ok(verdict);
+        }
+        self.mark.controls += 1;
+        if self.skip.is_none() {
+            return Ok(verdict);
+        }
+        self.compare()?;
+        if last { Err(Differs) } else { Ok(Verdict::Swallow) }
+    }
+
+    /// Of opaque bytes the number of those that the client has already.
+    fn leave_out(&mut self, opaque: &[u8], scan: &Scan) -> Result<usize, Differs> {
+        let Some(skip) = &self.skip else { return Ok(0) };
+        let count = skip.from.opaque_after(&self.mark).min(opaque.len());
+        self.mark.take_in(opaque.get(..count).unwrap_or_default(), scan.metadata.min(count));
+        self.compare()?;
+        if self.skip.is_some() && count < opaque.len() { Err(Differs) } else { Ok(count) }
+    }
+
+    /// Once all that the client has is left out, it must have been the same.
+    fn compare(&mut self) -> Result<(), Differs> {
+        let Some(skip) = &self.skip else { return Ok(()) };
+        if self.mark.controls > skip.from.controls {
+            return Err(Differs);
+        }
+        if !self.mark.is_at(&skip.from) {
+            return Ok(());
+        }
+        if !self.mark.agrees_with(&skip.from) {
+            return Err(Differs);
+        }
+        self.skip = None;
+        Ok(())
     }
 
     fn pass_on(&mut self, count: usize, client: &mut PacketIo, server: &mut PacketIo, cx: &mut Context<'_>) {
@@ -265,6 +371,9 @@ impl Exchange {
         }
     }
 }
+
+/// What a client has of an answer is not what came now.
+struct Differs;
 
 enum Step {
     More,

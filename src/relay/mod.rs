@@ -3,7 +3,9 @@
 //! nothing of sessions, transactions or routing.
 
 mod exchange;
+mod mark;
 mod signal;
 
 pub use exchange::{Answer, Controls, Exchange, Lost, Verdict};
+pub use mark::Mark;
 pub use signal::{Signal, Signals};

@@ -1,8 +1,14 @@
-//! What follows a failure, and what a transaction did so far. The decisions are PURE; carrying a replay out is not here
-//! yet, the seam for it is [`Journal`].
+//! What follows a failure, what a transaction did so far, and what of it must come out the same when it is done again.
+//! PURE: `frontend::replayer` carries replays out.
 
+mod budget;
+mod digest;
 mod journal;
 mod policy;
+mod recording;
 
-pub use journal::Journal;
+pub use budget::Budget;
+pub use digest::{Digest, Results};
+pub use journal::{Entry, Fixed, Journal};
 pub use policy::{Broke, Failure, OutcomeClass, Place, Sent, Verdict, class, decide, is_read_only_refusal};
+pub use recording::{Ended, Isolation, Recording, recording};

@@ -32,10 +32,14 @@ pub enum Place {
     Read,
     /// Outside a transaction, may write or change state: committed by itself.
     Autocommit,
+    /// Outside a transaction, code that is not in the text (CALL, EXECUTE): committed by itself, perhaps in several parts.
+    Program,
     /// Outside a transaction, changes neither data nor anything that outlives the connection (SET, PREPARE, BEGIN).
     Session,
     /// Inside an open transaction, and not its end.
     Inside,
+    /// Inside an open transaction, code that is not in the text (CALL, EXECUTE): it may commit.
+    Code,
     /// The COMMIT of an open transaction, or a statement that commits it implicitly.
     Commit,
     /// The ROLLBACK of an open transaction.
@@ -77,11 +81,11 @@ pub enum OutcomeClass {
 pub enum Verdict {
     /// Wait for a primary, then run the same command again.
     HoldAndRun,
-    /// The transaction must be done again from its journal; until replay exists the client gets 1213.
+    /// The transaction is done again from its journal, and then this command.
     Replay,
     /// Ask a binary log whether it happened.
     Ask,
-    /// Continue the read where the client stopped; until that exists the client gets an error.
+    /// Run the read again and go on where the client stopped, if what it has agrees.
     Reread,
     /// The client gets the server's own answer.
     Surface,
@@ -110,28 +114,28 @@ pub fn is_read_only_refusal(code: u16, message: &[u8]) -> bool {
 #[must_use]
 pub fn class(failure: &Failure) -> OutcomeClass {
     use OutcomeClass::{Executed, NotExecuted, PartlyDelivered, RolledBack, Unknown};
-    let inside = matches!(failure.place, Place::Inside | Place::Commit | Place::Rollback);
+    let inside = matches!(failure.place, Place::Inside | Place::Code | Place::Commit | Place::Rollback);
     let class = match failure.broke {
         // Something was answered before: of a multi-statement or a CALL, parts ran.
         Broke::ReadOnly | Broke::EndedByUs if failure.delivered && !inside => Executed,
         Broke::ReadOnly if inside => RolledBack,
+        // Of a program, what came before the refused or ended statement may be committed.
+        Broke::ReadOnly | Broke::EndedByUs if failure.place == Place::Program => Unknown,
         Broke::ReadOnly => NotExecuted,
         Broke::EndedByUs if inside => RolledBack,
         Broke::EndedByUs => NotExecuted,
-        Broke::Answered(code) if NOT_RUN.contains(&code) && !failure.delivered => {
-            if inside {
-                RolledBack
-            } else {
-                NotExecuted
-            }
-        }
+        Broke::Answered(code) if NOT_RUN.contains(&code) && !failure.delivered => match failure.place {
+            _ if inside => RolledBack,
+            Place::Program => Unknown,
+            _ => NotExecuted,
+        },
         Broke::Answered(SHUTDOWN) | Broke::Lost => lost(failure),
         Broke::Answered(_) => Executed,
     };
     // A part of the answer at the client changes what "run it again" would mean.
     match (class, failure.place) {
         (NotExecuted, Place::Read | Place::Session) if failure.delivered => PartlyDelivered,
-        (NotExecuted, Place::Autocommit) if failure.delivered => Unknown,
+        (NotExecuted, Place::Autocommit | Place::Program) if failure.delivered => Unknown,
         (class, _) => class,
     }
 }
@@ -140,9 +144,13 @@ pub fn class(failure: &Failure) -> OutcomeClass {
 fn lost(failure: &Failure) -> OutcomeClass {
     match (failure.place, failure.sent) {
         // Inside a transaction nothing is durable before the COMMIT; a lost connection rolls back.
-        (Place::Inside | Place::Rollback, _) | (Place::Commit, Sent::Nothing) => OutcomeClass::RolledBack,
+        (Place::Inside | Place::Rollback, _) | (Place::Commit | Place::Code, Sent::Nothing) => {
+            OutcomeClass::RolledBack
+        }
         (_, Sent::Nothing) => OutcomeClass::NotExecuted,
-        (Place::Commit | Place::Autocommit, Sent::Something) => OutcomeClass::Unknown,
+        (Place::Commit | Place::Code | Place::Autocommit | Place::Program, Sent::Something) => {
+            OutcomeClass::Unknown
+        }
         (Place::Read | Place::Session, Sent::Something) => OutcomeClass::NotExecuted,
     }
 }
@@ -164,8 +172,16 @@ pub fn decide(failure: &Failure) -> Verdict {
 mod tests {
     use super::*;
 
-    const PLACES: [Place; 6] =
-        [Place::Read, Place::Autocommit, Place::Session, Place::Inside, Place::Commit, Place::Rollback];
+    const PLACES: [Place; 8] = [
+        Place::Read,
+        Place::Autocommit,
+        Place::Program,
+        Place::Session,
+        Place::Inside,
+        Place::Code,
+        Place::Commit,
+        Place::Rollback,
+    ];
 
     fn failure(place: Place, sent: Sent, broke: Broke, delivered: bool) -> Failure {
         Failure { sent, broke, delivered, place, flavor: Flavor::MariaDb }
@@ -184,6 +200,11 @@ mod tests {
             (Place::Autocommit, Something, Answered(1047), Verdict::HoldAndRun),
             (Place::Autocommit, Something, Answered(1062), Verdict::Surface),
             (Place::Autocommit, Something, EndedByUs, Verdict::HoldAndRun),
+            (Place::Program, Nothing, Lost, Verdict::HoldAndRun),
+            (Place::Program, Something, Lost, Verdict::Ask),
+            (Place::Program, Something, ReadOnly, Verdict::Ask),
+            (Place::Program, Something, EndedByUs, Verdict::Ask),
+            (Place::Program, Something, Answered(1047), Verdict::Ask),
             (Place::Read, Something, Lost, Verdict::HoldAndRun),
             (Place::Read, Something, Answered(1053), Verdict::HoldAndRun),
             (Place::Session, Something, Lost, Verdict::HoldAndRun),
@@ -191,6 +212,9 @@ mod tests {
             (Place::Inside, Something, ReadOnly, Verdict::Replay),
             (Place::Inside, Something, EndedByUs, Verdict::Replay),
             (Place::Inside, Something, Answered(1213), Verdict::Surface),
+            (Place::Code, Nothing, Lost, Verdict::Replay),
+            (Place::Code, Something, Lost, Verdict::Ask),
+            (Place::Code, Something, ReadOnly, Verdict::Replay),
             (Place::Commit, Nothing, Lost, Verdict::Replay),
             (Place::Commit, Something, Lost, Verdict::Ask),
             (Place::Commit, Something, ReadOnly, Verdict::Replay),
@@ -206,7 +230,7 @@ mod tests {
     /// Whatever may have committed is never run again without asking.
     #[test]
     fn never_twice() {
-        for place in [Place::Autocommit, Place::Commit] {
+        for place in [Place::Autocommit, Place::Program, Place::Code, Place::Commit] {
             for delivered in [false, true] {
                 let failure = failure(place, Sent::Something, Broke::Lost, delivered);
                 assert_eq!(decide(&failure), Verdict::Ask, "{failure:?}");

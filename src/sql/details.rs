@@ -231,6 +231,21 @@ pub fn pieces(text: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
     }
 }
 
+/// Whether one of the words stands in a text, outside of quotes and comments.
+#[must_use]
+pub fn mentions(text: &[u8], dialect: Dialect, words: &[&[u8]]) -> bool {
+    let mut reader = Reader::new(text, dialect);
+    loop {
+        let token = reader.next();
+        if token.kind == TokenKind::End {
+            return false;
+        }
+        if words.iter().any(|word| reader.is(token, word)) {
+            return true;
+        }
+    }
+}
+
 struct Reader<'a> {
     lexer: Lexer<'a>,
     last: Token,

@@ -15,14 +15,16 @@ use super::fence::{end_doomed, fence};
 use super::options::{CoordinatorParts, Request, SwitchoverOptions};
 use super::phase::{Action, Event, Phase, action, step};
 use super::preflight::{Finding, Preflight, choose, from_servers, from_topology};
-use super::repoint::{forget, repoint};
+use super::repoint::{forget, repoint, source_of};
 use super::report::{Outcome, PhaseTime, Progress, Report};
-use super::statements::{self, Source};
+use super::statements;
 
 /// Time for one short control statement.
 const STATEMENT: Duration = Duration::from_secs(3);
 /// Time that cut units get to leave before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
+/// Time for sessions to give up what only the old primary has for them.
+const PART: Duration = Duration::from_millis(250);
 
 /// Runs switchovers, one at a time.
 pub struct Coordinator {
@@ -42,6 +44,11 @@ impl Coordinator {
     #[must_use]
     pub fn new(parts: CoordinatorParts, options: SwitchoverOptions) -> Arc<Self> {
         Arc::new(Self { parts, options, running: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Keeps switchovers from being begun while it is held; `None` while one runs.
+    pub(super) fn exclusive(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.running.try_lock().ok()
     }
 
     /// Runs one to its end, whoever listens or not.
@@ -259,7 +266,13 @@ impl Run<'_> {
     async fn close_and_drain(&mut self) -> Event {
         self.state.closed_at = Some(Instant::now());
         self.parts.gate.close(Reasons::SWITCHOVER);
-        match timeout(self.drain_timeout, self.parts.gate.drained()).await {
+        let gate = &self.parts.gate;
+        let early = self.options.move_after.min(self.drain_timeout);
+        if timeout(early, gate.drained()).await.is_ok() {
+            return Event::Done;
+        }
+        (self.parts.move_on)();
+        match timeout(self.drain_timeout - early, gate.drained()).await {
             Ok(()) => Event::Done,
             Err(_) => {
                 self.state.detail = format!("{} units are still inside", self.parts.gate.inside());
@@ -277,7 +290,18 @@ impl Run<'_> {
         }
     }
 
+    /// What ends with a session (temporary tables) is written to the binary log: that must come before the fence, or the
+    /// old primary would have something that the new one lacks.
+    async fn part(&self) {
+        let Some(from) = self.state.pair.as_ref().map(|pair| pair.from.id) else { return };
+        let deadline = Instant::now() + PART;
+        while (self.parts.part)(from) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     async fn fence(&mut self) -> Event {
+        self.part().await;
         let (Some(old), Some(helper)) = (&mut self.state.old, &mut self.state.old_helper) else {
             return Event::Failed;
         };
@@ -404,15 +428,8 @@ impl Run<'_> {
     }
 
     async fn repoint_server(&self, server: &Server, primary: &Server, fenced: bool) -> Result<(), String> {
-        let (host, port) = primary.address.rsplit_once(':').ok_or("the new primary's address has no port")?;
-        let source = Source {
-            host,
-            port: port.parse().map_err(|_| "the new primary's port is no number".to_owned())?,
-            user: &self.options.replication_user,
-            password: &self.options.replication_password,
-        };
         let mut control = self.control(server.id).await.map_err(|e| e.to_string())?;
-        repoint(&mut control, &source).await?;
+        repoint(&mut control, &source_of(primary, self.options)?).await?;
         if fenced {
             let account = String::from_utf8_lossy(self.parts.account.user()).into_owned();
             end_doomed(&mut control, &account).await.map_err(|e| e.to_string())?;

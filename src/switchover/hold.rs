@@ -84,8 +84,14 @@ impl Holder {
         self.report(cut_units)
     }
 
-    /// Opens the gate, after a fresh look at the servers. Without a hold it does nothing.
+    /// Opens the gate, after a fresh look at the servers: ends a hold, and the hold after a loss (`failover.on_loss`).
+    /// Without either it does nothing.
     pub async fn release(&self) -> HoldReport {
+        if self.gate.reasons().contains(Reasons::LOSS) {
+            tracing::warn!("released in spite of lost transactions");
+            self.gate.open(Reasons::LOSS);
+            self.monitor.kick();
+        }
         if self.until.lock().take().is_some() {
             self.monitor.look_at_all().await;
             let held = self.gate.held();

@@ -2,6 +2,7 @@
 //! in the gate, the pools and the topology store.
 
 mod coordinator;
+mod failover;
 mod fence;
 mod hold;
 mod options;
@@ -13,6 +14,7 @@ mod rights;
 mod statements;
 
 pub use coordinator::Coordinator;
+pub use failover::{Count, Failover, FailoverOptions};
 pub use hold::{HoldReport, Holder};
 pub use options::{CoordinatorParts, Request, SwitchoverOptions};
 pub use phase::{Action, Event, Phase, step};

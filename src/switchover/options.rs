@@ -7,12 +7,15 @@ use crate::backend::{Account, Pools};
 use crate::flight::Flights;
 use crate::gate::Gate;
 use crate::monitor::Monitor;
+use crate::topology::ServerId;
 
 /// From `[switchover]`.
 #[derive(Debug, Clone)]
 pub struct SwitchoverOptions {
     /// Units inside may take this long to finish (`switchover.drain_timeout`).
     pub drain_timeout: Duration,
+    /// Transactions that can surely be done again are waited for this long only (`switchover.move_after`).
+    pub move_after: Duration,
     /// The target may take this long to get everything (`switchover.catch_up_timeout`).
     pub catch_up_timeout: Duration,
     /// Setting the old primary read-only may take this long (`switchover.fence_timeout`).
@@ -42,6 +45,10 @@ pub struct CoordinatorParts {
     pub flights: Arc<Flights>,
     /// Ends the units that are still inside; gives their number.
     pub cut: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// Has transactions that can surely be done again leave between two statements.
+    pub move_on: Arc<dyn Fn() + Send + Sync>,
+    /// Has sessions give up what only this server has for them; gives the number of those that still have something.
+    pub part: Arc<dyn Fn(ServerId) -> usize + Send + Sync>,
 }
 
 /// One request.

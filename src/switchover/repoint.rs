@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::backend::Control;
-use crate::topology::Flavor;
+use crate::topology::{Flavor, Server};
 
+use super::options::SwitchoverOptions;
 use super::statements::{self, Source};
 
 /// Time for one statement; stopping a busy replica takes a while.
@@ -37,6 +38,19 @@ pub(super) async fn repoint(control: &mut Control, source: &Source<'_>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whom to follow: `primary` as it is configured, by the replication account.
+///
+/// # Errors
+/// A sentence, if the address has no port; the configuration sees to it that it has.
+pub(super) fn source_of<'a>(
+    primary: &'a Server,
+    options: &'a SwitchoverOptions,
+) -> Result<Source<'a>, String> {
+    let (host, port) = primary.address.rsplit_once(':').ok_or("the new primary's address has no port")?;
+    let port = port.parse().map_err(|_| "the new primary's port is no number".to_owned())?;
+    Ok(Source { host, port, user: &options.replication_user, password: &options.replication_password })
 }
 
 /// Makes the new primary stop following, and forget whom it followed.

@@ -52,6 +52,30 @@ pub(super) fn start_replica(flavor: Flavor) -> &'static str {
     }
 }
 
+/// Stops what a replica receives with; it goes on applying.
+pub(super) fn stop_receiver(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "STOP SLAVE IO_THREAD",
+        Flavor::MySql => "STOP REPLICA IO_THREAD",
+    }
+}
+
+/// Lets a replica receive again.
+pub(super) fn start_receiver(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "START SLAVE IO_THREAD",
+        Flavor::MySql => "START REPLICA IO_THREAD",
+    }
+}
+
+/// How a replica's threads do.
+pub(super) fn replica_status(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "SHOW ALL SLAVES STATUS",
+        Flavor::MySql => "SHOW REPLICA STATUS",
+    }
+}
+
 /// Makes a server forget whom it followed.
 pub(super) fn forget_source(flavor: Flavor) -> &'static str {
     match flavor {
@@ -84,7 +108,7 @@ pub(super) fn follow(flavor: Flavor, source: &Source<'_>) -> String {
         Flavor::MySql => format!(
             "CHANGE REPLICATION SOURCE TO SOURCE_HOST={host}, SOURCE_PORT={port}, SOURCE_USER={user}, \
              SOURCE_PASSWORD={password}, SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, \
-             GET_SOURCE_PUBLIC_KEY=1"
+             SOURCE_RETRY_COUNT=86400, GET_SOURCE_PUBLIC_KEY=1"
         ),
     }
 }

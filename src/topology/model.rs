@@ -78,6 +78,20 @@ pub struct Replication {
     pub lag: Option<Duration>,
     /// The last error of either thread, empty when none.
     pub error: String,
+    /// What it has received, applied or not: `Gtid_IO_Pos` (MariaDB) or `Retrieved_Gtid_Set` (MySQL).
+    pub received: String,
+}
+
+/// How the last look at a server failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unanswered {
+    /// Connection refused, reset or ended: nobody is there, or it is stopping.
+    Gone,
+    /// No answer in time.
+    Silent,
+    /// It answers and will not let us look.
+    Denied,
 }
 
 /// One server as last seen.
@@ -105,6 +119,10 @@ pub struct Server {
     pub replication: Option<Replication>,
     /// GTID position: what it has executed, in its own notation.
     pub gtid: String,
+    /// What its binary log has had, by source: `gtid_binlog_state` (MariaDB) or `gtid_executed` (MySQL).
+    pub executed: Arc<str>,
+    /// How the last look at it failed; `None` if it did not.
+    pub unanswered: Option<Unanswered>,
     /// End of its own binary log when it was last looked at; `None` without a binary log or the right to see it.
     pub binlog: Option<BinlogPosition>,
     /// Whether changes received by replication go to its own binary log too.
@@ -129,6 +147,8 @@ impl Server {
             read_only: true,
             replication: None,
             gtid: String::new(),
+            executed: "".into(),
+            unanswered: None,
             binlog: None,
             logs_replica_updates: false,
             logs_statements: false,

@@ -151,7 +151,7 @@ async fn begin(
         }
         _ => {}
     }
-    let mut done = bench.relay_of_primary().cut_and_hold(&needle, cut, released.clone());
+    let mut done = bench.relay_of_primary().cut_and_hold(&needle, cut.into(), released.clone());
     let (text, parameter) = (needle, value.clone());
     let task = tokio::spawn(async move {
         match what {
@@ -163,8 +163,8 @@ async fn begin(
         }
         Ok(client)
     });
-    let cut_off = timeout(Duration::from_secs(20), done.recv()).await;
-    assert!(matches!(cut_off, Ok(Some(()))), "{what}, {cut:?}: was not cut\n{}", bench.proxy.log());
+    let cut_off = done.within(Duration::from_secs(20)).await;
+    assert!(cut_off, "{what}, {cut:?}: was not cut\n{}", bench.proxy.log());
     Lost { task, what, cut, value }
 }
 

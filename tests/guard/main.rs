@@ -2,7 +2,6 @@
 //! that the client would have got. A relay between proxy and servers cuts connections at chosen moments.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
-#![allow(clippy::disallowed_types, reason = "a relay of its own needs sockets of its own")]
 
 mod alive;
 mod dead;
@@ -16,11 +15,10 @@ use std::sync::Arc;
 
 use mysql_async::Conn;
 use parking_lot::Mutex;
+use tideover_sandbox::faults::{Relay, relays};
 use tideover_sandbox::proxy::{Proxy, ProxyOptions};
 use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor, Server};
 use tokio::sync::{Semaphore, SemaphorePermit};
-
-use relay::Relay;
 
 /// How many clusters run at once.
 static SLOTS: Semaphore = Semaphore::const_new(2);
@@ -49,13 +47,8 @@ impl Bench {
     ) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let cluster = Cluster::start(options).await.unwrap();
-        let mut relays = Vec::new();
-        for server in cluster.addresses() {
-            relays.push(Relay::start(server).await);
-        }
-        let addresses: Vec<_> = relays.iter().map(|relay| format!("\"{}\"", relay.address())).collect();
         let options = ProxyOptions::new(support::program(), &cluster);
-        let options = options.set("cluster", "servers", format!("[{}]", addresses.join(", ")));
+        let (relays, options) = relays(&cluster, options).await.unwrap();
         let proxy = Proxy::start(&configure(options)).await.unwrap();
         Self { proxy, relays, cluster, promoted: Mutex::default(), _slot: slot }
     }

@@ -36,6 +36,16 @@ pub(crate) struct Bench {
     shared: Arc<Shared>,
 }
 
+fn pool_limits() -> PoolLimits {
+    PoolLimits {
+        per_server: 10,
+        acquire: Duration::from_secs(10),
+        connect: Duration::from_secs(5),
+        idle: Duration::from_secs(300),
+        lifetime: Duration::from_secs(3600),
+    }
+}
+
 impl Bench {
     pub(crate) async fn start() -> Self {
         let (a, b) = (FakeServer::new(1, None), FakeServer::new(2, Some(1)));
@@ -49,15 +59,8 @@ impl Bench {
         let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
         let gate = Gate::new(Limits { waiting: 100, pace: 10 });
         gate.close(Reasons::NO_PRIMARY);
-        let limits = PoolLimits {
-            per_server: 10,
-            acquire: Duration::from_secs(10),
-            connect: Duration::from_secs(5),
-            idle: Duration::from_secs(300),
-            lifetime: Duration::from_secs(3600),
-        };
         let account = account("monitor");
-        let pools = Pools::new(limits, connector.clone(), &targets, Some("test".to_owned()));
+        let pools = Pools::new(pool_limits(), connector.clone(), &targets, Some("test".to_owned()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let options = MonitorOptions {
             interval: Duration::from_millis(500),
@@ -84,7 +87,9 @@ impl Bench {
             pools,
             monitor: monitor.clone(),
             guard,
+            journals: tideover::replay::Budget::new(1 << 20, 64 << 20),
             flights: tideover::flight::Flights::new(),
+            acknowledged: Arc::default(),
             registry: SessionRegistry::new(),
             accounts,
             control: account,
@@ -139,7 +144,6 @@ fn options_of_sessions() -> SessionOptions {
         login_timeout: Duration::from_secs(10),
         max_connections: 100,
         max_packet: 1 << 24,
-        max_transaction: 1 << 20,
         tls_like_servers: false,
         tls_required: false,
     }

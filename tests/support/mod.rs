@@ -22,6 +22,11 @@ pub(crate) type TestResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const SLOTS: u32 = 2;
 static FREE_SLOTS: Semaphore = Semaphore::const_new(SLOTS as usize);
 
+/// Room for clusters, of which two run at once; with both slots the machine is one's own.
+pub(crate) async fn slots(count: u32) -> TestResult<SemaphorePermit<'static>> {
+    Ok(FREE_SLOTS.acquire_many(count).await?)
+}
+
 /// Whether the scenarios run in full length (`make soak`).
 pub(crate) fn soak() -> bool {
     std::env::var_os("TIDEOVER_SOAK").is_some_and(|value| !value.is_empty() && value != "0")
@@ -72,7 +77,7 @@ impl Scene {
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
-        let slot = FREE_SLOTS.acquire_many(slots).await?;
+        let slot = self::slots(slots).await?;
         let cluster = Cluster::start(cluster).await?;
         let proxy = Proxy::start(&configure(ProxyOptions::new(program(), &cluster))).await?;
         Ok(Self { cluster, proxy, finished: false, _slot: slot })
@@ -134,6 +139,17 @@ impl Scene {
             }
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Waits until the proxy has seen every server as the primary or as following it.
+    pub(crate) async fn wait_roles(&self) -> TestResult {
+        eventually("every server has its role", Duration::from_secs(20), || async {
+            let servers = self.status("/servers").await?;
+            let roles: Vec<_> =
+                servers.as_array().into_iter().flatten().map(|server| server["role"].clone()).collect();
+            Ok(roles.iter().all(|role| role == "primary" || role == "replica"))
+        })
+        .await
     }
 
     /// Stops a workload and compares its books with the present primary.

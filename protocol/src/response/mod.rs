@@ -36,6 +36,8 @@ pub enum ResponseShape {
 pub struct Scan {
     /// Bytes from the front that are rows and metadata and may be forwarded as they are. They are consumed.
     pub opaque: usize,
+    /// How many of them, from the front, are not rows: metadata, progress reports. Rows of one call come after them all.
+    pub metadata: usize,
     /// What comes after them.
     pub next: Next,
 }

@@ -24,6 +24,8 @@ pub struct ResponseScanner {
     skip: usize,
     /// The next frame continues the packet before it.
     continued: bool,
+    /// The current packet is a row.
+    in_row: bool,
     first: bool,
     saw_result_set: bool,
     saw_rows: bool,
@@ -94,6 +96,7 @@ impl ResponseScanner {
             sequence: first_sequence,
             skip: 0,
             continued: false,
+            in_row: false,
             first: true,
             saw_result_set: false,
             saw_rows: false,
@@ -106,25 +109,32 @@ impl ResponseScanner {
     /// A violation is final.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Scan, Violation> {
         let mut at = 0;
+        let mut metadata = 0;
         loop {
+            if !self.in_row {
+                metadata = at;
+            }
             let rest = bytes.get(at..).unwrap_or_default();
             if self.skip > 0 {
                 let passed = self.skip.min(rest.len());
                 self.skip -= passed;
                 at += passed;
+                if !self.in_row {
+                    metadata = at;
+                }
                 if self.skip > 0 {
-                    return Ok(Scan { opaque: at, next: Next::More });
+                    return Ok(Scan { opaque: at, metadata, next: Next::More });
                 }
                 continue;
             }
             if rest.is_empty() {
-                return Ok(Scan { opaque: at, next: Next::More });
+                return Ok(Scan { opaque: at, metadata, next: Next::More });
             }
             if matches!(self.state, State::Done | State::Client) {
                 return Err(Violation::AfterEnd);
             }
             let Some(header) = FrameHeader::parse(rest) else {
-                return Ok(Scan { opaque: at, next: Next::More });
+                return Ok(Scan { opaque: at, metadata, next: Next::More });
             };
             if self.continued {
                 self.take(header)?;
@@ -135,7 +145,7 @@ impl ResponseScanner {
             let payload = rest.get(HEADER_LEN..).unwrap_or_default();
             let payload = payload.get(..header.payload_len).unwrap_or(payload);
             if payload.len() < header.payload_len.min(3) {
-                return Ok(Scan { opaque: at, next: Next::More });
+                return Ok(Scan { opaque: at, metadata, next: Next::More });
             }
             if self.verdict(header, payload)? == Verdict::Opaque {
                 self.take(header)?;
@@ -144,14 +154,19 @@ impl ResponseScanner {
             }
             self.check_sequence(header, payload)?;
             if payload.len() < header.payload_len {
-                return Ok(Scan { opaque: at, next: Next::More });
+                return Ok(Scan { opaque: at, metadata, next: Next::More });
             }
             self.sequence = header.sequence.wrapping_add(1);
             self.first = false;
             let len = HEADER_LEN + header.payload_len;
             match self.control(payload)? {
-                None => at += len,
-                Some(control) => return Ok(Scan { opaque: at, next: Next::Control { len, control } }),
+                None => {
+                    at += len;
+                    self.in_row = false;
+                }
+                Some(control) => {
+                    return Ok(Scan { opaque: at, metadata, next: Next::Control { len, control } });
+                }
             }
         }
     }
@@ -241,8 +256,13 @@ impl ResponseScanner {
         if first == 0xff {
             let progress =
                 self.caps.contains(Capabilities::PROGRESS) && payload.get(1..3) == Some(&[0xff, 0xff]);
-            return if progress { Ok(Verdict::Opaque) } else { self.whole(header, payload) };
+            if !progress {
+                return self.whole(header, payload);
+            }
+            self.in_row = false;
+            return Ok(Verdict::Opaque);
         }
+        self.in_row = self.state == State::Rows;
         match self.state {
             State::Columns { left } => self.state = self.columns_left(left.saturating_sub(1)),
             State::PrepareRest { left } if left > 1 => self.state = State::PrepareRest { left: left - 1 },

@@ -156,6 +156,25 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until the primary has a semi-synchronous replica again, and all are in sync: until then it commits alone, and
+    /// what is lost with it is lost.
+    pub async fn wait_semi_sync(&self) -> Result<(), SandboxError> {
+        let deadline = Instant::now() + SYNC_LIMIT;
+        let sql = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'";
+        loop {
+            let rows = self.primary().query(sql).await?;
+            let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
+            if clients.any(|count| count != "0") {
+                return self.wait_in_sync().await;
+            }
+            if Instant::now() >= deadline {
+                let what = format!("port {}: finding a replica", self.primary().port);
+                return Err(SandboxError::Timeout { what, limit: SYNC_LIMIT });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Makes `server` follow `source`, from wherever it stands. What it wrote itself as a primary counts as applied; if
     /// `source` lacks such a transaction, replication stops with an error, as it should.
     pub async fn repoint(&self, server: &Server, source: &Server) -> Result<(), SandboxError> {
@@ -178,6 +197,56 @@ impl Cluster {
         server.start_again().await?;
         server.run(&self.flavor.read_only(true)).await?;
         self.repoint(server, self.primary()).await
+    }
+
+    /// The same, and if it holds transactions that the primary lacks (a crash between its log and its replicas leaves such),
+    /// it is made anew from the primary's binary log. Gives whether that was so.
+    pub async fn rejoin_or_rebuild(&self, server: &Server) -> Result<bool, SandboxError> {
+        server.set_read_only_at_start(true);
+        server.start_again().await?;
+        server.run(&self.flavor.read_only(true)).await?;
+        let own = server.position().await?;
+        let primary = self.primary().position().await?;
+        let fits = self.flavor.is_mariadb() || server.is_covered(&own, &primary).await?;
+        if fits {
+            self.repoint(server, self.primary()).await?;
+            if self.catches_up(server, &primary).await? {
+                return Ok(false);
+            }
+        }
+        server.kill().await?;
+        let data = server.directory().join("data");
+        std::fs::remove_dir_all(&data).map_err(SandboxError::path("remove", &data))?;
+        let template = self.flavor.directory().join("template");
+        let copied = spawn_blocking(move || copy_directory(&template, &data)).await;
+        copied.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
+        server.set_read_only_at_start(false);
+        server.start().await?;
+        server.set_read_only_at_start(true);
+        server.run(&accounts::setup(self.flavor)).await?;
+        server.run(&self.flavor.read_only(true)).await?;
+        server.run(&self.flavor.follow(self.primary().port)).await?;
+        self.wait_applied(server, &primary, SYNC_LIMIT).await?;
+        Ok(true)
+    }
+
+    /// Whether a replica gets to `position`, or its replication ends in an error.
+    async fn catches_up(&self, server: &Server, position: &str) -> Result<bool, SandboxError> {
+        let deadline = Instant::now() + SYNC_LIMIT;
+        loop {
+            let waited = self.wait_applied(server, position, Duration::from_secs(1)).await;
+            if waited.is_ok() {
+                return Ok(true);
+            }
+            for column in ["Last_IO_Errno", "Last_SQL_Errno"] {
+                if server.replica_status(column).await?.is_some_and(|number| number != "0") {
+                    return Ok(false);
+                }
+            }
+            if Instant::now() >= deadline {
+                return waited.map(|()| true);
+            }
+        }
     }
 
     /// Waits until `server` has applied `position`.

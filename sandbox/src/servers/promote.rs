@@ -27,6 +27,9 @@ pub struct PromoteOptions {
     pub fence_timeout: Duration,
     /// How long the new primary may take to apply what it lacks.
     pub catch_up_timeout: Duration,
+    /// The others follow the new primary before it is opened for writes. With semi-synchronous replication it never
+    /// commits alone then, and may die at once without loss.
+    pub others_first: bool,
 }
 
 impl PromoteOptions {
@@ -37,6 +40,7 @@ impl PromoteOptions {
             kill_connections: false,
             fence_timeout: Duration::from_secs(2),
             catch_up_timeout: Duration::from_secs(30),
+            others_first: false,
         }
     }
 
@@ -90,22 +94,31 @@ impl Cluster {
         self.wait_applied(to, &position, options.catch_up_timeout).await?;
         report.catch_up = begin.elapsed().saturating_sub(report.fence);
 
-        let mut promotion = vec!["STOP REPLICA".to_owned(), "RESET REPLICA ALL".to_owned()];
-        promotion.extend(self.flavor().read_only(false));
-        to.run(&promotion).await?;
+        to.run(&["STOP REPLICA", "RESET REPLICA ALL"]).await?;
+        self.set_primary(index);
+        old.set_read_only_at_start(true);
+        let left_alone = (options.old == OldPrimary::Dead).then_some(old.port);
+        if options.others_first {
+            self.follow_primary(left_alone).await?;
+        }
+        to.run(&self.flavor().read_only(false)).await?;
         report.writable_after = begin.elapsed();
         to.set_read_only_at_start(false);
-        self.set_primary(index);
+        if !options.others_first {
+            self.follow_primary(left_alone).await?;
+        }
+        Ok(report)
+    }
 
-        old.set_read_only_at_start(true);
+    /// Makes all running servers follow the primary, but for one.
+    async fn follow_primary(&self, left_alone: Option<u16>) -> Result<(), SandboxError> {
         for server in self.replicas() {
-            let dead = server.port == old.port && options.old == OldPrimary::Dead;
-            if !dead && server.is_running() {
-                self.repoint(server, to).await?;
+            if left_alone != Some(server.port) && server.is_running() {
+                self.repoint(server, self.primary()).await?;
                 wait_replicating(server).await?;
             }
         }
-        Ok(report)
+        Ok(())
     }
 
     /// The running replica that has received most from the primary: the one to promote after a crash.

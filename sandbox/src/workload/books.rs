@@ -30,8 +30,8 @@ pub(crate) struct ClientBook {
     pub(crate) increments: u64,
     pub(crate) unknown_increments: u64,
     pub(crate) last_event: Option<u64>,
-    /// The COMMIT or autocommit write that is on its way.
-    pub(crate) pending: Option<Write>,
+    /// What the COMMIT or autocommit write does that is on its way.
+    pub(crate) pending: Vec<Write>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,36 +50,35 @@ impl Table {
 }
 
 impl ClientBook {
-    /// The write that was pending is done.
+    /// The writes that were pending are done.
     pub(crate) fn acknowledge(&mut self) {
-        match self.pending.take() {
-            Some(Write::Event(token)) => {
-                self.acknowledged.insert(token, Table::Events);
-                self.last_event = Some(token);
+        for write in std::mem::take(&mut self.pending) {
+            match write {
+                Write::Event(token) => {
+                    self.acknowledged.insert(token, Table::Events);
+                    self.last_event = Some(token);
+                }
+                Write::Transfer(token) => {
+                    self.acknowledged.insert(token, Table::Ledger);
+                }
+                Write::Increment => self.increments += 1,
             }
-            Some(Write::Transfer(token)) => {
-                self.acknowledged.insert(token, Table::Ledger);
-            }
-            Some(Write::Increment) => self.increments += 1,
-            None => {}
         }
     }
 
-    /// The write that was pending failed: it was not done, or nobody knows.
+    /// The writes that were pending failed: they were not done, or nobody knows.
     pub(crate) fn fail(&mut self, leaves_doubt: bool) {
-        let pending = self.pending.take();
-        if !leaves_doubt {
-            return;
-        }
-        match pending {
-            Some(Write::Event(token)) => {
-                self.unknown.insert(token, Table::Events);
+        let pending = std::mem::take(&mut self.pending);
+        for write in pending.into_iter().filter(|_| leaves_doubt) {
+            match write {
+                Write::Event(token) => {
+                    self.unknown.insert(token, Table::Events);
+                }
+                Write::Transfer(token) => {
+                    self.unknown.insert(token, Table::Ledger);
+                }
+                Write::Increment => self.unknown_increments += 1,
             }
-            Some(Write::Transfer(token)) => {
-                self.unknown.insert(token, Table::Ledger);
-            }
-            Some(Write::Increment) => self.unknown_increments += 1,
-            None => {}
         }
     }
 }
@@ -249,12 +248,12 @@ mod tests {
     fn a_write_is_acknowledged_unknown_or_forgotten() {
         let mut book = ClientBook::default();
         for (write, doubt) in [(1, None), (2, Some(true)), (3, Some(false))] {
-            book.pending = Some(Write::Event(write));
+            book.pending = vec![Write::Event(write)];
             match doubt {
                 None => book.acknowledge(),
                 Some(doubt) => book.fail(doubt),
             }
-            assert_eq!(book.pending, None);
+            assert_eq!(book.pending, []);
         }
         assert_eq!(book.acknowledged.keys().collect::<Vec<_>>(), [&1]);
         assert_eq!(book.unknown.keys().collect::<Vec<_>>(), [&2]);

@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     DeadlockPolicy, Kind, WorkloadOptions,
     books::{ClientBook, Write},
+    long::LongTokens,
     schema::Run,
     statement::Failure,
     tally::Tally,
@@ -45,7 +46,10 @@ impl Notes {
     }
 
     /// Waits for a statement's answer and times it.
-    async fn timed<T>(&self, asking: impl Future<Output = mysql_async::Result<T>>) -> Result<T, Failure> {
+    pub(super) async fn timed<T>(
+        &self,
+        asking: impl Future<Output = mysql_async::Result<T>>,
+    ) -> Result<T, Failure> {
         self.tally().sent();
         let result = asking.await;
         self.tally().answered();
@@ -66,8 +70,8 @@ pub(crate) struct Client {
 }
 
 /// A connection with all that the client has set up on it.
-struct Session {
-    connection: Conn,
+pub(super) struct Session {
+    pub(super) connection: Conn,
     insert: Statement,
     read: Statement,
 }
@@ -126,7 +130,7 @@ impl Client {
 
     async fn unit(&mut self, session: &mut Session, kind: Kind) -> Result<(), Failure> {
         match kind {
-            Kind::Transfer => self.transfer_until_done(session).await,
+            Kind::Transfer | Kind::Long => self.until_done(session, kind).await,
             Kind::Insert => self.insert(session).await,
             Kind::Increment => self.increment(session).await,
             Kind::PreparedInsert => self.prepared_insert(session).await,
@@ -187,7 +191,7 @@ impl Client {
     async fn insert(&mut self, session: &mut Session) -> Result<(), Failure> {
         let token = self.next_token();
         let sql = format!("INSERT INTO events (token, body) VALUES ({token}, 'written by a workload')");
-        self.notes.book().pending = Some(Write::Event(token));
+        self.notes.book().pending = vec![Write::Event(token)];
         self.notes.timed(session.connection.query_drop(sql)).await?;
         self.notes.book().acknowledge();
         self.expect_insert(session);
@@ -196,7 +200,7 @@ impl Client {
 
     async fn prepared_insert(&mut self, session: &mut Session) -> Result<(), Failure> {
         let token = self.next_token();
-        self.notes.book().pending = Some(Write::Event(token));
+        self.notes.book().pending = vec![Write::Event(token)];
         let asking =
             session.connection.exec_drop(&session.insert, (token, "written by a workload, prepared"));
         self.notes.timed(asking).await?;
@@ -206,7 +210,7 @@ impl Client {
     }
 
     /// An insert's answer must bring its row count and its id, also when a proxy settled it.
-    fn expect_insert(&self, session: &Session) {
+    pub(super) fn expect_insert(&self, session: &Session) {
         let (rows, id) = (session.connection.affected_rows(), session.connection.last_insert_id());
         if rows != 1 || id.unwrap_or_default() == 0 {
             self.notes.tally().wrong(|| format!("insert: {rows} rows affected, insert id {id:?}"));
@@ -215,14 +219,14 @@ impl Client {
 
     async fn increment(&self, session: &mut Session) -> Result<(), Failure> {
         let sql = format!("UPDATE counters SET n = n + 1 WHERE id = {}", self.run.counter(self.number));
-        self.notes.book().pending = Some(Write::Increment);
+        self.notes.book().pending = vec![Write::Increment];
         self.notes.timed(session.connection.query_drop(sql)).await?;
         self.notes.book().acknowledge();
         self.expect_rows(session, "increment");
         Ok(())
     }
 
-    fn expect_rows(&self, session: &Session, what: &str) {
+    pub(super) fn expect_rows(&self, session: &Session, what: &str) {
         let rows = session.connection.affected_rows();
         if rows != 1 {
             self.notes.tally().wrong(|| format!("{what}: {rows} rows affected instead of 1"));
@@ -254,10 +258,14 @@ impl Client {
         Ok(())
     }
 
-    async fn transfer_until_done(&mut self, session: &mut Session) -> Result<(), Failure> {
+    async fn until_done(&mut self, session: &mut Session, kind: Kind) -> Result<(), Failure> {
         let token = self.next_token();
+        let tokens = LongTokens { event: self.next_token(), transfer: token };
         for _ in 0..DEADLOCK_TRIES {
-            let result = self.transfer(session, token).await;
+            let result = match kind {
+                Kind::Long => self.long(session, tokens).await,
+                _ => self.transfer(session, token).await,
+            };
             let Err(failure) = result else { return Ok(()) };
             if failure.lost {
                 return Err(failure);
@@ -303,7 +311,7 @@ impl Client {
         );
         notes.timed(session.connection.query_drop(sql)).await?;
         self.pause().await;
-        notes.book().pending = Some(Write::Transfer(token));
+        notes.book().pending = vec![Write::Transfer(token)];
         notes.timed(session.connection.query_drop("COMMIT")).await?;
         notes.book().acknowledge();
         Ok(())
@@ -327,13 +335,13 @@ impl Client {
         Some(ticks)
     }
 
-    const fn next_token(&mut self) -> u64 {
+    pub(super) const fn next_token(&mut self) -> u64 {
         self.sequence += 1;
         self.run.token(self.number, self.sequence)
     }
 
     /// Marsaglia's xorshift: enough to vary what clients do.
-    const fn next_random(&mut self) -> u64 {
+    pub(super) const fn next_random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;

@@ -17,11 +17,13 @@ pub enum Kind {
     Read,
     /// The session's own settings must be what the client set when the session began.
     SessionCheck,
+    /// A long transaction of several writes and reads, which must fit together; see [`super::WorkloadOptions::long_hold`].
+    Long,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Transfer,
         Self::Insert,
         Self::Increment,
@@ -29,6 +31,7 @@ impl Kind {
         Self::PreparedRead,
         Self::Read,
         Self::SessionCheck,
+        Self::Long,
     ];
 
     /// A name for people and for files.
@@ -41,6 +44,7 @@ impl Kind {
             Self::PreparedRead => "prepared read",
             Self::Read => "read",
             Self::SessionCheck => "session check",
+            Self::Long => "long transaction",
         }
     }
 }
@@ -72,6 +76,11 @@ impl Mix {
     /// Only reads and session checks.
     pub fn reads() -> Self {
         Self::new(&[(Kind::Read, 4), (Kind::PreparedRead, 4), (Kind::SessionCheck, 1)])
+    }
+
+    /// Only long transactions.
+    pub fn long() -> Self {
+        Self::new(&[(Kind::Long, 1)])
     }
 
     /// The kind that a random number stands for.

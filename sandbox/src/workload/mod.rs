@@ -7,6 +7,7 @@
 
 mod books;
 mod client;
+mod long;
 mod mix;
 mod options;
 mod run;

@@ -36,6 +36,9 @@ pub struct WorkloadOptions {
     /// How long a transfer pauses between its statements while it holds its locks, chosen at random. An empty range
     /// means no pause.
     pub transaction_hold: Range<Duration>,
+    /// How long a [`super::Kind::Long`] transaction takes, beside its statements: short ones are as frequent as long ones of
+    /// ten times their length.
+    pub long_hold: Range<Duration>,
     /// What a client does about error 1213.
     pub deadlocks: DeadlockPolicy,
     /// Between how many accounts money is moved: fewer means that transactions wait for each other more.
@@ -55,6 +58,7 @@ impl WorkloadOptions {
             pace: None,
             mix: Mix::default(),
             transaction_hold: Duration::ZERO..Duration::ZERO,
+            long_hold: Duration::from_millis(50)..Duration::from_secs(2),
             deadlocks: DeadlockPolicy::Count,
             accounts: 200,
         }

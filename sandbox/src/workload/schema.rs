@@ -23,15 +23,25 @@ pub(crate) async fn prepare(
     run: Run,
     options: &WorkloadOptions,
 ) -> Result<(), SandboxError> {
-    let mut statements: Vec<String> = TABLES.map(str::to_owned).to_vec();
-    let accounts: Vec<_> =
-        (1..=options.accounts.max(2)).map(|id| format!("({id},{OPENING_BALANCE})")).collect();
-    statements.push(format!("INSERT IGNORE INTO accounts (id, balance) VALUES {}", accounts.join(",")));
+    let port = options.address.port();
+    for sql in TABLES {
+        connection.query_drop(sql).await.map_err(SandboxError::sql(port, sql))?;
+    }
+    // An insert would wait for every account that another run has locked.
+    let sql = "SELECT COALESCE(MAX(id), 0) FROM accounts";
+    let there: Option<u32> = connection.query_first(sql).await.map_err(SandboxError::sql(port, sql))?;
+    let accounts: Vec<_> = (there.unwrap_or_default() + 1..=options.accounts.max(2))
+        .map(|id| format!("({id},{OPENING_BALANCE})"))
+        .collect();
+    let mut statements = Vec::new();
+    if !accounts.is_empty() {
+        statements.push(format!("INSERT IGNORE INTO accounts (id, balance) VALUES {}", accounts.join(",")));
+    }
     let counters: Vec<_> =
         (0..options.clients).map(|client| format!("({},0)", run.counter(client))).collect();
     statements.push(format!("INSERT INTO counters (id, n) VALUES {}", counters.join(",")));
     for sql in &statements {
-        connection.query_drop(sql).await.map_err(SandboxError::sql(options.address.port(), sql))?;
+        connection.query_drop(sql).await.map_err(SandboxError::sql(port, sql))?;
     }
     Ok(())
 }

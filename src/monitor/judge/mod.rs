@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::topology::{ClusterState, NoPrimary, Role, Server, ServerId, Topology};
+use crate::topology::{ClusterState, GtidSet, NoPrimary, Role, Server, ServerId, Topology, Unanswered};
 
 use super::observation::{Observation, Seen, Unseen};
 
@@ -36,6 +36,12 @@ impl Memory {
         self.promoted = Some(id);
         self.stale.remove(&id);
     }
+
+    /// Whether `id` is the last that a switchover of ours made writable.
+    #[must_use]
+    pub fn has_promoted(&self, id: ServerId) -> bool {
+        self.promoted == Some(id)
+    }
 }
 
 /// Judges one round of looks. `previous` is the topology so far; servers that were not looked at in this round keep
@@ -59,6 +65,8 @@ pub fn judge(memory: &Memory, previous: &Topology, looks: &[Observation]) -> (Me
     if let ClusterState::Ok { primary } | ClusterState::TwoWriters { primary, .. } = state {
         if memory.last_primary != Some(primary) {
             epoch += 1;
+            // Somebody else's choice: ours is history.
+            memory.promoted = memory.promoted.filter(|id| *id == primary);
             if let Some(before) = memory.last_primary.and_then(|id| servers.get(id.0))
                 && !before.is_up()
             {
@@ -78,7 +86,8 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
     match &look.result {
         Ok(seen) => {
             *silent = 0;
-            let Seen { flavor, version, number, read_only, replication, gtid, binlog, .. } = seen.clone();
+            let Seen { flavor, version, number, read_only, replication, gtid, executed, binlog, .. } =
+                seen.clone();
             *server = Server {
                 id: server.id,
                 address: server.address.clone(),
@@ -91,6 +100,8 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
                 read_only,
                 replication,
                 gtid,
+                executed: executed.into(),
+                unanswered: None,
                 binlog,
                 logs_replica_updates: seen.logs_replica_updates,
                 logs_statements: seen.logs_statements,
@@ -103,6 +114,11 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
                 server.role = Role::Down;
             }
             server.problem = unseen.reason().to_owned();
+            server.unanswered = Some(match unseen {
+                Unseen::Gone(_) => Unanswered::Gone,
+                Unseen::Silent(_) => Unanswered::Silent,
+                Unseen::Denied(_) => Unanswered::Denied,
+            });
         }
     }
 }
@@ -159,12 +175,13 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
         ClusterState::None { .. } => None,
     };
     let primary_number = primary.and_then(|id| servers.get(id.0)).map(|s| s.number);
+    let known = primary.and_then(|id| servers.get(id.0)).map(|s| s.executed.clone());
     for server in servers.iter_mut().filter(|s| s.is_up()) {
         let follows = server.replication.as_ref();
         (server.role, server.problem) = if Some(server.id) == primary {
             (Role::Primary, String::new())
         } else if memory.stale.contains(&server.id) {
-            (Role::Stale, "was replaced as primary while it could not be reached; it must follow the present primary before it counts again".to_owned())
+            (Role::Stale, stale(&server.executed, known.as_deref()))
         } else if is_writer(memory, server) {
             (Role::Detached, "accepts writes beside the primary".to_owned())
         } else if let Some(replication) = follows {
@@ -184,6 +201,20 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
         } else {
             (Role::Detached, "read-only and follows nobody".to_owned())
         };
+    }
+}
+
+/// Why a former primary is set aside. Its own set only grows by what is written to it, so that the two looks need not be
+/// of the same moment.
+fn stale(executed: &str, known: Option<&str>) -> String {
+    let why = "was replaced as primary while it could not be reached";
+    let errant = known.map(|known| GtidSet::parse(executed).minus(&GtidSet::parse(known)));
+    match errant {
+        Some(errant) if !errant.is_empty() => format!(
+            "{why}, and has {} transactions that the present primary lacks ({errant}): it must be rebuilt",
+            errant.count()
+        ),
+        _ => format!("{why}; it must follow the present primary before it counts again"),
     }
 }
 

@@ -27,8 +27,10 @@ fn seen(read_only: bool, follows: Option<ServerId>) -> Result<Seen, Unseen> {
             applying: true,
             lag: None,
             error: String::new(),
+            received: String::new(),
         }),
         gtid: String::new(),
+        executed: String::new(),
         binlog: None,
         logs_replica_updates: true,
         logs_statements: true,
@@ -164,6 +166,22 @@ fn a_crashed_primary_that_returns_is_set_aside() {
     cluster.look([replica(B), writer(), replica(B)]);
     assert_eq!(cluster.roles(), [Role::Replica, Role::Primary, Role::Replica]);
     assert_eq!(cluster.look([writer(), gone(), replica(B)]), &ClusterState::Ok { primary: A });
+}
+
+#[test]
+fn what_a_former_primary_has_too_much_is_named() {
+    let with = |executed: &str| writer().map(|seen| Seen { executed: executed.to_owned(), ..seen });
+    let mut cluster = Cluster::new();
+    cluster.look([with("0-1-7"), replica(A), replica(A)]);
+    cluster.look([gone(), replica(A), replica(A)]);
+    assert_eq!(cluster.topology.servers[0].unanswered, Some(Unanswered::Gone));
+    cluster.look([gone(), with("0-1-7,0-2-12"), replica(B)]);
+    cluster.look([with("0-1-9"), with("0-1-7,0-2-12"), replica(B)]);
+    assert_eq!(cluster.roles()[0], Role::Stale);
+    let problem = &cluster.topology.servers[0].problem;
+    assert!(problem.contains("2 transactions that the present primary lacks (0-1-8..9)"), "{problem}");
+    cluster.look([with("0-1-7"), with("0-1-7,0-2-12"), replica(B)]);
+    assert!(cluster.topology.servers[0].problem.ends_with("before it counts again"));
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! Does an interrupted transaction again on the present primary and compares: every answer must be what the client was
+//! given. Waits before everybody else at the gate, so that what the transaction had locked is as it was.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::gate::Returning;
+use crate::relay::Signals;
+use crate::replay::Journal;
+use crate::topology::ServerId;
+
+use super::error::{self, ClientError};
+use super::journaling::Recorded;
+use super::rerun::{Rerun, Runner};
+use super::session::{End, Session};
+use super::unit::{Hold, Leased};
+
+/// Others wait at a gate that opens for at most this long while a transaction is done again.
+const PRIORITY: Duration = Duration::from_secs(1);
+/// Between attempts that met a deadlock or a lock wait timeout: the first, and the longest.
+const COLLIDED: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(200));
+
+impl Session {
+    /// The open transaction is gone: does it again on the present primary. `server`: where it was, if that server must be
+    /// looked at first. `Err`: it cannot be done, and the client gets this.
+    pub(super) async fn replay(
+        &mut self,
+        why: &'static str,
+        server: Option<ServerId>,
+        hold: &mut Hold,
+    ) -> Result<Result<(), ClientError>, End> {
+        let pins = self.tracker.pins().for_session();
+        let Some(mut journal) = self.journal.take() else {
+            self.take_pins();
+            self.end_unit();
+            return Ok(Err(error::rolled_back(why)));
+        };
+        let inside = self.in_transaction();
+        // Before the pass is given up: a gate that opens must know of us.
+        let returning = self.shared.gate.returning();
+        if let Some(lease) = self.lease.take() {
+            // Gone from its server before the pass is given up: what a rollback and the end of temporary tables write
+            // there must come before a switchover goes on.
+            lease.scrubbed().await;
+        }
+        self.end_unit();
+        let began = Instant::now();
+        let result = self.replay_until(&mut journal, (server, inside, returning), hold).await?;
+        let statements = journal.entries().map_or(0, |entries| entries.len());
+        let (label, outcome) = match &result {
+            Ok(()) => ("done", Ok(())),
+            Err(problem) => ("failed", Err(problem.as_str())),
+        };
+        tracing::debug!(session = self.handle.id, why, statements, ?result, "a transaction was done again");
+        self.shared.metrics.replays.with_label_values(&[label]).inc();
+        self.shared.flights.replayed(self.handle.id, statements, outcome);
+        self.shared.metrics.hold_seconds.observe(began.elapsed().as_secs_f64());
+        let Err(problem) = result else {
+            self.journal = Some(journal);
+            return Ok(Ok(()));
+        };
+        self.end_unit();
+        if !pins.is_empty() {
+            self.lost_pins = self.take_pins();
+        }
+        Ok(Err(error::rolled_back(&format!("{why}, and it could not be done again: {problem}"))))
+    }
+
+    async fn replay_until(
+        &mut self,
+        journal: &mut Journal<Recorded>,
+        (mut suspect, inside, returning): (Option<ServerId>, bool, Returning),
+        hold: &mut Hold,
+    ) -> Result<Result<(), String>, End> {
+        if let Err(why) = journal.entries() {
+            // The servers are looked at all the same: the client will begin again at once.
+            let why = why.to_owned();
+            if let Some(server) = suspect {
+                let _ = self.after_failure(server, hold).await;
+            }
+            return Ok(Err(why));
+        }
+        let mut returning = Some(returning);
+        let mut pause = COLLIDED.0;
+        loop {
+            if let Some(server) = suspect.take()
+                && let Err(error) = self.after_failure(server, hold).await
+            {
+                return Ok(Err(text(&error)));
+            }
+            if let Err(error) = self.enter_again(returning.as_ref(), hold).await {
+                return Ok(Err(text(&error)));
+            }
+            match self.lease_as(journal.start(), hold).await {
+                Ok(Leased::Ready) => {}
+                Ok(Leased::Again | Leased::Lost(_)) => continue,
+                Err(error) => return Ok(Err(text(&error))),
+            }
+            let server = self.lease.as_ref().map(|lease| lease.server);
+            match self.rerun(journal, inside, (&mut returning, hold)).await? {
+                Rerun::Done => return Ok(Ok(())),
+                Rerun::Differs(how) => return Ok(Err(how)),
+                Rerun::Lost => {
+                    self.break_lease();
+                    suspect = server;
+                }
+                Rerun::Collided => {
+                    self.end_unit();
+                    sleep(pause).await;
+                    pause = (pause * 2).min(COLLIDED.1);
+                }
+                Rerun::OwnValue => self.end_unit(),
+            }
+            if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
+                return Ok(Err("the time for it is over (hold.timeout)".to_owned()));
+            }
+        }
+    }
+
+    /// One attempt. The client's departure, signals and the deadline end it.
+    async fn rerun(
+        &mut self,
+        journal: &mut Journal<Recorded>,
+        inside: bool,
+        (returning, hold): (&mut Option<Returning>, &mut Hold),
+    ) -> Result<Rerun, End> {
+        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
+        let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
+        let stop = Signals::KILL | Signals::ABORT | Signals::SERVER_LOST | Signals::CUT;
+        let ended = {
+            let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
+            let run = runner.run(journal, inside);
+            tokio::pin!(run);
+            let priority = sleep(PRIORITY);
+            tokio::pin!(priority);
+            loop {
+                tokio::select! {
+                    biased;
+                    rerun = &mut run => break Ok(rerun),
+                    signals = handle.signal.wait(stop) => break Err(Some(signals)),
+                    () = client.stream().hung_up() => break Err(None),
+                    () = sleep_until(deadline) => break Ok(Rerun::Differs("the time for it is over (hold.timeout)".to_owned())),
+                    () = &mut priority, if returning.is_some() => drop(returning.take()),
+                }
+            }
+        };
+        match ended {
+            Ok(rerun) => {
+                if matches!(rerun, Rerun::Done) {
+                    *status = lease.status;
+                    handle.set_in_transaction(inside);
+                    self.fresh_lease = false;
+                } else {
+                    // What is still to be read, or the rest of the transaction, is nobody's.
+                    lease.broken |= !lease.io.input().is_empty() || matches!(rerun, Rerun::Differs(_));
+                }
+                Ok(rerun)
+            }
+            Err(None) => {
+                lease.broken = true;
+                Err(End::Client)
+            }
+            Err(Some(signals)) if signals.intersects(Signals::KILL | Signals::ABORT) => {
+                lease.broken = true;
+                Err(End::Told)
+            }
+            Err(Some(_)) => Ok(Rerun::Lost),
+        }
+    }
+}
+
+fn text(error: &ClientError) -> String {
+    String::from_utf8_lossy(&error.packet.message).into_owned()
+}

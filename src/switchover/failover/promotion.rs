@@ -1,0 +1,260 @@
+//! Promotes the most advanced replica of a primary that is gone, and takes servers back afterwards.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::backend::{Control, ControlError};
+use crate::flight::FlightId;
+use crate::topology::{Flavor, GtidSet, Server, ServerId, Topology};
+
+use super::super::fence::fence;
+use super::super::options::{CoordinatorParts, SwitchoverOptions};
+use super::super::preflight::by_gtid;
+use super::super::repoint::{forget, repoint, source_of};
+use super::super::statements;
+use super::candidate::{Candidate, choose};
+use super::returner::Return;
+use super::{STATEMENT, connect};
+
+/// A primary that is gone gets this long to prove the opposite before its successor becomes writable.
+const LAST_CHANCE: Duration = Duration::from_millis(300);
+/// Held by whoever promotes, on every replica: two proxies must not promote two servers.
+const LOCK: &str = "SELECT GET_LOCK('tideover.failover', 0)";
+
+/// Why a promotion stopped.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// Nothing was promoted; the replicas receive again.
+    Before(String),
+    /// A server may be writable without being the primary: a person must look.
+    Amid(String),
+}
+
+/// One promotion.
+pub(super) struct Promotion<'a> {
+    pub(super) parts: &'a CoordinatorParts,
+    pub(super) apply_timeout: Duration,
+    pub(super) old: &'a Server,
+    pub(super) flight: FlightId,
+}
+
+/// A replica with our connection to it.
+struct Reached {
+    id: ServerId,
+    control: Control,
+}
+
+impl Promotion<'_> {
+    /// Runs it to its end; gives the new primary.
+    pub(super) async fn run(&self, topology: &Topology) -> Result<ServerId, Stopped> {
+        let mut replicas = Vec::new();
+        let result = self.prepare(topology, &mut replicas).await;
+        let new = match result {
+            Ok(new) => new,
+            Err(why) => {
+                self.receive_again(&mut replicas).await;
+                return Err(Stopped::Before(why));
+            }
+        };
+        let Some(chosen) = replicas.iter_mut().find(|r| r.id == new) else {
+            return Err(Stopped::Before("the chosen replica is not connected".to_owned()));
+        };
+        if let Err(stopped) = self.promote(new, &mut chosen.control).await {
+            if matches!(stopped, Stopped::Before(_)) {
+                self.receive_again(&mut replicas).await;
+            }
+            return Err(stopped);
+        }
+        self.publish(new).await?;
+        let begun = Instant::now();
+        if let Err(why) = forget(&mut chosen.control).await {
+            tracing::warn!("the new primary has not forgotten its source: {why}");
+        }
+        self.step("forget", "", begun);
+        // Dropping the connections gives the locks back. The others follow by `take_back`.
+        Ok(new)
+    }
+
+    /// Everything before the promotion itself: locks, receivers stopped, one chosen, all applied.
+    async fn prepare(&self, topology: &Topology, replicas: &mut Vec<Reached>) -> Result<ServerId, String> {
+        let begun = Instant::now();
+        let mut up: Vec<&Server> =
+            topology.servers.iter().filter(|s| s.id != self.old.id && s.is_up()).collect();
+        up.sort_by_key(|s| s.number);
+        for server in up {
+            let control = connect(self.parts, server.id, STATEMENT).await.map_err(|e| e.to_string())?;
+            replicas.push(Reached { id: server.id, control });
+        }
+        for replica in replicas.iter_mut() {
+            let locked = replica.control.query(LOCK, STATEMENT).await.map_err(|e| e.to_string())?;
+            if locked.scalar().as_deref() != Some("1") {
+                return Err("another proxy is failing over".to_owned());
+            }
+        }
+        // From here on nothing arrives from the old primary any more, should it live after all.
+        let stops = replicas.iter_mut().map(|r| stop_receiver(&mut r.control));
+        join_all(stops).await.into_iter().collect::<Result<Vec<()>, _>>().map_err(|e| e.to_string())?;
+        self.step("stop_receivers", &format!("{} replicas", replicas.len()), begun);
+
+        let begun = Instant::now();
+        let ids: Vec<ServerId> = replicas.iter().map(|r| r.id).collect();
+        let now = self.parts.monitor.look(&ids).await;
+        let mut candidates = Vec::new();
+        for replica in replicas.iter_mut() {
+            let Some(server) = now.server(replica.id) else { continue };
+            candidates.push(self.candidate(server, &mut replica.control).await);
+        }
+        let chosen = choose(&candidates)?;
+        self.step("choose", &format!("{} has {}", chosen.address, chosen.has), begun);
+
+        let begun = Instant::now();
+        let Some(reached) = replicas.iter_mut().find(|r| r.id == chosen.id) else {
+            return Err("the chosen replica is not connected".to_owned());
+        };
+        let received = now.server(chosen.id).and_then(|s| s.replication.as_ref());
+        let received = received.map(|r| r.received.clone()).unwrap_or_default();
+        let applied = self.apply(&mut reached.control, &received);
+        let (applied, back) = tokio::join!(applied, connect(self.parts, self.old.id, LAST_CHANCE));
+        if back.is_ok() {
+            return Err(format!("{} answers again", self.old.address));
+        }
+        applied?;
+        self.step("apply", "all that was received", begun);
+        Ok(chosen.id)
+    }
+
+    async fn candidate(&self, server: &Server, control: &mut Control) -> Candidate {
+        let executed = GtidSet::parse_position(&server.gtid);
+        let mut has = executed.clone();
+        if let Some(replication) = &server.replication {
+            has.add_all(&GtidSet::parse_position(&replication.received));
+        }
+        let unfit = match self.unfit(server) {
+            Some(why) => Some(why),
+            None => match by_gtid(control, server).await {
+                Ok(finding) => (!finding.ok).then_some(finding.message),
+                Err(error) => Some(error.to_string()),
+            },
+        };
+        let (address, number) = (server.address.to_string(), server.number);
+        Candidate { id: server.id, address, number, unfit, executed, has }
+    }
+
+    fn unfit(&self, server: &Server) -> Option<String> {
+        let Some(replication) = &server.replication else { return Some("it follows nobody".to_owned()) };
+        if !server.is_up() {
+            Some(server.problem.clone())
+        } else if replication.source_number != self.old.number {
+            Some("it did not follow the lost primary".to_owned())
+        } else if !replication.applying {
+            Some(format!("its applier does not run: {}", replication.error))
+        } else if !server.logs_replica_updates {
+            Some("it has no binary log with replicated changes".to_owned())
+        } else if server.flavor != self.old.flavor {
+            Some("it is of another family".to_owned())
+        } else {
+            None
+        }
+    }
+
+    /// What it has received must be applied before it becomes writable: stopping a replica forgets the relay log.
+    async fn apply(&self, control: &mut Control, received: &str) -> Result<(), String> {
+        if received.is_empty() {
+            return Ok(());
+        }
+        let within = self.apply_timeout;
+        let wait = statements::wait_for(control.flavor(), received, within.as_secs_f64());
+        let rows = control.query(&wait, within + STATEMENT).await.map_err(|e| e.to_string())?;
+        if rows.scalar().as_deref() == Some("0") {
+            return Ok(());
+        }
+        let ms = within.as_millis();
+        Err(format!("it did not apply what it has received within {ms} ms (failover.apply_timeout)"))
+    }
+
+    async fn promote(&self, new: ServerId, control: &mut Control) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        let flavor = control.flavor();
+        if let Err(error) = control.query(statements::stop_replica(flavor), STATEMENT * 3).await {
+            return Err(Stopped::Before(format!("it could not be stopped from following: {error}")));
+        }
+        for sql in statements::accept_writes(flavor) {
+            if let Err(error) = control.query(sql, STATEMENT).await {
+                return Err(Stopped::Amid(format!("it could not be made writable: {error}")));
+            }
+        }
+        self.parts.monitor.promoted(new);
+        self.step("promote", control.address(), begun);
+        Ok(())
+    }
+
+    async fn publish(&self, new: ServerId) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        while begun.elapsed() < STATEMENT {
+            let topology = self.parts.monitor.look(&[new]).await;
+            if topology.primary().is_some_and(|p| p.id == new) {
+                self.parts.pools.retire(self.old.id);
+                self.step("publish", "", begun);
+                return Ok(());
+            }
+        }
+        Err(Stopped::Amid("the promoted server is not seen as the primary".to_owned()))
+    }
+
+    /// Nothing came of it: the replicas try to reach the old primary again.
+    async fn receive_again(&self, replicas: &mut [Reached]) {
+        for replica in replicas {
+            let sql = statements::start_replica(replica.control.flavor());
+            if let Err(error) = replica.control.query(sql, STATEMENT).await {
+                tracing::warn!("a replica could not be started again: {error}");
+            }
+        }
+    }
+
+    fn step(&self, what: &str, detail: &str, begun: Instant) {
+        tracing::info!(phase = what, ms = begun.elapsed().as_millis(), detail, "failover");
+        self.parts.flights.step(self.flight, what, detail, Some(begun.elapsed()));
+    }
+}
+
+async fn stop_receiver(control: &mut Control) -> Result<(), ControlError> {
+    let sql = statements::stop_receiver(control.flavor());
+    match control.query(sql, STATEMENT).await {
+        // One that follows nobody, or has stopped.
+        Err(error) if error.is_fatal() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Does what was judged of a server that came back. Gives what is worth a line.
+pub(super) async fn take_back(
+    parts: &CoordinatorParts,
+    options: &SwitchoverOptions,
+    (server, primary): (&Server, &Server),
+    judged: &Return,
+) -> Result<String, String> {
+    match judged {
+        Return::Leave => Ok(String::new()),
+        Return::SetAside(errant) => {
+            let flavor = if server.flavor == Flavor::MariaDb { "MariaDB" } else { "MySQL" };
+            Err(format!(
+                "set aside: it has transactions that the primary lacks ({errant}); rebuild it from the primary ({flavor})"
+            ))
+        }
+        Return::Fence => {
+            let mut main = connect(parts, server.id, STATEMENT).await.map_err(|e| e.to_string())?;
+            let mut helper = connect(parts, server.id, STATEMENT).await.map_err(|e| e.to_string())?;
+            let account = String::from_utf8_lossy(parts.account.user()).into_owned();
+            fence(&mut main, &mut helper, &account, options.fence_timeout).await?;
+            parts.pools.retire(server.id);
+            Ok("fenced: it was replaced as primary".to_owned())
+        }
+        Return::Follow => {
+            let mut control = connect(parts, server.id, STATEMENT).await.map_err(|e| e.to_string())?;
+            repoint(&mut control, &source_of(primary, options)?).await?;
+            Ok(format!("follows {} now", primary.address))
+        }
+    }
+}

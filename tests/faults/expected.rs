@@ -1,0 +1,57 @@
+//! What every cell must come to, written down before it is run.
+
+use super::column::Column;
+
+/// The client got the answer that it would have got without the fault, and it was done exactly once.
+pub(crate) const ONCE: &str = "done once";
+/// The client got every row exactly once, in order.
+pub(crate) const ROWS: &str = "all rows";
+/// Error 1180, outcome unknown, on a living connection; done at most once.
+pub(crate) const UNKNOWN: &str = "1180";
+/// 1180 because there is no commit marker yet.
+pub(crate) const NO_MARKER: &str = "1180 *";
+
+/// One row of the matrix.
+type Line = (&'static str, [&'static str; Column::ALL.len()]);
+
+const ALL_ONCE: [&str; Column::ALL.len()] = [ONCE; Column::ALL.len()];
+const ALL_ROWS: [&str; Column::ALL.len()] = [ROWS; Column::ALL.len()];
+
+/// `guard.mode = "auto"`.
+pub(crate) const GUARDED: [Line; 10] = [
+    ("autocommit INSERT", ALL_ONCE),
+    ("autocommit UPDATE n = n + 1", ALL_ONCE),
+    ("statement in a transaction", ALL_ONCE),
+    ("COMMIT", ALL_ONCE),
+    ("prepared INSERT", ALL_ONCE),
+    ("SELECT of 100,000 rows", ALL_ROWS),
+    (
+        "INSERT; UPDATE in one text",
+        // Where a part was executed, the rest must not be guessed.
+        [ONCE, ONCE, UNKNOWN, UNKNOWN, ONCE, ONCE, ONCE, UNKNOWN, ONCE, UNKNOWN],
+    ),
+    (
+        "CALL",
+        [ONCE, NO_MARKER, NO_MARKER, NO_MARKER, ONCE, NO_MARKER, NO_MARKER, NO_MARKER, NO_MARKER, NO_MARKER],
+    ),
+    ("SAVEPOINT", ALL_ONCE),
+    ("CREATE TABLE", ALL_ONCE),
+];
+
+/// What commits by itself, and the guard is off: done where that is certain.
+const DOUBTED: [&str; Column::ALL.len()] =
+    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, ONCE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+
+/// `guard.mode = "off"`.
+pub(crate) const UNGUARDED: [Line; 10] = [
+    ("autocommit INSERT", DOUBTED),
+    ("autocommit UPDATE n = n + 1", DOUBTED),
+    ("statement in a transaction", ALL_ONCE),
+    ("COMMIT", DOUBTED),
+    ("prepared INSERT", DOUBTED),
+    ("SELECT of 100,000 rows", ALL_ROWS),
+    ("INSERT; UPDATE in one text", DOUBTED),
+    ("CALL", DOUBTED),
+    ("SAVEPOINT", ALL_ONCE),
+    ("CREATE TABLE", DOUBTED),
+];

@@ -1,0 +1,71 @@
+//! A unit of several autocommit writes is refused by a server that became read-only when some were done: what was done must
+//! not be done again.
+
+use std::time::Duration;
+
+use mysql_async::{Conn, prelude::Queryable};
+use tideover_sandbox::servers::Flavor;
+use tokio::time::timeout;
+
+use super::{bench::Bench, support};
+
+#[tokio::test]
+async fn mariadb_10_11() {
+    all(Flavor::MariaDb1011).await;
+}
+
+#[tokio::test]
+async fn mysql_9() {
+    all(Flavor::Mysql9).await;
+}
+
+/// Between both writes there is time to close the server.
+const PROCEDURE: &str = "CREATE PROCEDURE two(x VARCHAR(60)) BEGIN INSERT INTO t (v) VALUES (x); DO SLEEP(2); \
+                         INSERT INTO t (v) VALUES (x); END";
+
+async fn all(flavor: Flavor) {
+    let bench = Bench::start(flavor).await;
+    bench.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60), KEY (v))").await;
+    bench.run(PROCEDURE).await;
+    for side in &bench.sides {
+        for (name, sql) in [
+            ("called", "CALL two('{}')"),
+            ("texts", "INSERT INTO t (v) VALUES ('{}'); DO SLEEP(2); INSERT INTO t (v) VALUES ('{}')"),
+        ] {
+            let token = format!("{name} {}", side.name());
+            let client = support::open(support::options(side.proxy.address(), "app", "app")).await.unwrap();
+            refused_half_way(&bench, client, (sql, &token)).await;
+        }
+    }
+}
+
+async fn until(bench: &Bench, sql: &str, wanted: u64) {
+    let reached = || async { Ok(bench.number(sql).await == wanted) };
+    support::eventually(sql, Duration::from_secs(10), reached).await.unwrap();
+}
+
+async fn refused_half_way(bench: &Bench, mut client: Conn, (sql, token): (&str, &str)) {
+    let primary = bench.cluster.primary();
+    let stored = format!("SELECT COUNT(*) FROM app.t WHERE v = '{token}'");
+    let text = sql.replace("{}", token);
+    let task = tokio::spawn(async move { (client.query_drop(text).await, client) });
+    until(bench, &stored, 1).await;
+    let (close, open) = if primary.flavor.is_mariadb() {
+        ("SET GLOBAL read_only=1", "SET GLOBAL read_only=0")
+    } else {
+        ("SET GLOBAL super_read_only=1", "SET GLOBAL super_read_only=0, GLOBAL read_only=0")
+    };
+    primary.run(&[close]).await.unwrap();
+    // Until the second write was refused, and whatever follows from that has begun.
+    let refusals = "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%sleep%'";
+    until(bench, refusals, 0).await;
+    primary.run(&[open]).await.unwrap();
+    let (told, mut client) = timeout(Duration::from_secs(45), task).await.expect("hangs").unwrap();
+    let stored = bench.number(&stored).await;
+    match told {
+        Ok(()) => assert_eq!(stored, 2, "{token}: told as done"),
+        Err(error) => assert!(stored <= 2 && support::code(&error).0 > 0, "{token}: {stored}, {error}"),
+    }
+    println!("{token}: stored {stored}");
+    client.query_drop("SELECT 1").await.unwrap();
+}
