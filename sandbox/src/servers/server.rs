@@ -208,12 +208,6 @@ impl Server {
         Ok(self.query_one::<String>(self.flavor.position()).await?.unwrap_or_default())
     }
 
-    /// Whether `other` has all of `own`, both GTID sets of MySQL.
-    pub(crate) async fn is_covered(&self, own: &str, other: &str) -> Result<bool, SandboxError> {
-        let sql = format!("SELECT GTID_SUBSET('{own}', '{other}')").replace('\n', "");
-        Ok(self.query_one::<bool>(&sql).await?.unwrap_or_default())
-    }
-
     /// A column of its `SHOW REPLICA STATUS`; `None` if it replicates from nobody.
     pub async fn replica_status(&self, column: &str) -> Result<Option<String>, SandboxError> {
         let row = self.query("SHOW REPLICA STATUS").await?.into_iter().next();

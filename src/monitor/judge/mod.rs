@@ -117,6 +117,7 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
             server.unanswered = Some(match unseen {
                 Unseen::Gone(_) => Unanswered::Gone,
                 Unseen::Silent(_) => Unanswered::Silent,
+                Unseen::Stuck(_) => Unanswered::Stuck,
                 Unseen::Denied(_) => Unanswered::Denied,
             });
         }

@@ -48,6 +48,8 @@ pub struct FailoverOptions {
     pub detect: Duration,
     /// `failover.confirm`.
     pub confirm: Duration,
+    /// `failover.stall`; zero for never.
+    pub stall: Duration,
     /// `failover.witnesses`; 0 for a majority.
     pub witnesses: usize,
     /// `failover.apply_timeout`: the chosen replica may take this long to apply what it has received.
@@ -168,8 +170,8 @@ impl Failover {
     }
 
     fn rules(&self) -> Rules {
-        let FailoverOptions { detect, confirm, witnesses, .. } = self.options;
-        Rules { detect, confirm, witnesses }
+        let FailoverOptions { detect, confirm, stall, witnesses, .. } = self.options;
+        Rules { detect, confirm, stall, witnesses }
     }
 
     fn evidence(&self, topology: &Topology, lost: ServerId) -> Evidence {
@@ -179,7 +181,7 @@ impl Failover {
         let unanswered = primary.and_then(|p| p.unanswered);
         // A look that is not answered takes time by itself, and counts from before it; a refusal counts from itself on.
         let since = match unanswered {
-            Some(Unanswered::Silent) => self.watch.seen,
+            Some(Unanswered::Silent | Unanswered::Stuck) => self.watch.seen,
             _ => self.watch.failing,
         };
         Evidence {

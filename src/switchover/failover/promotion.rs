@@ -116,13 +116,21 @@ impl Promotion<'_> {
         let received = now.server(chosen.id).and_then(|s| s.replication.as_ref());
         let received = received.map(|r| r.received.clone()).unwrap_or_default();
         let applied = self.apply(&mut reached.control, &received);
-        let (applied, back) = tokio::join!(applied, connect(self.parts, self.old.id, LAST_CHANCE));
-        if back.is_ok() {
+        let (applied, back) = tokio::join!(applied, self.answers());
+        if back {
             return Err(format!("{} answers again", self.old.address));
         }
         applied?;
         self.step("apply", "all that was received", begun);
         Ok(chosen.id)
+    }
+
+    /// Whether the old primary answers after all. The end of its binary log is what one that hangs cannot tell.
+    async fn answers(&self) -> bool {
+        let Ok(mut control) = connect(self.parts, self.old.id, LAST_CHANCE).await else { return false };
+        let sql = statements::log_status(control.flavor());
+        // An error is an answer too.
+        control.query(sql, LAST_CHANCE).await.map_or_else(|e| !e.is_fatal(), |_| true)
     }
 
     async fn candidate(&self, server: &Server, control: &mut Control) -> Candidate {
