@@ -16,8 +16,8 @@ use super::rerun::{Rerun, Runner};
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
 
-/// Others wait at a gate that opens for at most this long while a transaction is done again.
-const PRIORITY: Duration = Duration::from_secs(1);
+/// Why an attempt ends that takes too long.
+const OVER: &str = "the time for it is over (hold.timeout)";
 /// Between attempts that met a deadlock or a lock wait timeout: the first, and the longest.
 const COLLIDED: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(200));
 
@@ -38,7 +38,7 @@ impl Session {
         };
         let inside = self.in_transaction();
         // Before the pass is given up: a gate that opens must know of us.
-        let returning = self.shared.gate.returning();
+        let returning = self.returning.take().unwrap_or_else(|| self.shared.gate.returning());
         if let Some(lease) = self.lease.take() {
             // Gone from its server before the pass is given up: what a rollback and the end of temporary tables write
             // there must come before a switchover goes on.
@@ -81,7 +81,6 @@ impl Session {
             }
             return Ok(Err(why));
         }
-        let mut returning = Some(returning);
         let mut pause = COLLIDED.0;
         loop {
             if let Some(server) = suspect.take()
@@ -89,7 +88,7 @@ impl Session {
             {
                 return Ok(Err(text(&error)));
             }
-            if let Err(error) = self.enter_again(returning.as_ref(), hold).await {
+            if let Err(error) = self.enter_again(&returning, hold).await {
                 return Ok(Err(text(&error)));
             }
             match self.lease_as(journal.start(), hold).await {
@@ -98,8 +97,12 @@ impl Session {
                 Err(error) => return Ok(Err(text(&error))),
             }
             let server = self.lease.as_ref().map(|lease| lease.server);
-            match self.rerun(journal, inside, (&mut returning, hold)).await? {
-                Rerun::Done => return Ok(Ok(())),
+            match self.rerun(journal, inside, hold).await? {
+                Rerun::Done => {
+                    drop(returning);
+                    self.shared.gate.all_returned().await;
+                    return Ok(Ok(()));
+                }
                 Rerun::Differs(how) => return Ok(Err(how)),
                 Rerun::Lost => {
                     self.break_lease();
@@ -113,7 +116,7 @@ impl Session {
                 Rerun::OwnValue => self.end_unit(),
             }
             if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
-                return Ok(Err("the time for it is over (hold.timeout)".to_owned()));
+                return Ok(Err(OVER.to_owned()));
             }
         }
     }
@@ -123,7 +126,7 @@ impl Session {
         &mut self,
         journal: &mut Journal<Recorded>,
         inside: bool,
-        (returning, hold): (&mut Option<Returning>, &mut Hold),
+        hold: &mut Hold,
     ) -> Result<Rerun, End> {
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
@@ -132,18 +135,12 @@ impl Session {
         let ended = {
             let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
             let run = runner.run(journal, inside);
-            tokio::pin!(run);
-            let priority = sleep(PRIORITY);
-            tokio::pin!(priority);
-            loop {
-                tokio::select! {
-                    biased;
-                    rerun = &mut run => break Ok(rerun),
-                    signals = handle.signal.wait(stop) => break Err(Some(signals)),
-                    () = client.stream().hung_up() => break Err(None),
-                    () = sleep_until(deadline) => break Ok(Rerun::Differs("the time for it is over (hold.timeout)".to_owned())),
-                    () = &mut priority, if returning.is_some() => drop(returning.take()),
-                }
+            tokio::select! {
+                biased;
+                rerun = run => Ok(rerun),
+                signals = handle.signal.wait(stop) => Err(Some(signals)),
+                () = client.stream().hung_up() => Err(None),
+                () = sleep_until(deadline) => Ok(Rerun::Differs(OVER.to_owned())),
             }
         };
         match ended {

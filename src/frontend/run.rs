@@ -11,7 +11,7 @@ use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Statement};
+use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::{AnswerControls, Completion};
 use super::doubt;
@@ -44,6 +44,7 @@ impl Session {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
             };
+            self.returning = None;
             match attempt {
                 Attempt::Done => break,
                 Attempt::Again => {}
@@ -72,7 +73,12 @@ impl Session {
         {
             return Ok(Err(Box::new(error)));
         }
-        // Before, or while it waited.
+        // Before, or while it waited. Whoever rolls back is told with the next statement: to drivers an error here means
+        // that the connection is broken.
+        if !self.lost_pins.is_empty() && work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Ok(Attempt::Done));
+        }
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));

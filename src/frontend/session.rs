@@ -15,7 +15,7 @@ use tideover_protocol::status::StatusFlags;
 use tokio::time::{Sleep, sleep};
 
 use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
-use crate::gate::Pass;
+use crate::gate::{Pass, Returning};
 use crate::net::PacketIo;
 use crate::relay::{Mark, Signals};
 use crate::replay::{Fixed, Journal};
@@ -74,6 +74,8 @@ pub(super) struct Session {
     pub(super) unit: UnitTrace,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal<Recorded>>>,
+    /// Keeps others at the gate while it is found out whether the transaction is to be done again.
+    pub(super) returning: Option<Returning>,
     /// What was set for the present statement, so that it can be done again with the same.
     pub(super) fixed: Fixed,
     /// The execution of a prepared statement as it was sent.
@@ -119,6 +121,7 @@ impl Session {
             pass: None,
             unit: UnitTrace::default(),
             journal: None,
+            returning: None,
             fixed: Fixed::default(),
             outgoing: Vec::new(),
             resume: None,

@@ -122,6 +122,7 @@ pub struct Gate {
     word: Word,
     inner: Mutex<Inner>,
     emptied: Notify,
+    returned: Notify,
     limits: Limits,
 }
 
@@ -134,6 +135,18 @@ struct Inner {
     first: Queue,
     /// How many are about to, or at it.
     returning: usize,
+    /// Until when the others wait for them, since the gate was opened.
+    first_until: Option<Instant>,
+}
+
+/// Others wait at a gate that opens for at most this long while interrupted units are done again.
+const PRIORITY: Duration = Duration::from_secs(2);
+
+impl Inner {
+    /// Whether those who do something again go before all others now.
+    fn waits_for_the_first(&self) -> bool {
+        self.returning > 0 && self.first_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl Gate {
@@ -148,8 +161,10 @@ impl Gate {
                 queue: Queue::default(),
                 first: Queue::default(),
                 returning: 0,
+                first_until: None,
             }),
             emptied: Notify::new(),
+            returned: Notify::new(),
             limits,
         })
     }
@@ -218,6 +233,18 @@ impl Gate {
         self.wait(ticket, (Instant::now(), deadline), true).await
     }
 
+    /// Waits until nobody is about to do an interrupted unit again, or the time for that is over. What has been done again
+    /// must not go on earlier: its next statement could take what another one had (an AUTO_INCREMENT id) and will ask for.
+    pub async fn all_returned(&self) {
+        loop {
+            let returned = self.returned.notified();
+            if !self.inner.lock().waits_for_the_first() {
+                return;
+            }
+            returned.await;
+        }
+    }
+
     async fn wait(
         self: &Arc<Self>,
         (number, receiver): (u64, oneshot::Receiver<Pass>),
@@ -249,8 +276,15 @@ impl Gate {
     pub fn open(self: &Arc<Self>, reason: Reasons) {
         let mut inner = self.inner.lock();
         inner.reasons &= !reason;
-        if inner.reasons.is_empty() {
-            inner.closed_at = None;
+        let opened = inner.reasons.is_empty() && inner.closed_at.take().is_some();
+        if opened && inner.returning > 0 {
+            inner.first_until = Some(Instant::now() + PRIORITY);
+            let gate = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(PRIORITY).await;
+                gate.admit(&mut gate.inner.lock());
+                gate.returned.notify_waiters();
+            });
         }
         self.admit(&mut inner);
     }
@@ -307,7 +341,7 @@ impl Gate {
             return;
         }
         while self.word.inside() < self.limits.pace {
-            let rest = inner.returning == 0;
+            let rest = inner.returning == 0 || !inner.waits_for_the_first();
             let Some(waiter) = inner.first.pop().or_else(|| if rest { inner.queue.pop() } else { None })
             else {
                 if rest {
@@ -362,6 +396,10 @@ impl Drop for Returning {
     fn drop(&mut self) {
         let mut inner = self.gate.inner.lock();
         inner.returning -= 1;
+        if inner.returning == 0 {
+            inner.first_until = None;
+            self.gate.returned.notify_waiters();
+        }
         self.gate.admit(&mut inner);
     }
 }

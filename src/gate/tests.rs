@@ -113,11 +113,25 @@ async fn those_who_return_go_first() {
     let pass = gate.enter_first(&returning, soon()).await.expect("goes first");
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished(), "it is not done yet");
+    let another = gate.returning();
     drop(returning);
+    let waits = tokio::time::timeout(Duration::from_millis(1), gate.all_returned()).await;
+    assert!(waits.is_err(), "what is done again does not go on before the others are");
+    drop(another);
+    gate.all_returned().await;
     assert!(waiting.await.expect("task").is_ok());
     drop(pass);
     drop(gate.try_enter().expect("open as before"));
     let nobody_waits = gate.returning();
     drop(gate.try_enter().expect("an open gate stays open"));
+    gate.all_returned().await;
     drop(nobody_waits);
+    // They are waited for, but not for ever.
+    gate.close(Reasons::NO_PRIMARY);
+    let never = gate.returning();
+    gate.open(Reasons::NO_PRIMARY);
+    assert!(gate.try_enter().is_none());
+    drop(gate.enter(soon(), || ()).await.expect("in the end"));
+    gate.all_returned().await;
+    drop(never);
 }
