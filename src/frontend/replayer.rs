@@ -21,6 +21,10 @@ const OVER: &str = "the time for it is over (hold.timeout)";
 /// Between attempts that met a deadlock or a lock wait timeout: the first, and the longest.
 const COLLIDED: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(200));
 
+/// What ends a replay.
+const STOP: Signals =
+    Signals::KILL.union(Signals::ABORT).union(Signals::SERVER_LOST).union(Signals::CUT).union(Signals::MOVED);
+
 impl Session {
     /// The open transaction is gone: does it again on the present primary. `server`: where it was, if that server must be
     /// looked at first. `Err`: it cannot be done, and the client gets this.
@@ -40,16 +44,7 @@ impl Session {
         // Before the pass is given up: a gate that opens must know of us.
         let kept = self.returning.take().or_else(|| self.handle.take_place());
         let returning = kept.unwrap_or_else(|| self.shared.gate.returning());
-        if let (Some(pass), true) = (&self.pass, self.handle.signal.raised().contains(Signals::CUT)) {
-            // What it has locked is given up only when nobody else can take it any more.
-            self.shared.gate.stop_together(pass).await;
-        }
-        if let Some(lease) = self.lease.take() {
-            // Gone from its server before the pass is given up: what a rollback and the end of temporary tables write
-            // there must come before a switchover goes on.
-            lease.scrubbed().await;
-        }
-        self.end_unit();
+        self.leave_server().await;
         let began = Instant::now();
         let result = self.replay_until(&mut journal, (server, inside, returning), hold).await?;
         let statements = journal.entries().map_or(0, |entries| entries.len());
@@ -77,7 +72,7 @@ impl Session {
     async fn replay_until(
         &mut self,
         journal: &mut Journal<Recorded>,
-        (mut suspect, inside, returning): (Option<ServerId>, bool, Returning),
+        (mut suspect, inside, mut returning): (Option<ServerId>, bool, Returning),
         hold: &mut Hold,
     ) -> Result<Result<(), String>, End> {
         if let Err(why) = journal.entries() {
@@ -107,8 +102,10 @@ impl Session {
             match self.rerun(journal, inside, hold).await? {
                 Rerun::Done => {
                     drop(returning);
-                    self.shared.gate.all_returned().await;
-                    return Ok(Ok(()));
+                    match self.others_returned().await? {
+                        None => return Ok(Ok(())),
+                        Some(again) => returning = again,
+                    }
                 }
                 Rerun::Differs(how) => return Ok(Err(how)),
                 Rerun::Lost => {
@@ -128,6 +125,41 @@ impl Session {
         }
     }
 
+    /// The open transaction leaves its server, for another one or for the same.
+    async fn leave_server(&mut self) {
+        if self.handle.signal.raised().contains(Signals::CUT) {
+            if let Some(pass) = &self.pass {
+                // What it has locked is given up only when nobody else can take it any more.
+                self.shared.gate.stop_together(pass).await;
+            }
+            if let Some(lease) = self.lease.take() {
+                // Gone from its server before the pass is given up: what a rollback and the end of temporary tables
+                // write there must come before a switchover goes on.
+                lease.scrubbed().await;
+            }
+        }
+        self.end_unit();
+    }
+
+    /// Waits until all others were done again too. `Some`: meanwhile this one was lost once more.
+    async fn others_returned(&mut self) -> Result<Option<Returning>, End> {
+        let gate = self.shared.gate.clone();
+        let signals = tokio::select! {
+            biased;
+            signals = self.handle.signal.wait(STOP) => signals,
+            () = gate.all_returned() => return Ok(None),
+        };
+        if signals.intersects(Signals::KILL | Signals::ABORT) {
+            return Err(End::Told);
+        }
+        let returning = self.handle.take_place().unwrap_or_else(|| gate.returning());
+        if signals.contains(Signals::SERVER_LOST) {
+            self.break_lease();
+        }
+        self.leave_server().await;
+        Ok(Some(returning))
+    }
+
     /// One attempt. The client's departure, signals and the deadline end it.
     async fn rerun(
         &mut self,
@@ -138,14 +170,13 @@ impl Session {
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
-        let stop = Signals::KILL | Signals::ABORT | Signals::SERVER_LOST | Signals::CUT;
         let ended = {
             let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
             let run = runner.run(journal, inside);
             tokio::select! {
                 biased;
                 rerun = run => Ok(rerun),
-                signals = handle.signal.wait(stop) => Err(Some(signals)),
+                signals = handle.signal.wait(STOP) => Err(Some(signals)),
                 () = client.stream().hung_up() => Err(None),
                 () = sleep_until(deadline) => Ok(Rerun::Differs(OVER.to_owned())),
             }
