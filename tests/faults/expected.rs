@@ -66,7 +66,9 @@ pub(crate) const GUARDED: [Line; 10] = [
 
 /// What commits by itself, and the guard is off: done where that is certain.
 const DOUBTED: [&str; Column::ALL.len()] =
-    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, ONCE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, ONCE, EITHER, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+const DOUBTED_CALL: [&str; Column::ALL.len()] =
+    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, EITHER, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
 
 /// `guard.mode = "off"`.
 pub(crate) const UNGUARDED: [Line; 10] = [
