@@ -38,7 +38,12 @@ impl Session {
         };
         let inside = self.in_transaction();
         // Before the pass is given up: a gate that opens must know of us.
-        let returning = self.returning.take().unwrap_or_else(|| self.shared.gate.returning());
+        let kept = self.returning.take().or_else(|| self.handle.take_place());
+        let returning = kept.unwrap_or_else(|| self.shared.gate.returning());
+        if let (Some(pass), true) = (&self.pass, self.handle.signal.raised().contains(Signals::CUT)) {
+            // What it has locked is given up only when nobody else can take it any more.
+            self.shared.gate.stop_together(pass).await;
+        }
         if let Some(lease) = self.lease.take() {
             // Gone from its server before the pass is given up: what a rollback and the end of temporary tables write
             // there must come before a switchover goes on.
@@ -61,10 +66,12 @@ impl Session {
             return Ok(Ok(()));
         };
         self.end_unit();
-        if !pins.is_empty() {
-            self.lost_pins = self.take_pins();
-        }
-        Ok(Err(error::rolled_back(&format!("{why}, and it could not be done again: {problem}"))))
+        // The client hears of all that is lost at once.
+        self.take_pins();
+        let names: Vec<&str> = pins.iter().map(|pin| pin.name()).collect();
+        let lost =
+            if names.is_empty() { String::new() } else { format!("; lost with it: {}", names.join(", ")) };
+        Ok(Err(error::rolled_back(&format!("{why}, and it could not be done again: {problem}{lost}"))))
     }
 
     async fn replay_until(

@@ -135,3 +135,30 @@ async fn those_who_return_go_first() {
     gate.all_returned().await;
     drop(never);
 }
+
+/// Nobody gives up what it has locked while another could still take it.
+#[tokio::test(start_paused = true)]
+async fn those_inside_stop_together() {
+    let gate = gate(10, 10);
+    let (one, other) = (gate.try_enter().expect("open"), gate.try_enter().expect("open"));
+    let busy = gate.try_enter().expect("open");
+    gate.close(Reasons::SWITCHOVER);
+    let stopping = gate.clone();
+    let stopped = tokio::spawn(async move {
+        tokio::join!(stopping.stop_together(&one), stopping.stop_together(&other));
+        (one, other)
+    });
+    tokio::task::yield_now().await;
+    assert!(!stopped.is_finished(), "one is still at work");
+    drop(busy);
+    drop(stopped.await.expect("task"));
+    assert_eq!(gate.inside(), 0);
+    // An open gate, or one that does not stop, keeps nobody for long.
+    gate.open(Reasons::SWITCHOVER);
+    let (one, _other) = (gate.try_enter().expect("open"), gate.try_enter().expect("open"));
+    gate.stop_together(&one).await;
+    gate.close(Reasons::HOLD);
+    let since = Instant::now();
+    gate.stop_together(&one).await;
+    assert_eq!(since.elapsed(), STOP);
+}

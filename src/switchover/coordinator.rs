@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backend::{Control, ControlError, Target};
 use crate::flight::{Cause, FlightId};
@@ -23,6 +23,8 @@ use super::statements;
 const STATEMENT: Duration = Duration::from_secs(3);
 /// Time that cut units get to leave before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
+/// Between looks whether all units inside could be done again.
+const MOVABLE: Duration = Duration::from_millis(5);
 /// Time for sessions to give up what only the old primary has for them.
 const PART: Duration = Duration::from_millis(250);
 
@@ -267,17 +269,17 @@ impl Run<'_> {
         self.state.closed_at = Some(Instant::now());
         self.parts.gate.close(Reasons::SWITCHOVER);
         let gate = &self.parts.gate;
-        let early = self.options.move_after.min(self.drain_timeout);
-        if timeout(early, gate.drained()).await.is_ok() {
-            return Event::Done;
-        }
-        (self.parts.move_on)();
-        match timeout(self.drain_timeout - early, gate.drained()).await {
-            Ok(()) => Event::Done,
-            Err(_) => {
-                self.state.detail = format!("{} units are still inside", self.parts.gate.inside());
-                Event::TimedOut
+        let started = Instant::now();
+        let mut next = self.options.move_after.min(self.drain_timeout);
+        loop {
+            if timeout_at(started + next, gate.drained()).await.is_ok() {
+                return Event::Done;
             }
+            if next >= self.drain_timeout || (self.parts.movable)() {
+                self.state.detail = format!("{} units are still inside", gate.inside());
+                return Event::TimedOut;
+            }
+            next = (next + MOVABLE).min(self.drain_timeout);
         }
     }
 
