@@ -15,7 +15,7 @@ mod statements;
 mod undo;
 
 pub use coordinator::Coordinator;
-pub use failover::{Count, Failover, FailoverOptions};
+pub use failover::{Count, Failover, FailoverNote, FailoverOptions};
 pub use hold::{HoldReport, Holder};
 pub use options::{CoordinatorParts, Request, SwitchoverOptions};
 pub use phase::{Action, Event, Phase, step};

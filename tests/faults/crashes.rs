@@ -64,8 +64,9 @@ impl Promotion {
             Ok(primary.is_string() && primary != old)
         })
         .await?;
-        scene.cluster.find_primary().await?;
-        Ok(())
+        // It forgets whom it followed a moment later.
+        let alone = || async { Ok(scene.cluster.find_primary().await.is_ok()) };
+        eventually("the new primary follows nobody", Duration::from_secs(20), alone).await
     }
 
     /// The server that had died is a replica again. Gives whether it had to be made anew.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{Control, ControlError, Target};
@@ -58,6 +59,25 @@ pub struct FailoverOptions {
     pub ask: Duration,
 }
 
+/// Why there is no failover although there is no primary, for `status`. Empty if nothing is to be said.
+#[derive(Debug, Clone, Default)]
+pub struct FailoverNote(Arc<Mutex<String>>);
+
+impl FailoverNote {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.lock().clone()
+    }
+
+    fn set(&self, text: &str) {
+        let mut note = self.0.lock();
+        if *note != text {
+            text.clone_into(&mut note);
+        }
+    }
+}
+
 /// Told of each end: `done`, `failed` or `stuck`.
 pub type Count = Arc<dyn Fn(&'static str) + Send + Sync>;
 
@@ -68,6 +88,7 @@ pub struct Failover {
     options: FailoverOptions,
     coordinator: Arc<Coordinator>,
     count: Count,
+    note: FailoverNote,
     watch: Watch,
 }
 
@@ -106,9 +127,9 @@ impl Failover {
         parts: CoordinatorParts,
         (switchover, options): (SwitchoverOptions, FailoverOptions),
         coordinator: Arc<Coordinator>,
-        count: Count,
+        (count, note): (Count, FailoverNote),
     ) -> Self {
-        Self { parts, switchover, options, coordinator, count, watch: Watch::default() }
+        Self { parts, switchover, options, coordinator, count, note, watch: Watch::default() }
     }
 
     /// Watches until it is cancelled.
@@ -137,6 +158,7 @@ impl Failover {
         if let Some(primary) = topology.primary() {
             watch.primary = Some(primary.id);
             watch.asked.clear();
+            self.note.set("");
             (watch.failures, watch.not_before) = (0, None);
         }
         let seen = watch.primary.and_then(|id| topology.server(id)).is_some_and(|s| s.unanswered.is_none());
@@ -163,9 +185,12 @@ impl Failover {
                     }
                 }
             }
-            Finding::Lives(why) => self.say(format!("no failover: {why}")),
+            Finding::Lives(why) => {
+                self.note.set(&why);
+                self.say(format!("no failover: {why}"));
+            }
             // What changes by the millisecond is not worth a line.
-            Finding::Wait(why) => tracing::debug!(%why, "no failover yet"),
+            Finding::Wait(why) => self.note.set(&why),
         }
     }
 
@@ -257,6 +282,7 @@ impl Failover {
     }
 
     fn finish(&self, flight: crate::flight::FlightId, (result, to): (&'static str, &str), why: Option<&str>) {
+        self.note.set(why.unwrap_or_default());
         if let Some(why) = why {
             self.parts.flights.step(flight, result, why, None);
             tracing::error!(result, "failover: {why}");
