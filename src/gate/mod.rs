@@ -32,7 +32,7 @@ bitflags! {
         /// Somebody else cannot make the primary read-only, because of our open transactions: they are ended.
         const STUCK = 1 << 3;
         /// The new primary lacks what was acknowledged, and a person is to say that traffic goes on.
-        const LOSS = 1 << 3;
+        const LOSS = 1 << 4;
     }
 }
 
@@ -44,6 +44,7 @@ impl Reasons {
             (Self::SWITCHOVER, "switchover"),
             (Self::HOLD, "hold"),
             (Self::NO_PRIMARY, "no_primary"),
+            (Self::STUCK, "stuck"),
             (Self::LOSS, "lost_transactions"),
         ];
         all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()

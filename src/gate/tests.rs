@@ -1,3 +1,5 @@
+use bitflags::Flags;
+
 use super::*;
 
 fn gate(waiting: usize, pace: u64) -> Arc<Gate> {
@@ -161,4 +163,12 @@ async fn those_inside_stop_together() {
     let since = Instant::now();
     gate.stop_together(&one).await;
     assert_eq!(since.elapsed(), STOP);
+}
+
+/// Two reasons that shared a bit would open each other's gate.
+#[test]
+fn every_reason_has_a_bit_and_a_name_of_its_own() {
+    let all = Reasons::all();
+    assert_eq!(all.bits().count_ones() as usize, Reasons::FLAGS.len());
+    assert_eq!(all.names().len(), Reasons::FLAGS.len());
 }
