@@ -162,10 +162,13 @@ impl Cluster {
         let deadline = Instant::now() + SYNC_LIMIT;
         let sql = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'";
         loop {
-            let rows = self.primary().query(sql).await?;
-            let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
-            if clients.any(|count| count != "0") {
-                return self.wait_in_sync().await;
+            // Perhaps somebody else's switchover, the proxy's for one, is just ending.
+            if let Ok(primary) = self.find_primary().await {
+                let rows = primary.query(sql).await?;
+                let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
+                if clients.any(|count| count != "0") {
+                    return self.wait_in_sync().await;
+                }
             }
             if Instant::now() >= deadline {
                 let what = format!("port {}: finding a replica", self.primary().port);
