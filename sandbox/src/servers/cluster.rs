@@ -226,6 +226,7 @@ impl Cluster {
             copy_directory(&template, &data)
         });
         copied.await.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
+        server.begin_anew();
         // The accounts are made while it is writable.
         server.set_read_only_at_start(false);
         server.start_again().await?;
