@@ -284,9 +284,7 @@ async fn start_admin(
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
     let registry = parts.registry.clone();
-    let move_on: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
-        registry.raise_all(Signals::MOVE);
-    });
+    let movable: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || registry.all_movable());
     let registry = parts.registry.clone();
     let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
         registry.tell(server, Signals::PART);
@@ -299,7 +297,7 @@ async fn start_admin(
         account: parts.control.clone(),
         flights: parts.flights.clone(),
         cut: cut.clone(),
-        move_on,
+        movable,
         part,
     };
     let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tideover_protocol::handshake::Secret;
 use zeroize::Zeroizing;
 
@@ -116,14 +117,46 @@ impl Settings {
     }
 }
 
-/// Asks the kernel to treat this thread as a batch job: woken less eagerly, it does more per wake-up.
+/// Asks the kernel to treat this thread as a batch job: its waking up interrupts nobody, so it does more each time it runs.
+/// Its niceness stays what it is: as a nice program it would get no time at all beside busy ones.
 pub(super) fn use_batch_scheduling() {
     use thread_priority::unix::{
         NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
     };
+    let nice = rustix::process::getpriority_process(None).unwrap_or(0);
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
-    let priority = thread_priority::ThreadPriority::Min;
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority_of(nice), policy) {
         tracing::warn!(?error, "the kernel refuses SCHED_BATCH (runtime.sched_batch)");
+    }
+}
+
+/// The crate's name for a niceness (-20 to 19): it counts from 0 to 99, and upwards.
+fn priority_of(nice: i32) -> ThreadPriority {
+    let share = (f64::from(nice) + 20.5) / 39.0;
+    let value = (99.0 * (1.0 - share)).round().clamp(0.0, 99.0);
+    // In range after the clamp.
+    ThreadPriorityValue::try_from(value as u8).map_or(ThreadPriority::Min, ThreadPriority::Crossplatform)
+}
+
+#[cfg(test)]
+mod tests {
+    use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+
+    use super::*;
+
+    #[test]
+    fn batch_scheduling_leaves_the_niceness_alone() {
+        let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        for nice in -20..=19 {
+            assert_eq!(priority_of(nice).to_posix(batch).ok(), Some(nice));
+        }
+        let (before, after) = std::thread::spawn(|| {
+            let before = rustix::process::getpriority_process(None).ok();
+            use_batch_scheduling();
+            (before, rustix::process::getpriority_process(None).ok())
+        })
+        .join()
+        .expect("thread");
+        assert_eq!(before, after);
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::HEADER_LEN;
@@ -43,6 +44,8 @@ pub struct ServerConnection {
     pub prepared: ServerStatements,
     /// What the commits of this connection are known by.
     pub commits: Commits,
+    /// Memory to put a command together in, kept from one to the next. Says nothing.
+    pub scratch: BytesMut,
     /// Status flags of the last answer.
     pub status: StatusFlags,
     /// Must not be used again.
@@ -94,6 +97,7 @@ impl ServerConnection {
             base: Arc::new(SessionState::default()),
             prepared: ServerStatements::new(STATEMENTS),
             commits: Commits::new(opened.tag),
+            scratch: BytesMut::new(),
             status: StatusFlags::empty(),
             broken: false,
             dirty: false,

@@ -301,30 +301,20 @@ impl AccountPool {
     /// # Errors
     /// [`AcquireError`]; nothing of the client's was sent in any case.
     pub async fn acquire(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
+        // What waits is boxed: nearly every statement finds a connection, and need not carry the room for more.
         let permit = match self.slots.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => self.wait().await?,
+            Err(_) => Box::pin(self.wait()).await?,
         };
         let connection = match self.take_idle(wanted) {
             Some(connection) => connection,
-            None => {
-                if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
-                    self.owner.evict(self.slots.id);
-                }
-                self.connect(Instant::now() + self.owner.limits.connect).await?
-            }
+            None => Box::pin(self.connect_within_limit()).await?,
         };
-        let mut lease = Lease::new(connection, self.clone(), permit);
-        if lease.state.fingerprint() != wanted.fingerprint() {
-            // Cancelled half-way it must not be reused.
-            lease.broken = true;
-            match lease.restore(wanted).await {
-                Ok(Ok(())) => lease.broken = false,
-                Ok(Err(error)) => return Err(AcquireError::Restore(error)),
-                Err(error) => return Err(AcquireError::Lost(error)),
-            }
+        let lease = Lease::new(connection, self.clone(), permit);
+        if lease.state.fingerprint() == wanted.fingerprint() {
+            return Ok(lease);
         }
-        Ok(lease)
+        Box::pin(restored(lease, wanted)).await
     }
 
     /// What a session of this account starts from, once a connection was made.
@@ -339,11 +329,16 @@ impl AccountPool {
     /// [`AcquireError`].
     pub async fn acquire_new(self: &Arc<Self>) -> Result<Lease, AcquireError> {
         let permit = self.wait().await?;
+        let connection = self.connect_within_limit().await?;
+        Ok(Lease::new(connection, self.clone(), permit))
+    }
+
+    /// A new connection, for whose sake an idle one of any account is closed if there are as many as may be.
+    async fn connect_within_limit(self: &Arc<Self>) -> Result<Box<ServerConnection>, AcquireError> {
         if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
             self.owner.evict(self.slots.id);
         }
-        let connection = self.connect(Instant::now() + self.owner.limits.connect).await?;
-        Ok(Lease::new(connection, self.clone(), permit))
+        self.connect(Instant::now() + self.owner.limits.connect).await
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
@@ -406,16 +401,29 @@ impl AccountPool {
         Ok(connection)
     }
 
-    /// Takes a connection back; closes it if it must not be reused.
+    /// Takes a connection back, whose `idle_since` is now; closes it if it must not be reused.
     pub(super) fn give_back(&self, connection: Box<ServerConnection>) {
         let limits = &self.owner.limits;
         let current = connection.generation == self.slots.generation.load(Ordering::Acquire);
-        if current && connection.is_reusable() && connection.opened.elapsed() < limits.lifetime {
+        if current && connection.is_reusable() && connection.idle_since - connection.opened < limits.lifetime
+        {
             self.idle.lock().push(connection);
         } else {
             self.slots.open.fetch_sub(1, Ordering::AcqRel);
         }
     }
+}
+
+/// Brings the connection into the state `wanted`.
+async fn restored(mut lease: Lease, wanted: &SessionState) -> Result<Lease, AcquireError> {
+    // Cancelled half-way it must not be reused.
+    lease.broken = true;
+    match lease.restore(wanted).await {
+        Ok(Ok(())) => lease.broken = false,
+        Ok(Err(error)) => return Err(AcquireError::Restore(error)),
+        Err(error) => return Err(AcquireError::Lost(error)),
+    }
+    Ok(lease)
 }
 
 /// Takes a failed or cancelled opening out of the count.

@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
-use tideover_protocol::frame::{FrameHeader, HEADER_LEN, write_frames};
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD, write_frames};
 use tideover_protocol::packet::{OkPacket, SessionTrack};
 use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
@@ -103,16 +103,14 @@ impl AnswerControls {
         done.track.extend(mine);
         let changed = !ok.track.is_empty();
         ok.status.set(StatusFlags::SESSION_STATE_CHANGED, changed);
-        let mut payload = BytesMut::new();
-        if ends_rows {
-            ok.encode_as_end(self.client, &mut payload);
-        } else {
-            ok.encode(self.client, &mut payload);
-        }
         let sequence = FrameHeader::parse(frame).map_or(0, |h| h.sequence);
-        let mut out = BytesMut::with_capacity(payload.len() + HEADER_LEN);
-        write_frames(&mut out, &payload, sequence);
-        Verdict::Replace(out.to_vec())
+        Verdict::Replace(whole_frame(frame.len(), sequence, |out| {
+            if ends_rows {
+                ok.encode_as_end(self.client, out);
+            } else {
+                ok.encode(self.client, out);
+            }
+        }))
     }
 
     /// An EOF packet.
@@ -138,6 +136,23 @@ impl AnswerControls {
         }
         Verdict::Forward
     }
+}
+
+/// A payload of about `length` bytes in its frame, put together in one piece of memory.
+fn whole_frame(length: usize, sequence: u8, encode: impl FnOnce(&mut BytesMut)) -> BytesMut {
+    let mut out = BytesMut::with_capacity(length + HEADER_LEN);
+    out.extend_from_slice(&[0; HEADER_LEN]);
+    encode(&mut out);
+    let payload_len = out.len().saturating_sub(HEADER_LEN);
+    if payload_len >= MAX_PAYLOAD {
+        let mut frames = BytesMut::new();
+        write_frames(&mut frames, out.get(HEADER_LEN..).unwrap_or_default(), sequence);
+        return frames;
+    }
+    if let Some(header) = out.get_mut(..HEADER_LEN) {
+        header.copy_from_slice(&FrameHeader { payload_len, sequence }.to_bytes());
+    }
+    out
 }
 
 /// Whether a client with session tracking would be told this by a server with default settings.

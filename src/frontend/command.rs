@@ -19,14 +19,21 @@ impl Session {
     /// Runs the command in `self.command`.
     pub(super) async fn dispatch(&mut self, kind: CommandKind) -> Result<(), End> {
         match kind {
-            CommandKind::Quit => Err(End::Client),
             CommandKind::Query => self.query().await,
-            CommandKind::Ping if self.lost.is_none() => self.acknowledge().await,
-            CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
-            CommandKind::StmtPrepare => self.prepare().await,
             CommandKind::StmtExecute | CommandKind::StmtBulkExecute | CommandKind::StmtFetch => {
                 self.execute(kind).await
             }
+            // Boxed, so that the commands that come all the time do not carry the room that these need.
+            _ => Box::pin(self.dispatch_rare(kind)).await,
+        }
+    }
+
+    async fn dispatch_rare(&mut self, kind: CommandKind) -> Result<(), End> {
+        match kind {
+            CommandKind::Quit => Err(End::Client),
+            CommandKind::Ping if self.lost.is_none() => self.acknowledge().await,
+            CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
+            CommandKind::StmtPrepare => self.prepare().await,
             CommandKind::StmtSendLongData => self.long_data().await,
             CommandKind::StmtClose => self.close_statement().await,
             CommandKind::StmtReset => self.reset_statement().await,
@@ -69,7 +76,7 @@ impl Session {
         let statement = sql::classify(self.command.get(range.clone()).unwrap_or_default(), dialect);
         self.tracker.begin(&statement);
         match statement.kind {
-            Kind::Kill { connection, id: Some(id) } => return self.kill(id, connection).await,
+            Kind::Kill { connection, id: Some(id) } => return Box::pin(self.kill(id, connection)).await,
             Kind::Kill { id: None, .. } => {
                 return self.refuse(&error::unknown_thread(0)).await;
             }

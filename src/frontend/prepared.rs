@@ -29,6 +29,8 @@ const LAST_PREPARED: u32 = u32::MAX;
 const PREPARE: u8 = 0x16;
 const SEND_LONG_DATA: u8 = 0x18;
 const CLOSE: u8 = 0x19;
+/// Bytes that a server connection keeps for putting an execution together.
+const SCRATCH: usize = 4096;
 
 impl Session {
     /// COM_STMT_PREPARE. It runs nothing: what the text would do matters with the execution.
@@ -92,19 +94,27 @@ impl Session {
         let id = work.prepared.unwrap_or_default();
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        let server_id = match prepare_on(lease, &prepared, self.tracker.state()).await? {
-            Ok(id) => id,
-            Err(packet) => {
-                let _ = self.refuse(&error::ClientError { cause: "prepare", packet }).await;
-                return Ok(false);
-            }
+        let known = lease.prepared.get(&prepared.key);
+        let server_id = match known {
+            Some(id) => id,
+            None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
+                Ok(id) => id,
+                Err(packet) => {
+                    let _ = self.refuse(&error::ClientError { cause: "prepare", packet }).await;
+                    return Ok(false);
+                }
+            },
         };
         let prelude = self.prelude(work);
-        let Ok(command) = self.execution(work, &prepared, server_id) else {
+        let journaled = self.is_journaled(work);
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        let mut command = std::mem::take(&mut lease.scratch);
+        command.clear();
+        if self.execution(work, &prepared, server_id, &mut command).is_err() {
             let refused = error::malformed("COM_STMT_EXECUTE: no parameter types are known");
             let _ = self.refuse(&refused).await;
             return Ok(false);
-        };
+        }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         for closed in lease.prepared.take_to_close() {
             let [a, b, c, d] = closed.to_le_bytes();
@@ -119,28 +129,37 @@ impl Session {
             queue_long_data(lease, server_id, statement.long_data());
         }
         lease.io.queue_packet(&command, 0);
+        if journaled {
+            self.outgoing = command.to_vec();
+        }
+        if command.capacity() <= SCRATCH {
+            lease.scratch = command;
+        }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
-        self.outgoing = command;
         if prelude.is_some() {
             self.after_prelude().await?;
         }
         Ok(true)
     }
 
-    /// The command as the server connection needs it.
-    fn execution(&mut self, work: &Work, prepared: &Prepared, server_id: u32) -> Result<Vec<u8>, ()> {
+    /// Appends the command as the server connection needs it.
+    fn execution(
+        &mut self,
+        work: &Work,
+        prepared: &Prepared,
+        server_id: u32,
+        out: &mut BytesMut,
+    ) -> Result<(), ()> {
         let id = work.prepared.unwrap_or_default();
-        let mut out = BytesMut::new();
         match work.kind {
             CommandKind::StmtFetch => {
-                let mut command = self.command.clone();
-                rewrite_statement_id(&mut command, server_id).map_err(drop)?;
-                return Ok(command);
+                out.extend_from_slice(&self.command);
+                rewrite_statement_id(out, server_id).map_err(drop)?;
             }
             CommandKind::StmtBulkExecute => {
                 let types: Vec<ParameterType> =
                     self.prepared.get(id).and_then(|s| s.types()).unwrap_or_default().to_vec();
-                rewrite_bulk(&self.command, server_id, &types, &mut out).map_err(drop)?;
+                rewrite_bulk(&self.command, server_id, &types, out).map_err(drop)?;
                 self.bind_bulk(id, prepared.params);
             }
             _ => {
@@ -150,10 +169,10 @@ impl Session {
                     self.prepared.bind(id, &view.types);
                 }
                 let types = self.prepared.get(id).and_then(|s| s.types()).unwrap_or_default();
-                rewrite_execute(&self.command, &view, server_id, types, &mut out).map_err(drop)?;
+                rewrite_execute(&self.command, &view, server_id, types, out).map_err(drop)?;
             }
         }
-        Ok(out.to_vec())
+        Ok(())
     }
 
     /// Types in a bulk execution (flag 0x80) hold for later ones.
@@ -174,12 +193,9 @@ impl Session {
         if let Some((server_id, params, columns)) = done.prepared {
             let text: Arc<[u8]> = self.command.get(1..).unwrap_or_default().into();
             let state = self.tracker.state();
-            let key = Arc::new(StatementKey {
-                schema: state.schema().map(Into::into),
-                environment: state.prepare_environment(),
-                text,
-            });
-            let statement = sql::classify(&key.text, work.dialect);
+            let key = StatementKey::new(text, state.schema().map(Into::into), state.prepare_environment());
+            let key = Arc::new(key);
+            let statement = sql::classify(key.text(), work.dialect);
             if let Some(lease) = &mut self.lease {
                 lease.prepared.insert(key.clone(), server_id);
             }
@@ -283,7 +299,7 @@ pub(super) async fn prepare_on(
         return Ok(Ok(id));
     }
     // What its names mean was settled when the client prepared it: in the schema of that time.
-    let schema = prepared.key.schema.as_deref();
+    let schema = prepared.key.schema();
     let elsewhere = schema.is_some() && schema != state.schema();
     if elsewhere {
         let mut there = state.clone();
@@ -294,7 +310,7 @@ pub(super) async fn prepare_on(
         }
     }
     let mut command = vec![PREPARE];
-    prepared.statement.tags.write(&prepared.key.text, lease.commits.tag(), &mut command);
+    prepared.statement.tags.write(prepared.key.text(), lease.commits.tag(), &mut command);
     let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
     if elsewhere && !matches!(lease.restore(state).await, Ok(Ok(()))) {
         lease.broken = true;

@@ -11,7 +11,7 @@ use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Statement};
+use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::{AnswerControls, Completion};
 use super::doubt;
@@ -44,6 +44,7 @@ impl Session {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
             };
+            self.returning = None;
             match attempt {
                 Attempt::Done => break,
                 Attempt::Again => {}
@@ -65,14 +66,19 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Result<Attempt, Box<ClientError>>, End> {
         if let Some(error) = self.lost.take() {
-            return self.tell_lost(work, error).await.map(Ok);
+            return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
         if self.lost_pins.is_empty()
             && let Err(error) = self.enter(hold).await
         {
             return Ok(Err(Box::new(error)));
         }
-        // Before, or while it waited.
+        // Before, or while it waited. Whoever rolls back is told with the next statement: to drivers an error here means
+        // that the connection is broken.
+        if !self.lost_pins.is_empty() && work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Ok(Attempt::Done));
+        }
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
@@ -87,6 +93,7 @@ impl Session {
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
+        self.handle.set_movable(self.is_movable(work));
         match self.send(work).await {
             Ok(true) => {
                 if let Some(took) = hold.left() {
@@ -100,30 +107,51 @@ impl Session {
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
                 let place = self.place(&work.statement);
-                self.failed(work, hold, (sent, Broke::Lost, false, place), None).await.map(Ok)
+                Box::pin(self.failed(work, hold, (sent, Broke::Lost, false, place), None)).await.map(Ok)
             }
         }
     }
 
     /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
     fn should_move(&self, work: &Work) -> bool {
-        let asked = self.handle.signal.raised() & (Signals::MOVE | Signals::MOVED);
-        !asked.is_empty()
-            && self.in_transaction()
-            && self.moves().intersects(asked)
-            && !work.statement.any(Effects::ENDS)
+        let asked = self.handle.signal.raised().intersects(Signals::CUT | Signals::MOVED);
+        asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
+    }
+
+    /// Whether the unit could surely be done again without the client's noticing, if it were ended while this statement
+    /// runs: the statement is one, has no answer yet, and does not end the unit.
+    fn is_movable(&self, work: &Work) -> bool {
+        let unknown = Effects::MULTI
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::LOCAL_INFILE
+            | Effects::OUTFILE
+            | Effects::XA
+            | Effects::ENDS
+            | Effects::READS_ONLY;
+        if work.statement.any(unknown) {
+            return false;
+        }
+        match self.place(&work.statement) {
+            Place::Inside => self.journal.as_ref().is_some_and(|journal| journal.is_firm()),
+            Place::Autocommit => !work.statement.any(Effects::IMPLICIT_COMMIT),
+            place => place == Place::Session,
+        }
     }
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if work.statement.any(Effects::READS_LAST_INSERT_ID) && !self.restore_last_insert_id().await? {
+        if work.statement.any(Effects::READS_LAST_INSERT_ID)
+            && !Box::pin(self.restore_last_insert_id()).await?
+        {
             return Ok(false);
         }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
         }
-        let fits = self.fits_tagged(work);
+        let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
         let prelude = self.prelude(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         if let Some(set) = &prelude {
@@ -134,11 +162,12 @@ impl Session {
             CommandKind::Query => connection.commits.numbered_tag(),
             _ => connection.commits.tag(),
         };
-        let mut parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
-        if !fits {
-            parts = vec![&self.command];
+        if takes_tags {
+            let parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+            connection.io.queue_parts(&parts, 0);
+        } else {
+            connection.io.queue_packet(&self.command, 0);
         }
-        connection.io.queue_parts(&parts, 0);
         connection.io.flush().await.map_err(|_| Sent::Something)?;
         if prelude.is_some() {
             self.after_prelude().await?;
@@ -150,7 +179,7 @@ impl Session {
     /// that the client expects.
     fn fits_tagged(&self, work: &Work) -> bool {
         let (length, tags) = match &work.text {
-            Text::Prepared(prepared) => (prepared.key.text.len() + 1, &prepared.statement.tags),
+            Text::Prepared(prepared) => (prepared.key.text().len() + 1, &prepared.statement.tags),
             _ => (self.command.len(), &work.tags),
         };
         (length + tags.len() * LONGEST_TAG) / MAX_PAYLOAD == length / MAX_PAYLOAD
@@ -240,7 +269,7 @@ impl Session {
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
                 Answer::WantsFile => {
-                    let next = self.relay_file().await?;
+                    let next = Box::pin(self.relay_file()).await?;
                     exchange.scanner().resume_after_infile(next);
                 }
                 Answer::Interrupted(signals) if signals.intersects(Signals::KILL | Signals::ABORT) => {
@@ -249,22 +278,23 @@ impl Session {
                     return Err(End::Told);
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
-                    // The server's own answer says what became of it.
-                    ended_by_us = true;
-                    self.kill_statement(false);
+                    // The server's own answer says what became of it. A transaction that is ending will be over soon.
+                    if !matches!(place, Place::Commit | Place::Rollback) {
+                        ended_by_us = true;
+                        self.kill_statement(false);
+                    }
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
                 Answer::Differs => return Ok(self.differs()),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
                     self.resume = resume_from(&exchange, first, self.answer_at);
-                    return self.failed(work, hold, failure, Some(controls.done)).await;
+                    return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
                 }
                 Answer::Withheld => {
                     controls.done.result_set = exchange.scanner().saw_result_set();
-                    return self
-                        .withheld(work, hold, (exchange, controls.done, first), (ended_by_us, place))
-                        .await;
+                    let answer = (exchange, controls.done, first);
+                    return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }
             }
         }
@@ -306,6 +336,7 @@ impl Session {
         self.track(work, &done, None);
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, None));
+        self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 
@@ -331,6 +362,7 @@ impl Session {
         }
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, Some(code)));
+        self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 

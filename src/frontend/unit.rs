@@ -96,10 +96,9 @@ impl Session {
     /// Like [`enter`](Self::enter), for a transaction that is to be done again.
     pub(super) async fn enter_again(
         &mut self,
-        returning: Option<&Returning>,
+        returning: &Returning,
         hold: &mut Hold,
     ) -> Result<(), ClientError> {
-        let Some(returning) = returning else { return self.enter(hold).await };
         if self.pass.is_some() {
             return Ok(());
         }
@@ -184,7 +183,7 @@ impl Session {
         }
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
-            self.await_topology(hold).await?;
+            Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
         match pool.acquire(state.unwrap_or_else(|| self.tracker.state())).await {
@@ -204,7 +203,7 @@ impl Session {
             // Nothing of the client's was sent: hold, and try again.
             Err(failure) => {
                 tracing::debug!(session = self.handle.id, %failure, "no server connection");
-                self.after_failure(pool.server(), hold).await?;
+                Box::pin(self.after_failure(pool.server(), hold)).await?;
                 Ok(Leased::Again)
             }
         }

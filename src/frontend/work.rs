@@ -45,7 +45,7 @@ impl Text {
         match self {
             Self::None => &[],
             Self::Command(range) => command.get(range.clone()).unwrap_or_default(),
-            Self::Prepared(prepared) => &prepared.key.text,
+            Self::Prepared(prepared) => prepared.key.text(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tideover_protocol::response::{Control, Next, ResponseScanner, Scan, Violation};
 
 use crate::net::{Departure, PacketIo};
@@ -21,7 +22,7 @@ pub enum Verdict {
     /// Pass it on as it is.
     Forward,
     /// Pass these bytes on instead: one or more whole frames.
-    Replace(Vec<u8>),
+    Replace(BytesMut),
     /// Drop it and go on.
     Swallow,
     /// Drop it and stop here: the caller decides. Whatever follows stays unread.
@@ -273,7 +274,7 @@ impl Exchange {
             let bytes = match verdict {
                 Verdict::Forward => None,
                 Verdict::Replace(bytes) => Some(bytes),
-                Verdict::Swallow => Some(Vec::new()),
+                Verdict::Swallow => Some(BytesMut::new()),
                 Verdict::Withhold => {
                     self.pass_on(run, client, server, cx);
                     server.consume(len);

@@ -1,25 +1,52 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ParameterType;
 
 /// What makes two prepared statements the same to a server.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementKey {
+    // First, so that different keys are told apart by it.
+    hash: u64,
+    text: Arc<[u8]>,
+    schema: Option<Arc<[u8]>>,
+    environment: u64,
+}
+
+impl StatementKey {
+    /// Of the text as it was prepared, the default schema at that time, and `SessionState::prepare_environment` then.
+    #[must_use]
+    pub fn new(text: Arc<[u8]>, schema: Option<Arc<[u8]>>, environment: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&text, &schema, environment).hash(&mut hasher);
+        Self { hash: hasher.finish(), text, schema, environment }
+    }
+
     /// The text as it was prepared.
-    pub text: Arc<[u8]>,
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The default schema at that time.
-    pub schema: Option<Arc<[u8]>>,
-    /// `SessionState::prepare_environment` at that time.
-    pub environment: u64,
+    #[must_use]
+    pub fn schema(&self) -> Option<&[u8]> {
+        self.schema.as_deref()
+    }
+}
+
+// Every execution looks its statement up: a text of any length is read once, when it is prepared.
+impl Hash for StatementKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// What one server connection has prepared, bounded: the statement used longest ago is closed for a new one.
 #[derive(Debug, Clone)]
 pub struct ServerStatements {
     slots: HashMap<Arc<StatementKey>, Slot>,
-    /// Last use, ascending, to find the oldest.
-    order: BTreeMap<u64, Arc<StatementKey>>,
     clock: u64,
     limit: usize,
     to_close: Vec<u32>,
@@ -28,6 +55,7 @@ pub struct ServerStatements {
 #[derive(Debug, Clone)]
 struct Slot {
     id: u32,
+    /// The clock at its last use.
     used: u64,
     types: Option<Box<[ParameterType]>>,
 }
@@ -36,39 +64,36 @@ impl ServerStatements {
     /// None yet, and at most `limit` (at least 1) at a time.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let (slots, order) = (HashMap::new(), BTreeMap::new());
-        Self { slots, order, clock: 0, limit: limit.max(1), to_close: Vec::new() }
+        Self { slots: HashMap::new(), clock: 0, limit: limit.max(1), to_close: Vec::new() }
     }
 
     /// The server's id for a statement, if it is prepared there. Counts as a use.
     pub fn get(&mut self, key: &StatementKey) -> Option<u32> {
         let slot = self.slots.get_mut(key)?;
-        if let Some(key) = self.order.remove(&slot.used) {
-            self.clock += 1;
-            slot.used = self.clock;
-            self.order.insert(self.clock, key);
-        }
+        self.clock += 1;
+        slot.used = self.clock;
         Some(slot.id)
     }
 
-    /// Notes that a statement was prepared under `id`. If that makes too many, the oldest is to be closed.
+    /// Notes that a statement was prepared under `id`. If that makes too many, the oldest is to be closed: searched for
+    /// among all, which costs less than the preparation that made it necessary.
     pub fn insert(&mut self, key: Arc<StatementKey>, id: u32) {
         self.remove(&key);
         while self.slots.len() >= self.limit {
-            let Some((_, oldest)) = self.order.pop_first() else { break };
-            if let Some(slot) = self.slots.remove(&oldest) {
-                self.to_close.push(slot.id);
-            }
+            let Some(oldest) =
+                self.slots.iter().min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone())
+            else {
+                break;
+            };
+            self.remove(&oldest);
         }
         self.clock += 1;
-        self.order.insert(self.clock, Arc::clone(&key));
         self.slots.insert(key, Slot { id, used: self.clock, types: None });
     }
 
     /// Forgets one that the server does not know (any more); its id, if it was known, is to be closed.
     pub fn remove(&mut self, key: &StatementKey) {
         if let Some(slot) = self.slots.remove(key) {
-            self.order.remove(&slot.used);
             self.to_close.push(slot.id);
         }
     }

@@ -12,6 +12,7 @@ mod repoint;
 mod report;
 mod rights;
 mod statements;
+mod undo;
 
 pub use coordinator::Coordinator;
 pub use failover::{Count, Failover, FailoverNote, FailoverOptions};

@@ -26,7 +26,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How long a control statement may take. Waits that are meant to be long bring their own limit.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
 /// One database server, a process of its own on 127.0.0.1.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use crate::session::{LongDataError, Prepared, PreparedStatements, ServerStatemen
 use crate::sql::{Dialect, classify};
 
 fn key(text: &str) -> Arc<StatementKey> {
-    Arc::new(StatementKey { text: text.as_bytes().into(), schema: None, environment: 1 })
+    Arc::new(StatementKey::new(text.as_bytes().into(), None, 1))
 }
 
 fn prepared(text: &str, params: u16) -> Arc<Prepared> {
@@ -69,7 +69,11 @@ fn servers_keep_the_latest() {
     assert_eq!(statements.take_to_close(), [14]);
     statements.reset();
     assert!(statements.is_empty() && statements.take_to_close().is_empty());
-    let other = StatementKey { environment: 2, ..(*key("a")).clone() };
     statements.insert(key("a"), 1);
-    assert_eq!(statements.get(&other), None);
+    assert_eq!(statements.get(&key("a")), Some(1));
+    assert_eq!(statements.get(&StatementKey::new(b"a".as_slice().into(), None, 2)), None);
+    assert_eq!(
+        statements.get(&StatementKey::new(b"a".as_slice().into(), Some(b"s".as_slice().into()), 1)),
+        None
+    );
 }
