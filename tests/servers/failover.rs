@@ -45,11 +45,14 @@ async fn view(scene: &Scene, server: &Server) -> TestResult<(String, String)> {
 
 /// The old primary is a replica again, or it is set aside for what it has too much.
 async fn taken_back(scene: &Scene, old: &Server) -> TestResult<bool> {
-    eventually("the old primary's fate", Duration::from_secs(30), || async {
+    let fate = eventually("the old primary's fate", Duration::from_secs(30), || async {
         let (role, problem) = view(scene, old).await?;
         Ok(role == "replica" && problem.is_empty() || problem.contains("must be rebuilt"))
     })
-    .await?;
+    .await;
+    if let Err(error) = fate {
+        return Err(format!("{error}: {:?}", view(scene, old).await?).into());
+    }
     Ok(view(scene, old).await?.0 == "replica")
 }
 

@@ -229,12 +229,17 @@ impl Cluster {
             copy_directory(&template, &data)
         });
         copied.await.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
+        server.begin_anew();
         // The accounts are made while it is writable.
         server.set_read_only_at_start(false);
         server.start_again().await?;
         server.run(&accounts::setup(server.flavor)).await?;
         server.set_read_only_at_start(true);
         server.run(&self.flavor.read_only(true)).await?;
+        if !self.flavor.is_mariadb() {
+            // MySQL leaves out what a server of the same number wrote, which this one has lost. Until its next start.
+            server.run(&[format!("SET GLOBAL server_id={}", server.port)]).await?;
+        }
         server.run(&self.flavor.follow(self.primary().port)).await?;
         wait_replicating(server).await
     }
@@ -252,7 +257,8 @@ impl Cluster {
             Some(0) => Ok(()),
             _ => {
                 let error = server.replica_status("Last_SQL_Error").await?.unwrap_or_default();
-                let what = format!("port {}: applying {position} ({error})", server.port);
+                let what =
+                    format!("port {}: applying {position} ({error}) {}", server.port, server.log_tail());
                 Err(SandboxError::Timeout { what, limit })
             }
         }
