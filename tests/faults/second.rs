@@ -190,8 +190,8 @@ async fn coordinator(flavor: Flavor, option: &str) -> TestResult {
         let mut hit = bench.relay_of(port).cut(&format!("SET GLOBAL {option}"), moment);
         let target = bench.relay_of(to.port).address();
         let report = timeout(LIMIT, bench.proxy.admin().switchover(Some(target), |_| {})).await??;
-        assert!(hit.happened(), "{what}: was not cut");
         println!("{what}: {} {:?}", report.outcome, report.problems);
+        assert!(hit.happened(), "{what}: was not cut: {report:#?}");
         bench.gate_is_open().await?;
         bench.close(workload, &what).await?;
         bench.cluster.wait_semi_sync().await?;
