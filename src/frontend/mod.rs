@@ -10,6 +10,7 @@ mod error;
 mod handshake;
 mod journaling;
 mod kill;
+mod marking;
 mod outcome;
 mod prepared;
 mod registry;

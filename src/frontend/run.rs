@@ -82,6 +82,9 @@ impl Session {
                 let why = "a switchover would not wait for it";
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
+            Ok(Leased::Ready) if self.ends_with_mark(work) => {
+                return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
+            }
             Ok(Leased::Ready) => {}
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
@@ -160,7 +163,7 @@ impl Session {
     }
 
     /// Before a command is sent: what the guard needs if its answer should be lost.
-    fn note_sending(&mut self, work: &Work) {
+    pub(super) fn note_sending(&mut self, work: &Work) {
         let fresh = !self.in_transaction();
         if doubt::may_commit(self.place(&work.statement)) {
             self.unit.mark(self.shared.store.load());
@@ -295,7 +298,7 @@ impl Session {
     }
 
     /// A whole answer without error. `rows` is the digest of its rows.
-    fn finished(&mut self, work: &Work, done: Completion, rows: (u64, u64)) {
+    pub(super) fn finished(&mut self, work: &Work, done: Completion, rows: (u64, u64)) {
         let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));
