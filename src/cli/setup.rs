@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::app::Settings;
 use crate::backend::{Account, Connector, Control, ControlError, Target};
-use crate::guard;
+use crate::guard::{self, Step};
 use crate::net::BufferPool;
 use crate::topology::Topology;
 
@@ -17,6 +17,9 @@ const STATEMENT: Duration = Duration::from_secs(10);
 /// People and programs that may log in; the servers' own accounts start with `mysql.` or `mariadb.`.
 const ACCOUNTS: &str = "SELECT user, host FROM mysql.user WHERE user <> '' AND host <> '' AND user NOT LIKE 'mysql.%' \
                         AND user NOT LIKE 'mariadb.%' ORDER BY user, host";
+
+/// ER_SPECIFIC_ACCESS_DENIED_ERROR: MySQL lets only accounts with SYSTEM_USER change those that have it.
+const SYSTEM_USER: u16 = 1227;
 
 /// What was done, and what could not be.
 pub(super) async fn setup(settings: &Settings, topology: &Topology) -> Vec<Value> {
@@ -40,24 +43,55 @@ async fn install(
     account: &Account,
 ) -> Result<Vec<Value>, ControlError> {
     let mut control = Control::connect(connector, target, account, STATEMENT).await?;
+    let mut findings = Vec::new();
+    for step in guard::setup() {
+        findings.push(run(&mut control, &step).await?.0);
+    }
+    if let Some(step) = guard::grant_to_all(control.flavor(), control.version()) {
+        let (granted, refused) = run(&mut control, &step).await?;
+        if refused.is_none() {
+            findings.push(granted);
+            return Ok(findings);
+        }
+        // Seen on MariaDB 11.8: the first grant to PUBLIC takes the right to create users.
+        let why = granted["message"].as_str().unwrap_or_default();
+        findings.push(finding(true, &format!("{why}; each account is granted it instead")));
+    }
     let rows = match control.query(ACCOUNTS, STATEMENT).await {
         Err(error) if error.is_fatal() => return Err(error),
-        // Named by the check of the accounts; where everybody gets the right at once, they are not needed.
-        Err(_) => Vec::new(),
-        Ok(rows) => rows.rows,
+        other => other.map(|rows| rows.rows),
     };
-    let accounts: Vec<(String, String)> =
-        rows.iter().filter_map(|row| Some((row.at(0)?, row.at(1)?))).collect();
-    let (flavor, version) = (control.flavor(), control.version().to_owned());
-    let mut findings = Vec::new();
-    for step in guard::setup(flavor, &version, &accounts) {
-        let done = control.query(&step.sql, STATEMENT).await;
-        let text = format!("commit marker, {}: {}", step.what, step.sql);
-        match done {
-            Ok(_) => findings.push(finding(true, &text)),
-            Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => findings.push(finding(false, &format!("commit marker, {}: {error}", step.what))),
+    match rows {
+        Err(error) => findings.push(finding(false, &format!("commit marker, right to use it: {error}"))),
+        Ok(rows) => {
+            for row in rows {
+                let (Some(user), Some(host)) = (row.at(0), row.at(1)) else { continue };
+                findings.push(grant(&mut control, &user, &host).await?);
+            }
         }
     }
     Ok(findings)
+}
+
+/// Accounts that the monitor account may not touch are for people; they are named, and nothing is wrong.
+async fn grant(control: &mut Control, user: &str, host: &str) -> Result<Value, ControlError> {
+    let (done, refused) = run(control, &guard::grant_to(user, host)).await?;
+    if refused != Some(SYSTEM_USER) {
+        return Ok(done);
+    }
+    let text = format!("commit marker: '{user}'@'{host}' is left out, since it has the SYSTEM_USER privilege");
+    Ok(finding(true, &text))
+}
+
+/// Runs one step; gives also the number of the error if it was refused.
+async fn run(control: &mut Control, step: &Step) -> Result<(Value, Option<u16>), ControlError> {
+    match control.query(&step.sql, STATEMENT).await {
+        Ok(_) => Ok((finding(true, &format!("commit marker, {}: {}", step.what, step.sql)), None)),
+        Err(error) => match error.code() {
+            Some(code) => {
+                Ok((finding(false, &format!("commit marker, {}: {error}", step.what)), Some(code)))
+            }
+            None => Err(error),
+        },
+    }
 }

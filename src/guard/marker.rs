@@ -42,27 +42,34 @@ pub fn call(mark: &Mark) -> String {
     format!("CALL tideover.mark('{}',{})", mark.slot, mark.seq)
 }
 
-/// What installs the marker on a primary; it replicates, and running it again changes nothing. `version` is the server's,
-/// `accounts` are those that may have to use it (`user`, `host`): MySQL knows no grant to everybody.
+/// What installs the marker on a primary; it replicates, and running it again changes nothing.
 #[must_use]
-pub fn setup(flavor: Flavor, version: &str, accounts: &[(String, String)]) -> Vec<Step> {
+pub fn setup() -> Vec<Step> {
     let step = |sql: &str, what| Step { sql: sql.to_owned(), what };
-    let mut steps = vec![
+    vec![
         step(SCHEMA, "schema"),
         step(TABLE, "table"),
         step(PROCEDURE, "procedure"),
-        step(TIDY, "rows that are older than a day"),
-    ];
-    let grant = |to: &str| format!("GRANT EXECUTE ON PROCEDURE tideover.mark TO {to}");
-    if flavor == Flavor::MariaDb && numbers(version) >= PUBLIC_SINCE {
-        steps.push(Step { sql: grant("PUBLIC"), what: "right to use it, for everybody" });
-    } else {
-        steps.extend(accounts.iter().map(|(user, host)| Step {
-            sql: grant(&format!("{}@{}", quoted(user), quoted(host))),
-            what: "right to use it, for one account (an account made later needs it too: run this again)",
-        }));
-    }
-    steps
+        step(TIDY, "rows that are older than a day go"),
+    ]
+}
+
+/// The right to use it for everybody; `None` where the server (of that version) knows no such grant.
+#[must_use]
+pub fn grant_to_all(flavor: Flavor, version: &str) -> Option<Step> {
+    let can = flavor == Flavor::MariaDb && numbers(version) >= PUBLIC_SINCE;
+    can.then(|| Step { sql: grant("PUBLIC"), what: "right to use it, for everybody" })
+}
+
+/// The right to use it for one account.
+#[must_use]
+pub fn grant_to(user: &str, host: &str) -> Step {
+    let sql = grant(&format!("{}@{}", quoted(user), quoted(host)));
+    Step { sql, what: "right to use it, for one account (accounts made later need it too: run this again)" }
+}
+
+fn grant(to: &str) -> String {
+    format!("GRANT EXECUTE ON PROCEDURE tideover.mark TO {to}")
 }
 
 /// Numbers in the rows of these marks; a slot that has no row is left out.
@@ -133,17 +140,18 @@ mod tests {
 
     #[test]
     fn who_may_use_it() {
-        let accounts = [("app".to_owned(), "%".to_owned()), ("o'k".to_owned(), "h".to_owned())];
-        let grants = |flavor, version| {
-            let steps = setup(flavor, version, &accounts).into_iter().map(|step| step.sql);
-            steps.filter(|sql| sql.starts_with("GRANT")).collect::<Vec<_>>()
-        };
-        let to = |who: &str| format!("GRANT EXECUTE ON PROCEDURE tideover.mark TO {who}");
-        assert_eq!(grants(Flavor::MariaDb, "10.11.19-MariaDB"), [to("PUBLIC")]);
-        assert_eq!(grants(Flavor::MariaDb, "11.8.2-MariaDB"), [to("PUBLIC")]);
-        for (flavor, version) in [(Flavor::MariaDb, "10.6.1-MariaDB"), (Flavor::MySql, "9.7.4")] {
-            assert_eq!(grants(flavor, version), [to("'app'@'%'"), to("'o''k'@'h'")], "{version}");
+        for (flavor, version, all) in [
+            (Flavor::MariaDb, "10.11.19-MariaDB", true),
+            (Flavor::MariaDb, "11.8.2-MariaDB", true),
+            (Flavor::MariaDb, "10.6.1-MariaDB", false),
+            (Flavor::MySql, "9.7.4", false),
+        ] {
+            assert_eq!(grant_to_all(flavor, version).is_some(), all, "{version}");
         }
+        assert_eq!(
+            grant_to("o'k", "%").sql,
+            "GRANT EXECUTE ON PROCEDURE tideover.mark TO 'o''k'@'%'"
+        );
     }
 
     #[test]

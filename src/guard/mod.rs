@@ -21,7 +21,7 @@ mod rows;
 mod settler;
 mod tag;
 
-pub use marker::{Step, call, setup};
+pub use marker::{Step, call, grant_to, grant_to_all, setup};
 pub use case::{Case, Doubt, Inserted, Settlement, Writing};
 pub use mode::GuardMode;
 pub use settler::{Guard, GuardParts};

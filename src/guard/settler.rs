@@ -176,7 +176,10 @@ impl Guard {
         let mut before = self.store.load();
         let mut tried: Vec<Option<Instant>> = self.desks.iter().map(|_| None).collect();
         loop {
-            let now = self.store.newer_than(before.version).await;
+            let now = match timeout(TRY_AGAIN, self.store.newer_than(before.version)).await {
+                Ok(now) => now,
+                Err(_) => before.clone(),
+            };
             for server in now.servers.iter().filter(|server| server.is_up()) {
                 let Some(tried) = tried.get_mut(server.id.0) else { continue };
                 let is_back = before.server(server.id).is_none_or(|was| !was.is_up());
