@@ -292,6 +292,9 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Attempt, End> {
         self.count("committed");
+        if self.has_kept() {
+            return self.deliver_kept(work).await;
+        }
         let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
             return Ok(Attempt::Again);
         };

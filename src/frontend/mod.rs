@@ -3,6 +3,7 @@
 
 mod accept;
 mod accounts;
+mod aftermath;
 mod answer;
 mod command;
 mod doubt;
@@ -22,6 +23,7 @@ mod shared;
 mod trace;
 mod unit;
 mod work;
+mod wrap;
 
 pub use accept::{serve, welcome};
 pub use accounts::{AccountDirectory, AuthMode, FixedUser};

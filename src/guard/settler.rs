@@ -9,12 +9,14 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::backend::{Account, Connector, Pools, Target};
+use crate::sql::program::Name;
 use crate::topology::{Flavor, Server, ServerId, Topology, TopologyStore};
 
 use super::case::{Case, Settlement};
 use super::desk::{Desk, Link, Question, Reply};
 use super::inspect::inspect;
 use super::markers::Markers;
+use super::programs::{self, Identity, Programs};
 use super::mode::GuardMode;
 use super::readiness::{Obstacle, obstacles};
 
@@ -53,6 +55,9 @@ pub struct Guard {
     /// Something keeps tags from proving outcomes on a server, which does not keep markers from it.
     tags_fail: AtomicBool,
     markers: Markers,
+    programs: Programs,
+    /// One reads at a time: whoever waits finds what it wants to know.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Guard {
@@ -67,7 +72,17 @@ impl Guard {
             let link = Link { connector: connector.clone(), target, account: account.clone() };
             Desk::new(ServerId(at), link)
         });
-        Arc::new(Self { mode, store, pools, desks: desks.collect(), readiness, tags_fail, markers: Markers::default() })
+        Arc::new(Self {
+            mode,
+            store,
+            pools,
+            desks: desks.collect(),
+            readiness,
+            tags_fail,
+            markers: Markers::default(),
+            programs: Programs::default(),
+            reading: tokio::sync::Mutex::default(),
+        })
     }
 
     /// `guard.mode`.
@@ -128,6 +143,29 @@ impl Guard {
     pub fn mark_refused(&self, (server, user): (ServerId, &str), (code, why): (u16, &str)) {
         tracing::warn!(user, code, why, "the commit marker was refused: such units are not guarded");
         self.markers.refused((server, user), (code, why.to_owned()), Instant::now());
+    }
+
+    /// Whether a CALL of a procedure may be put between BEGIN and COMMIT; `anew`: whatever is known of it is read again.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn program(&self, server: ServerId, name: &Name, anew: bool) -> Result<Identity, String> {
+        let known = || self.programs.known(server, name, Instant::now());
+        if !anew && let Some(verdict) = known() {
+            return verdict;
+        }
+        let _one = self.reading.lock().await;
+        if !anew && let Some(verdict) = known() {
+            return verdict;
+        }
+        let desk = self.desks.get(server.0).ok_or_else(|| "no such server".to_owned())?;
+        let mut control = desk.link.control(Instant::now() + QUERY).await?;
+        let verdict = programs::read(&mut control, name, QUERY).await.map_err(|e| e.to_string())?;
+        if let Err(why) = &verdict {
+            tracing::debug!(?name, why, "a procedure cannot leave a mark");
+        }
+        self.programs.learn((server, name.clone()), verdict.clone(), Instant::now());
+        verdict
     }
 
     /// Looks at every server that is up, all at once.

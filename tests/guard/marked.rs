@@ -4,7 +4,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tideover_sandbox::servers::Flavor;
 
-use super::Bench;
+use super::{Bench, support};
 use super::alive::code;
 use super::relay::Cut;
 
@@ -33,7 +33,14 @@ async fn all(flavor: Flavor) {
     bench.run(TABLE).await;
     bench.run("CREATE PROCEDURE p(x VARCHAR(60)) INSERT INTO t (v) VALUES (x)").await;
     let mut client = bench.client().await;
+    bench.run("CREATE TABLE old (v VARCHAR(60)) ENGINE=MyISAM").await;
+    for procedure in PROCEDURES {
+        bench.run(procedure).await;
+    }
     transactions(&bench, &mut client).await;
+    calls(&bench, &mut client).await;
+    as_without(&bench, &mut client).await;
+    without_mark(&bench, &mut client).await;
     without_the_procedure(&bench, &mut client).await;
 }
 
@@ -72,4 +79,93 @@ async fn without_the_procedure(bench: &Bench, client: &mut Conn) {
     let guard = bench.guard().await;
     let why = guard["why_no_marker"].to_string();
     assert!(why.contains("account app"), "{guard}");
+}
+
+const PROCEDURES: [&str; 6] = [
+    "CREATE PROCEDURE two(x VARCHAR(60)) BEGIN INSERT INTO t (v) VALUES (x); \
+     INSERT INTO t (v) VALUES (CONCAT(x, ' too')); SELECT v FROM t WHERE v = x; END",
+    "CREATE PROCEDURE outer_one(x VARCHAR(60)) CALL two(x)",
+    "CREATE PROCEDURE commits(x VARCHAR(60)) BEGIN START TRANSACTION; INSERT INTO t (v) VALUES (x); COMMIT; END",
+    "CREATE PROCEDURE fails(x VARCHAR(60)) BEGIN INSERT INTO t (v) VALUES (x); INSERT INTO t (v) VALUES (x); END",
+    "CREATE PROCEDURE warns(x VARCHAR(60)) INSERT IGNORE INTO t (v, n) VALUES (x, 99999999999)",
+    "CREATE PROCEDURE plain(x VARCHAR(60)) INSERT INTO old VALUES (x)",
+];
+
+/// What is done without a transaction around it is in one of ours, and is proven.
+async fn calls(bench: &Bench, client: &mut Conn) {
+    for cut in Cut::ALL {
+        for call in ["two", "outer_one"] {
+            let value = format!("{call} {cut:?}");
+            let sql = format!("CALL {call}('{value}')");
+            let mut done = bench.relays[0].cut(&sql, cut.into());
+            let found: Vec<String> = client.query(&sql).await.unwrap();
+            assert!(done.happened(), "{value}");
+            assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+            assert_eq!((rows(bench, &value).await, rows(bench, &format!("{value} too")).await), (1, 1));
+            let value = format!("{value} end");
+            let mut done = bench.relays[0].cut("tideover.mark", cut.into());
+            let found: Vec<String> = client.query(format!("CALL {call}('{value}')")).await.unwrap();
+            assert!(done.happened(), "{value}");
+            assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+            assert_eq!((rows(bench, &value).await, rows(bench, &format!("{value} too")).await), (1, 1));
+        }
+        let value = format!("prepared {cut:?}");
+        let mut done = bench.relays[0].cut("tideover.mark", cut.into());
+        let found: Vec<String> = client.exec("CALL two(?)", (&value,)).await.unwrap();
+        assert!(done.happened(), "{value}");
+        assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+        assert_eq!(rows(bench, &value).await, 1);
+    }
+}
+
+type Warnings = Vec<(String, u16, String)>;
+
+async fn direct(bench: &Bench) -> Conn {
+    support::open(support::options(bench.primary().address(), "app", "app")).await.unwrap()
+}
+
+/// What the client sees is what it would see by itself.
+async fn as_without(bench: &Bench, client: &mut Conn) {
+    client.query_drop("CALL p('seen')").await.unwrap();
+    assert_eq!(client.affected_rows(), 1);
+    assert_eq!(client.query_first::<i64, _>("SELECT ROW_COUNT()").await.unwrap(), Some(1));
+    client.query_drop("CALL warns('warned')").await.unwrap();
+    assert_eq!(client.get_warnings(), 1);
+    let warnings: Warnings = client.query("SHOW WARNINGS").await.unwrap();
+    let mut direct = direct(bench).await;
+    direct.query_drop("CALL warns('warned directly')").await.unwrap();
+    let same: Warnings = direct.query("SHOW WARNINGS").await.unwrap();
+    assert_eq!(warnings, same);
+    assert_eq!(code(client.query_drop("CALL fails('half')").await), 1062);
+    let warnings: Warnings = client.query("SHOW WARNINGS").await.unwrap();
+    assert_eq!(code(direct.query_drop("CALL fails('half')").await), 1062);
+    let same: Warnings = direct.query("SHOW WARNINGS").await.unwrap();
+    assert_eq!(warnings[0].1, 1062);
+    assert_eq!(warnings.len(), same.len(), "{warnings:?} {same:?}");
+    assert_eq!(rows(bench, "half").await, 1, "what came before the error stays");
+    let warnings: Warnings = client.query("DO 0; SHOW WARNINGS").await.unwrap();
+    assert!(warnings.is_empty());
+    for cut in [Cut::AfterExecution, Cut::BeforeArrival] {
+        let value = format!("half {cut:?}");
+        let _done = bench.relays[0].cut("tideover.mark", cut.into());
+        assert_eq!(code(client.query_drop(format!("CALL fails('{value}')")).await), 1062);
+        assert_eq!(rows(bench, &value).await, 1);
+    }
+    let id = client.query_first::<u64, _>("CALL p('ids')").await;
+    assert!(id.is_ok());
+    let stored = bench.number("SELECT id FROM app.t WHERE v = 'ids'").await;
+    assert_eq!(client.query_first::<u64, _>("SELECT LAST_INSERT_ID()").await.unwrap(), Some(stored));
+}
+
+/// What cannot be put into a transaction is not, and stays in doubt.
+async fn without_mark(bench: &Bench, client: &mut Conn) {
+    for call in ["commits", "plain"] {
+        let value = format!("{call} in doubt");
+        let sql = format!("CALL {call}('{value}')");
+        let mut done = bench.relays[0].cut(&sql, Cut::AfterExecution.into());
+        assert_eq!(code(client.query_drop(&sql).await), 1180, "{}", bench.proxy.log());
+        assert!(done.happened(), "{value}");
+        client.query_drop("DO 0").await.unwrap();
+    }
+    assert_eq!(rows(bench, "commits in doubt").await, 1);
 }
