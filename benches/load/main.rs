@@ -1,5 +1,6 @@
 //! Throughput and CPU time per query beside a direct connection and beside HAProxy in TCP mode, in one run, and the memory
-//! of idle clients. `make bench` runs it; `make bench BENCH=--quick` takes two minutes and says less.
+//! of idle clients. `make bench` runs it; `make bench BENCH=--quick` takes two minutes and says less,
+//! and `--no-batch` sets `runtime.sched_batch = false`.
 //!
 //! The targets take turns within every round, so that whatever else the machine does falls on all of them. What counts
 //! are the ratios: absolute figures are those of one machine, which runs server, proxies and clients on the same cores.
@@ -30,16 +31,18 @@ struct Plan {
     seconds: u64,
     rounds: usize,
     idle_clients: usize,
+    batch: bool,
 }
 
 impl Plan {
     fn from_arguments() -> Self {
-        let quick = std::env::args().any(|argument| argument == "--quick");
-        if quick {
+        let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+        let batch = !has("--no-batch");
+        if has("--quick") {
             // Short turns: what else the machine does falls on all targets alike only over several rounds.
-            Self { seconds: 1, rounds: 3, idle_clients: 5000 }
+            Self { seconds: 1, rounds: 3, idle_clients: 5000, batch }
         } else {
-            Self { seconds: 10, rounds: 3, idle_clients: 5000 }
+            Self { seconds: 10, rounds: 3, idle_clients: 5000, batch }
         }
     }
 }
@@ -64,7 +67,8 @@ async fn main() -> Outcome {
     let server = cluster.primary().address();
     // `make bench` names the release build; only what it is compared by need not be optimised.
     let program = std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
-    let tideover = Proxy::start(&ProxyOptions::new(program, &cluster)).await?;
+    let options = ProxyOptions::new(program, &cluster);
+    let tideover = Proxy::start(&options.set("runtime", "sched_batch", plan.batch.to_string())).await?;
     let haproxy = Haproxy::start(server).await?;
     println!("{}; {}", Flavor::MariaDb1011.provision().await?, sysbench::version().await?);
     sysbench::prepare(server).await?;

@@ -30,6 +30,8 @@ pub struct Failover {
     pub detect: Duration,
     /// `confirm`: one that refuses connections is lost after this time.
     pub confirm: Duration,
+    /// `stall`: one that lets us log in but hangs (a full disk) is lost after this time; zero for never.
+    pub stall: Duration,
     /// `witnesses`: so many replicas must have lost it too; 0 for a majority of all servers.
     pub witnesses: usize,
     /// `apply_timeout`: the chosen replica may take this long to apply what it has received.
@@ -48,6 +50,7 @@ impl Failover {
             mode: section.get("mode", at_start, Choice(MODES), FailoverMode::External),
             detect: section.get("detect", at_start, time(100..=3_600_000), Duration::from_secs(3)),
             confirm: section.get("confirm", at_start, time(0..=3_600_000), Duration::from_millis(500)),
+            stall: section.get("stall", at_start, time(0..=3_600_000), Duration::from_secs(20)),
             witnesses: section.get("witnesses", at_start, Number(0..=1000), 0),
             apply_timeout: section.get(
                 "apply_timeout",

@@ -6,8 +6,9 @@ use super::section::{Applies, Section};
 pub struct Runtime {
     /// `shards`: threads that serve clients; 0 for one per processor.
     pub shards: usize,
-    /// `sched_batch`: these threads are scheduled as batch work (Linux): cheaper per statement on a machine that
-    /// the proxy shares with few others, slower beside busy programs.
+    /// `sched_batch`: these threads are scheduled as batch work (Linux, `SCHED_BATCH`), with the niceness of the process:
+    /// their waking up interrupts nobody. Mostly cheaper per statement; where more programs are busy than there are processors, a
+    /// statement may wait a little longer.
     pub sched_batch: bool,
 }
 

@@ -9,7 +9,8 @@ use super::section::{Applies, NAME, Section};
 pub struct Switchover {
     /// `drain_timeout`: units inside may take this long to finish.
     pub drain_timeout: Duration,
-    /// `move_after`: after this time a transaction that can surely be done again on the new primary is not waited for.
+    /// `move_after`: after this time units inside are not waited for if all of them can surely be done again on the new
+    /// primary.
     pub move_after: Duration,
     /// `fence_timeout`: the old primary must be read-only within this time.
     pub fence_timeout: Duration,

@@ -14,10 +14,10 @@ use crate::frontend::SessionRegistry;
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
-use crate::switchover::{Coordinator, Holder, Outcome};
+use crate::switchover::{Coordinator, FailoverNote, Holder, Outcome};
 use crate::topology::{ClusterState, Flavor, Server, Topology, TopologyStore};
 
-use super::status::{GateView, GuardView, ServerView, SessionsView, Status};
+use super::status::{FailoverView, GateView, GuardView, ServerView, SessionsView, Status};
 
 /// Body of `POST /v1/switchover`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Admin {
     pub coordinator: Arc<Coordinator>,
     /// Holds.
     pub holder: Arc<Holder>,
+    /// What failovers of our own wait for; `None` if somebody else promotes.
+    pub failover: Option<FailoverNote>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Set when the proxy leaves service.
@@ -110,6 +112,15 @@ impl Admin {
                 pinned: self.registry.pins().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
             },
             guard: self.guard(),
+            failover: FailoverView {
+                mode: if self.failover.is_some() { "auto" } else { "external" }.to_owned(),
+                note: self
+                    .failover
+                    .as_ref()
+                    .filter(|_| topology.primary().is_none())
+                    .map(FailoverNote::text)
+                    .unwrap_or_default(),
+            },
             ready: self.is_ready(),
         }
     }

@@ -28,8 +28,20 @@ pub struct Status {
     /// Whether outcomes of units in doubt can be proven.
     #[serde(default)]
     pub guard: GuardView,
+    /// Who promotes when the primary is lost.
+    #[serde(default)]
+    pub failover: FailoverView,
     /// Whether the proxy takes new clients.
     pub ready: bool,
+}
+
+/// Failovers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FailoverView {
+    /// `failover.mode`: `external` or `auto`.
+    pub mode: String,
+    /// With `auto`, while there is no primary: what a failover waits for, or why there is none.
+    pub note: String,
 }
 
 /// The gate.

@@ -108,6 +108,7 @@ fn failover(config: &Config) -> FailoverOptions {
     FailoverOptions {
         detect: config.failover.detect,
         confirm: config.failover.confirm,
+        stall: config.failover.stall,
         witnesses: config.failover.witnesses,
         apply_timeout: config.failover.apply_timeout,
         ask: config.monitor.timeout,

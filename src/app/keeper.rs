@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,9 +53,6 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
     });
 }
 
-/// Open transactions get this long to leave a former primary before the held are let in.
-const FOLLOW: Duration = Duration::from_millis(20);
-
 struct Keeper {
     store: Arc<TopologyStore>,
     gate: Arc<Gate>,
@@ -82,24 +78,8 @@ impl Keeper {
         self.apply(None, &before);
         loop {
             let now = self.store.newer_than(before.version).await;
-            self.follow(&now).await;
             self.apply(Some(&before), &now);
             before = now;
-        }
-    }
-
-    /// Open transactions on a server that is no longer the primary are told to follow, before the gate opens for all:
-    /// they shall have their locks again first.
-    async fn follow(&self, now: &Topology) {
-        let Some(old) = self.primary.filter(|old| now.primary().is_some_and(|p| p.id != *old)) else {
-            return;
-        };
-        if self.registry.tell(old, Signals::MOVED) == 0 {
-            return;
-        }
-        let deadline = Instant::now() + FOLLOW;
-        while self.registry.in_transaction_on(old) > 0 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -109,6 +89,9 @@ impl Keeper {
         let first_again = before.is_some_and(|before| before.primary().is_none());
         if let Some(primary) = now.primary().filter(|_| replaced.is_some() || first_again) {
             self.compare(primary);
+        }
+        if let Some(old) = replaced {
+            self.registry.follow(old, &self.gate);
         }
         if now.primary().is_some() {
             self.gate.open(Reasons::NO_PRIMARY);

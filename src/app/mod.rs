@@ -28,7 +28,7 @@ use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
 use crate::replay::Budget;
 use crate::session::PinReason;
-use crate::switchover::{Coordinator, CoordinatorParts, Failover, Holder, Phase};
+use crate::switchover::{Coordinator, CoordinatorParts, Failover, FailoverNote, Holder, Phase};
 use crate::topology::{ServerId, Topology, TopologyStore};
 
 pub use settings::{ServerTlsSettings, Settings};
@@ -280,9 +280,7 @@ async fn start_admin(
     let registry = parts.registry.clone();
     let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
     let registry = parts.registry.clone();
-    let move_on: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
-        registry.raise_all(Signals::MOVE);
-    });
+    let movable: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || registry.all_movable());
     let registry = parts.registry.clone();
     let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
         registry.tell(server, Signals::PART);
@@ -295,11 +293,12 @@ async fn start_admin(
         account: parts.control.clone(),
         flights: parts.flights.clone(),
         cut: cut.clone(),
-        move_on,
+        movable,
         part,
     };
     let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
-    start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
+    let failover =
+        start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
     let drain = (settings.switchover.drain_timeout, parts.flights.clone());
     let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
@@ -314,6 +313,7 @@ async fn start_admin(
         registry: parts.registry.clone(),
         coordinator,
         holder,
+        failover,
         metrics: parts.metrics.clone(),
         leaving: leaving.clone(),
         leave: leave.clone(),
@@ -338,12 +338,14 @@ fn start_failover(
     (parts, coordinator): (CoordinatorParts, Arc<Coordinator>),
     metrics: Arc<Metrics>,
     (tasks, stop): (&TaskTracker, &CancellationToken),
-) {
-    let Some(options) = settings.failover.clone() else { return };
+) -> Option<FailoverNote> {
+    let options = settings.failover.clone()?;
     let count = Arc::new(move |result: &'static str| {
         metrics.switchovers.with_label_values(&["failover", result]).inc()
     });
-    let failover = Failover::new(parts, (settings.switchover.clone(), options), coordinator, count);
+    let note = FailoverNote::default();
+    let failover =
+        Failover::new(parts, (settings.switchover.clone(), options), coordinator, (count, note.clone()));
     let stopped = stop.clone();
     tasks.spawn(async move {
         tokio::select! {
@@ -351,6 +353,7 @@ fn start_failover(
             () = stopped.cancelled() => {}
         }
     });
+    Some(note)
 }
 
 fn reload(tls: Option<Arc<crate::net::ServerTls>>) -> admin::Reload {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +15,7 @@ use crate::backend::{Account, Control, Pools};
 use crate::flight::Flights;
 use crate::frontend::SessionRegistry;
 use crate::gate::{Gate, Reasons};
-use crate::monitor::closers;
+use crate::monitor::{Monitor, closers};
 use crate::topology::{ServerId, TopologyStore};
 
 use super::Parts;
@@ -25,6 +25,9 @@ use super::Parts;
 const TICK: Duration = Duration::from_millis(60);
 /// Who is at it in two looks so far apart is stuck.
 const CERTAIN: Duration = Duration::from_millis(20);
+/// Time for the ended to leave, and for the keeper of the gate to learn that the server is read-only.
+const DRAINED: Duration = Duration::from_secs(1);
+const KNOWN: Duration = Duration::from_millis(50);
 /// Time for connecting.
 const CONNECT: Duration = Duration::from_secs(1);
 
@@ -35,6 +38,7 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
         pools: parts.pools.clone(),
         registry: parts.registry.clone(),
         flights: parts.flights.clone(),
+        monitor: parts.monitor.clone(),
         account: parts.control.clone(),
         controls: HashMap::new(),
     };
@@ -53,6 +57,7 @@ struct Unstick {
     pools: Arc<Pools>,
     registry: Arc<SessionRegistry>,
     flights: Arc<Flights>,
+    monitor: Arc<Monitor>,
     account: Arc<Account>,
     /// Kept open once they were needed.
     controls: HashMap<ServerId, Control>,
@@ -95,12 +100,22 @@ impl Unstick {
         if !still.iter().any(|id| first.contains(id)) || self.gate.reasons().contains(Reasons::SWITCHOVER) {
             return Ok(());
         }
-        let cut = self.registry.cut_transactions(server);
+        // Nobody comes in meanwhile: those who are ended stop together, and are the first to go on.
+        self.gate.close(Reasons::STUCK);
+        let cut = self.registry.cut_units(server);
         if cut > 0 {
             let address = self.store.load().server(server).map(|s| s.address.to_string()).unwrap_or_default();
             tracing::warn!(server = %address, cut, "somebody cannot set read_only for our transactions: ended");
             self.flights.events().tell("cut", || json!({ "server": address, "transactions": cut }));
         }
+        let _ = timeout(DRAINED, self.gate.drained()).await;
+        // Until it is known that there is no primary, and the gate is shut for that.
+        self.monitor.look(&[server]).await;
+        let deadline = Instant::now() + KNOWN;
+        while !self.gate.reasons().contains(Reasons::NO_PRIMARY) && Instant::now() < deadline {
+            sleep(Duration::from_millis(1)).await;
+        }
+        self.gate.open(Reasons::STUCK);
         Ok(())
     }
 }

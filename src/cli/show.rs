@@ -59,6 +59,9 @@ fn text(status: &Status, sessions: Option<&Value>) -> String {
     let gate = &status.gate;
     let why = if gate.reasons.is_empty() { String::new() } else { format!(" ({})", gate.reasons.join(", ")) };
     let _ = writeln!(out, "gate     {}{why}   {} inside, {} held", gate.state, gate.inside, gate.held);
+    if !status.failover.note.is_empty() {
+        let _ = writeln!(out, "failover {}", status.failover.note);
+    }
     let _ = writeln!(out, "clients  {}", status.sessions.clients);
     for (reason, count) in &status.sessions.pinned {
         let _ = writeln!(out, "pinned   {count} by {reason}");

@@ -107,9 +107,7 @@ async fn set_up(options: &DemoOptions, screen: &Screen) -> Result<Stage, Sandbox
     let cluster = Cluster::start(ClusterOptions::new(options.flavor)).await?;
     let program = env::current_exe()
         .map_err(|source| SandboxError::Io { what: "find this program's own file".into(), source })?;
-    // Servers and clients want the same cores: as batch work the proxy would come last.
-    let proxy_options = ProxyOptions::new(program, &cluster).set("runtime", "sched_batch", "false");
-    let proxy = Proxy::start(&proxy_options).await?;
+    let proxy = Proxy::start(&ProxyOptions::new(program, &cluster)).await?;
     let servers = cluster.addresses();
     let primary = cluster.primary().address();
     let (moved, follow) = watch::channel(primary);

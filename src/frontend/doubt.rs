@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::packet::OkPacket;
 use tideover_protocol::status::StatusFlags;
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::backend::{AccountPool, Commits};
 use crate::guard::{Case, Doubt, Inserted, Settlement, Writing};
@@ -26,7 +26,7 @@ use super::unit::{Hold, Waiting};
 use super::work::Work;
 
 /// For looking up which column of a table generates ids.
-const LOOK_UP: Duration = Duration::from_secs(1);
+const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// What a unit in doubt leaves behind in its session.
 struct Rest {
@@ -129,6 +129,8 @@ impl Session {
         delivered: bool,
     ) -> Result<Attempt, End> {
         let inside = self.in_transaction();
+        // Before the pass is given up: if the transaction is to be done again, then before others change what it read.
+        self.returning = inside.then(|| self.shared.gate.returning());
         let case = self.case(work, inside);
         let journal = self.journal.take();
         let kept_pins = self.tracker.pins();
@@ -364,8 +366,17 @@ impl Session {
         if !inserted.first.iter().any(Option::is_some) {
             return 0;
         }
-        let Some(pool) = self.pool_of_primary() else { return 0 };
-        let column = timeout(LOOK_UP, generating_column(&pool, self.tracker.state(), &inserted)).await;
+        let deadline = Instant::now() + LOOK_UP;
+        let pool = loop {
+            if let Some(pool) = self.pool_of_primary() {
+                break pool;
+            }
+            let version = self.shared.store.peek().version;
+            if timeout_at(deadline, self.shared.store.newer_than(version)).await.is_err() {
+                return 0;
+            }
+        };
+        let column = timeout_at(deadline, generating_column(&pool, self.tracker.state(), &inserted)).await;
         let Ok(Some((place, name))) = column else { return 0 };
         if inserted.rows > 1 && names_column(work.text.of(&self.command), &name) {
             // Values of its own: the servers answer with the last of them.

@@ -192,7 +192,7 @@ impl Session {
             // What defaults and triggers make of the time is not in the text.
             fixed.micros = now_micros();
         }
-        let inserts = matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Load);
+        let inserts = matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Load | Kind::Multi);
         let insert_id = Some(digest.results.first_insert_id).filter(|id| inserts && *id > 0);
         let blind = if doubt::may_write(&work.statement) { self.blind_spot(work) } else { None };
         let command = Recorded { work: work.clone(), command, long_data, blind };

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::gate::{Gate, Returning};
 use crate::relay::{Signal, Signals};
 use crate::session::Pins;
 use crate::topology::ServerId;
@@ -26,6 +27,10 @@ pub struct SessionHandle {
     user: Mutex<String>,
     in_unit: AtomicBool,
     in_transaction: AtomicBool,
+    /// If the open unit were ended now, it could surely be done again without the client's noticing.
+    movable: AtomicBool,
+    /// Keeps others at the gate until this session's transaction was done again.
+    place: Mutex<Option<Returning>>,
     held: AtomicBool,
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
@@ -72,14 +77,26 @@ impl SessionHandle {
         self.in_unit.store(inside, Ordering::Release);
         if !inside {
             // A cut is meant for the unit that was open: the next one is not concerned.
-            self.signal
-                .lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVE | Signals::MOVED | Signals::PART);
+            drop(self.take_place());
+            self.movable.store(false, Ordering::Release);
+            self.signal.lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVED | Signals::PART);
         }
     }
 
     /// Whether a transaction is open.
     pub fn set_in_transaction(&self, inside: bool) {
         self.in_transaction.store(inside, Ordering::Relaxed);
+    }
+
+    /// Whether the open unit could surely be done again if it were ended now.
+    pub fn set_movable(&self, movable: bool) {
+        self.movable.store(movable, Ordering::Release);
+    }
+
+    /// What was kept for this session by [`SessionRegistry::follow`], if so.
+    #[must_use]
+    pub fn take_place(&self) -> Option<Returning> {
+        self.place.lock().take()
     }
 
     /// Whether it waits at the gate.
@@ -166,6 +183,8 @@ impl SessionRegistry {
                 user: Mutex::default(),
                 in_unit: AtomicBool::new(false),
                 in_transaction: AtomicBool::new(false),
+                movable: AtomicBool::new(false),
+                place: Mutex::default(),
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
                 pins: Mutex::default(),
@@ -199,13 +218,12 @@ impl SessionRegistry {
         self.len() == 0
     }
 
-    /// Raises a signal for all sessions; [`Signals::CUT`] and [`Signals::MOVE`] only for those with an open unit. Gives
-    /// their number.
+    /// Raises a signal for all sessions; for [`Signals::CUT`] only for those with an open unit. Gives their number.
     pub fn raise_all(&self, what: Signals) -> usize {
         let mut raised = 0;
         for entry in &self.sessions {
             let handle = entry.value();
-            if !what.intersects(Signals::CUT | Signals::MOVE) || handle.in_unit.load(Ordering::Acquire) {
+            if what != Signals::CUT || handle.in_unit.load(Ordering::Acquire) {
                 handle.signal.raise(what);
                 raised += 1;
             }
@@ -228,13 +246,13 @@ impl SessionRegistry {
         servers
     }
 
-    /// Ends the transactions that are open on a server. Gives their number.
-    pub fn cut_transactions(&self, server: ServerId) -> usize {
+    /// Ends the units that are open on a server. Gives their number.
+    pub fn cut_units(&self, server: ServerId) -> usize {
         let mut cut = 0;
         for entry in &self.sessions {
             let handle = entry.value();
             let there = handle.server().is_some_and(|(id, _)| id == server);
-            if there && handle.in_transaction.load(Ordering::Relaxed) {
+            if there && handle.in_unit.load(Ordering::Acquire) {
                 handle.signal.raise(Signals::CUT);
                 cut += 1;
             }
@@ -260,14 +278,26 @@ impl SessionRegistry {
         self.sessions.iter().filter(|e| e.value().server().is_some_and(|(id, _)| id == server)).count()
     }
 
-    /// How many sessions have a transaction open on a server.
+    /// Whether every open unit could surely be done again if it were ended now.
     #[must_use]
-    pub fn in_transaction_on(&self, server: ServerId) -> usize {
-        let there = |handle: &SessionHandle| {
-            handle.in_transaction.load(Ordering::Relaxed)
-                && handle.server().is_some_and(|(id, _)| id == server)
+    pub fn all_movable(&self) -> bool {
+        let movable = |handle: &SessionHandle| {
+            !handle.in_unit.load(Ordering::Acquire) || handle.movable.load(Ordering::Acquire)
         };
-        self.sessions.iter().filter(|entry| there(entry.value())).count()
+        self.sessions.iter().all(|entry| movable(entry.value()))
+    }
+
+    /// Tells sessions that have a transaction open on a former primary to follow. Before the gate opens: until they
+    /// have, nobody else is let in.
+    pub fn follow(&self, former: ServerId, gate: &Arc<Gate>) {
+        for entry in &self.sessions {
+            let handle = entry.value();
+            let there = handle.server().is_some_and(|(id, _)| id == former);
+            if there && handle.in_transaction.load(Ordering::Relaxed) {
+                *handle.place.lock() = Some(gate.returning());
+                handle.signal.raise(Signals::MOVED);
+            }
+        }
     }
 
     /// All sessions, by id.

@@ -16,10 +16,14 @@ use super::rerun::{Rerun, Runner};
 use super::session::{End, Session};
 use super::unit::{Hold, Leased};
 
-/// Others wait at a gate that opens for at most this long while a transaction is done again.
-const PRIORITY: Duration = Duration::from_secs(1);
+/// Why an attempt ends that takes too long.
+const OVER: &str = "the time for it is over (hold.timeout)";
 /// Between attempts that met a deadlock or a lock wait timeout: the first, and the longest.
 const COLLIDED: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(200));
+
+/// What ends a replay.
+const STOP: Signals =
+    Signals::KILL.union(Signals::ABORT).union(Signals::SERVER_LOST).union(Signals::CUT).union(Signals::MOVED);
 
 impl Session {
     /// The open transaction is gone: does it again on the present primary. `server`: where it was, if that server must be
@@ -38,13 +42,9 @@ impl Session {
         };
         let inside = self.in_transaction();
         // Before the pass is given up: a gate that opens must know of us.
-        let returning = self.shared.gate.returning();
-        if let Some(lease) = self.lease.take() {
-            // Gone from its server before the pass is given up: what a rollback and the end of temporary tables write
-            // there must come before a switchover goes on.
-            lease.scrubbed().await;
-        }
-        self.end_unit();
+        let kept = self.returning.take().or_else(|| self.handle.take_place());
+        let returning = kept.unwrap_or_else(|| self.shared.gate.returning());
+        self.leave_server().await;
         let began = Instant::now();
         let result = self.replay_until(&mut journal, (server, inside, returning), hold).await?;
         let statements = journal.entries().map_or(0, |entries| entries.len());
@@ -61,16 +61,18 @@ impl Session {
             return Ok(Ok(()));
         };
         self.end_unit();
-        if !pins.is_empty() {
-            self.lost_pins = self.take_pins();
-        }
-        Ok(Err(error::rolled_back(&format!("{why}, and it could not be done again: {problem}"))))
+        // The client hears of all that is lost at once.
+        self.take_pins();
+        let names: Vec<&str> = pins.iter().map(|pin| pin.name()).collect();
+        let lost =
+            if names.is_empty() { String::new() } else { format!("; lost with it: {}", names.join(", ")) };
+        Ok(Err(error::rolled_back(&format!("{why}, and it could not be done again: {problem}{lost}"))))
     }
 
     async fn replay_until(
         &mut self,
         journal: &mut Journal<Recorded>,
-        (mut suspect, inside, returning): (Option<ServerId>, bool, Returning),
+        (mut suspect, inside, mut returning): (Option<ServerId>, bool, Returning),
         hold: &mut Hold,
     ) -> Result<Result<(), String>, End> {
         if let Err(why) = journal.entries() {
@@ -81,7 +83,6 @@ impl Session {
             }
             return Ok(Err(why));
         }
-        let mut returning = Some(returning);
         let mut pause = COLLIDED.0;
         loop {
             if let Some(server) = suspect.take()
@@ -89,7 +90,7 @@ impl Session {
             {
                 return Ok(Err(text(&error)));
             }
-            if let Err(error) = self.enter_again(returning.as_ref(), hold).await {
+            if let Err(error) = self.enter_again(&returning, hold).await {
                 return Ok(Err(text(&error)));
             }
             match self.lease_as(journal.start(), hold).await {
@@ -98,8 +99,14 @@ impl Session {
                 Err(error) => return Ok(Err(text(&error))),
             }
             let server = self.lease.as_ref().map(|lease| lease.server);
-            match self.rerun(journal, inside, (&mut returning, hold)).await? {
-                Rerun::Done => return Ok(Ok(())),
+            match self.rerun(journal, inside, hold).await? {
+                Rerun::Done => {
+                    drop(returning);
+                    match self.others_returned().await? {
+                        None => return Ok(Ok(())),
+                        Some(again) => returning = again,
+                    }
+                }
                 Rerun::Differs(how) => return Ok(Err(how)),
                 Rerun::Lost => {
                     self.break_lease();
@@ -113,9 +120,44 @@ impl Session {
                 Rerun::OwnValue => self.end_unit(),
             }
             if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
-                return Ok(Err("the time for it is over (hold.timeout)".to_owned()));
+                return Ok(Err(OVER.to_owned()));
             }
         }
+    }
+
+    /// The open transaction leaves its server, for another one or for the same.
+    async fn leave_server(&mut self) {
+        if self.handle.signal.raised().contains(Signals::CUT) {
+            if let Some(pass) = &self.pass {
+                // What it has locked is given up only when nobody else can take it any more.
+                self.shared.gate.stop_together(pass).await;
+            }
+            if let Some(lease) = self.lease.take() {
+                // Gone from its server before the pass is given up: what a rollback and the end of temporary tables
+                // write there must come before a switchover goes on.
+                lease.scrubbed().await;
+            }
+        }
+        self.end_unit();
+    }
+
+    /// Waits until all others were done again too. `Some`: meanwhile this one was lost once more.
+    async fn others_returned(&mut self) -> Result<Option<Returning>, End> {
+        let gate = self.shared.gate.clone();
+        let signals = tokio::select! {
+            biased;
+            signals = self.handle.signal.wait(STOP) => signals,
+            () = gate.all_returned() => return Ok(None),
+        };
+        if signals.intersects(Signals::KILL | Signals::ABORT) {
+            return Err(End::Told);
+        }
+        let returning = self.handle.take_place().unwrap_or_else(|| gate.returning());
+        if signals.contains(Signals::SERVER_LOST) {
+            self.break_lease();
+        }
+        self.leave_server().await;
+        Ok(Some(returning))
     }
 
     /// One attempt. The client's departure, signals and the deadline end it.
@@ -123,27 +165,20 @@ impl Session {
         &mut self,
         journal: &mut Journal<Recorded>,
         inside: bool,
-        (returning, hold): (&mut Option<Returning>, &mut Hold),
+        hold: &mut Hold,
     ) -> Result<Rerun, End> {
         let deadline = hold.deadline(self.shared.options.hold_timeout);
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
-        let stop = Signals::KILL | Signals::ABORT | Signals::SERVER_LOST | Signals::CUT;
         let ended = {
             let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
             let run = runner.run(journal, inside);
-            tokio::pin!(run);
-            let priority = sleep(PRIORITY);
-            tokio::pin!(priority);
-            loop {
-                tokio::select! {
-                    biased;
-                    rerun = &mut run => break Ok(rerun),
-                    signals = handle.signal.wait(stop) => break Err(Some(signals)),
-                    () = client.stream().hung_up() => break Err(None),
-                    () = sleep_until(deadline) => break Ok(Rerun::Differs("the time for it is over (hold.timeout)".to_owned())),
-                    () = &mut priority, if returning.is_some() => drop(returning.take()),
-                }
+            tokio::select! {
+                biased;
+                rerun = run => Ok(rerun),
+                signals = handle.signal.wait(STOP) => Err(Some(signals)),
+                () = client.stream().hung_up() => Err(None),
+                () = sleep_until(deadline) => Ok(Rerun::Differs(OVER.to_owned())),
             }
         };
         match ended {

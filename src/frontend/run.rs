@@ -11,7 +11,7 @@ use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Statement};
+use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::{AnswerControls, Completion};
 use super::doubt;
@@ -53,6 +53,7 @@ impl Session {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
             };
+            self.returning = None;
             match attempt {
                 Attempt::Done => break,
                 Attempt::Again => {}
@@ -84,7 +85,12 @@ impl Session {
         {
             return Ok(Err(Box::new(error)));
         }
-        // Before, or while it waited.
+        // Before, or while it waited. Whoever rolls back is told with the next statement: to drivers an error here means
+        // that the connection is broken.
+        if !self.lost_pins.is_empty() && work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Ok(Attempt::Done));
+        }
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
@@ -107,6 +113,7 @@ impl Session {
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
+        self.handle.set_movable(self.is_movable(work));
         match self.send(work).await {
             Ok(true) => {
                 if let Some(took) = hold.left() {
@@ -127,11 +134,30 @@ impl Session {
 
     /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
     fn should_move(&self, work: &Work) -> bool {
-        let asked = self.handle.signal.raised() & (Signals::MOVE | Signals::MOVED);
-        !asked.is_empty()
-            && self.in_transaction()
-            && self.moves().intersects(asked)
-            && !work.statement.any(Effects::ENDS)
+        let asked = self.handle.signal.raised().intersects(Signals::CUT | Signals::MOVED);
+        asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
+    }
+
+    /// Whether the unit could surely be done again without the client's noticing, if it were ended while this statement
+    /// runs: the statement is one, has no answer yet, and does not end the unit.
+    fn is_movable(&self, work: &Work) -> bool {
+        let unknown = Effects::MULTI
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::LOCAL_INFILE
+            | Effects::OUTFILE
+            | Effects::XA
+            | Effects::ENDS
+            | Effects::READS_ONLY;
+        if work.statement.any(unknown) {
+            return false;
+        }
+        match self.place(&work.statement) {
+            Place::Inside => self.journal.as_ref().is_some_and(|journal| journal.is_firm()),
+            Place::Autocommit => !work.statement.any(Effects::IMPLICIT_COMMIT),
+            place => place == Place::Session,
+        }
     }
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
@@ -275,9 +301,11 @@ impl Session {
                     return Err(End::Told);
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
-                    // The server's own answer says what became of it.
-                    ended_by_us = true;
-                    self.kill_statement(false);
+                    // The server's own answer says what became of it. A transaction that is ending will be over soon.
+                    if !matches!(place, Place::Commit | Place::Rollback) {
+                        ended_by_us = true;
+                        self.kill_statement(false);
+                    }
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
                 Answer::Differs => return Ok(self.differs()),
@@ -334,6 +362,7 @@ impl Session {
         self.track(work, &done, None);
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, None));
+        self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 
@@ -359,6 +388,7 @@ impl Session {
         }
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, Some(code)));
+        self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         self.shared.metrics.statement(metric_kind(&work.statement));
     }
 

@@ -15,7 +15,7 @@ use tideover_protocol::status::StatusFlags;
 use tokio::time::{Sleep, sleep};
 
 use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
-use crate::gate::Pass;
+use crate::gate::{Pass, Returning};
 use crate::net::PacketIo;
 use crate::relay::{Mark, Signals};
 use crate::replay::{Fixed, Journal};
@@ -77,6 +77,8 @@ pub(super) struct Session {
     pub(super) wrap: Wrap,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal<Recorded>>>,
+    /// Keeps others at the gate while it is found out whether the transaction is to be done again.
+    pub(super) returning: Option<Returning>,
     /// What was set for the present statement, so that it can be done again with the same.
     pub(super) fixed: Fixed,
     /// The execution of a prepared statement as it was sent.
@@ -123,6 +125,7 @@ impl Session {
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
             journal: None,
+            returning: None,
             fixed: Fixed::default(),
             outgoing: Vec::new(),
             resume: None,
@@ -316,7 +319,7 @@ impl Session {
     async fn wait_for_input(&mut self, amid: bool) -> Waited {
         let mut wanted = Signals::KILL | Signals::LEAVE | Signals::ABORT;
         if self.pass.is_some() {
-            wanted |= Signals::CUT | Signals::SERVER_LOST | self.moves();
+            wanted |= Signals::CUT | Signals::SERVER_LOST | Signals::MOVED;
         }
         if self.lease.is_some() && self.pass.is_none() {
             wanted |= Signals::PART;
@@ -344,15 +347,6 @@ impl Session {
         .await
     }
 
-    /// Signals for which an open transaction goes elsewhere between two statements.
-    pub(super) fn moves(&self) -> Signals {
-        match &self.journal {
-            Some(journal) if journal.is_firm() => Signals::MOVE | Signals::MOVED,
-            Some(_) => Signals::MOVED,
-            None => Signals::empty(),
-        }
-    }
-
     /// The client is silent: a transaction is done again at once, so that it has its locks before others go on.
     async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
@@ -362,7 +356,7 @@ impl Session {
             self.part().await;
             return Ok(());
         }
-        let (why, look) = if signals.intersects(Signals::CUT | Signals::MOVE) {
+        let (why, look) = if signals.contains(Signals::CUT) {
             ("a switchover could not wait for it any longer", false)
         } else if signals.contains(Signals::MOVED) {
             (MOVED, false)

@@ -96,10 +96,9 @@ impl Session {
     /// Like [`enter`](Self::enter), for a transaction that is to be done again.
     pub(super) async fn enter_again(
         &mut self,
-        returning: Option<&Returning>,
+        returning: &Returning,
         hold: &mut Hold,
     ) -> Result<(), ClientError> {
-        let Some(returning) = returning else { return self.enter(hold).await };
         if self.pass.is_some() {
             return Ok(());
         }

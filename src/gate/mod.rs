@@ -29,8 +29,10 @@ bitflags! {
         const HOLD = 1 << 1;
         /// The topology has no primary.
         const NO_PRIMARY = 1 << 2;
+        /// Somebody else cannot make the primary read-only, because of our open transactions: they are ended.
+        const STUCK = 1 << 3;
         /// The new primary lacks what was acknowledged, and a person is to say that traffic goes on.
-        const LOSS = 1 << 3;
+        const LOSS = 1 << 4;
     }
 }
 
@@ -42,6 +44,7 @@ impl Reasons {
             (Self::SWITCHOVER, "switchover"),
             (Self::HOLD, "hold"),
             (Self::NO_PRIMARY, "no_primary"),
+            (Self::STUCK, "stuck"),
             (Self::LOSS, "lost_transactions"),
         ];
         all.iter().filter(|(r, _)| self.contains(*r)).map(|(_, n)| *n).collect()
@@ -122,6 +125,8 @@ pub struct Gate {
     word: Word,
     inner: Mutex<Inner>,
     emptied: Notify,
+    returned: Notify,
+    stopped: Notify,
     limits: Limits,
 }
 
@@ -134,6 +139,24 @@ struct Inner {
     first: Queue,
     /// How many are about to, or at it.
     returning: usize,
+    /// Until when the others wait for them, since the gate was opened.
+    first_until: Option<Instant>,
+    /// Units inside that have come to a stop and wait for all others to do so.
+    parked: u64,
+    /// Counts how often all had come to a stop.
+    stops: u64,
+}
+
+/// Others wait at a gate that opens for at most this long after the last interrupted unit was done again.
+const PRIORITY: Duration = Duration::from_secs(2);
+/// A unit that has come to a stop waits for the others at most this long.
+const STOP: Duration = Duration::from_secs(1);
+
+impl Inner {
+    /// Whether those who do something again go before all others now.
+    fn waits_for_the_first(&self) -> bool {
+        self.returning > 0 && self.first_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl Gate {
@@ -148,8 +171,13 @@ impl Gate {
                 queue: Queue::default(),
                 first: Queue::default(),
                 returning: 0,
+                first_until: None,
+                parked: 0,
+                stops: 0,
             }),
             emptied: Notify::new(),
+            returned: Notify::new(),
+            stopped: Notify::new(),
             limits,
         })
     }
@@ -218,6 +246,63 @@ impl Gate {
         self.wait(ticket, (Instant::now(), deadline), true).await
     }
 
+    /// Waits until nobody is about to do an interrupted unit again, or the time for that is over. What has been done again
+    /// must not go on earlier: its next statement could take what another one had (an AUTO_INCREMENT id) and will ask for.
+    pub async fn all_returned(&self) {
+        loop {
+            let returned = self.returned.notified();
+            if !self.inner.lock().waits_for_the_first() {
+                return;
+            }
+            returned.await;
+        }
+    }
+
+    /// Lets the others in when those who are to be first make no progress any more.
+    async fn end_priority(self: Arc<Self>) {
+        loop {
+            let until = self.inner.lock().first_until;
+            match until {
+                Some(until) if Instant::now() < until => tokio::time::sleep_until(until).await,
+                _ => break,
+            }
+        }
+        self.admit(&mut self.inner.lock());
+        self.returned.notify_waiters();
+    }
+
+    /// For a unit inside that is about to give up what it has locked: waits until all others inside have stopped too, or
+    /// a second has passed. Otherwise one of them could take the lock, change what this one has read, and finish.
+    pub async fn stop_together(&self, _pass: &Pass) {
+        let generation = {
+            let mut inner = self.inner.lock();
+            inner.parked += 1;
+            inner.stops
+        };
+        let parked = Parked(self);
+        let _ = tokio::time::timeout(STOP, async {
+            loop {
+                let stopped = self.stopped.notified();
+                if self.all_stopped(generation) {
+                    return;
+                }
+                stopped.await;
+            }
+        })
+        .await;
+        drop(parked);
+    }
+
+    /// Whether all inside have stopped, now or since `generation`. Nobody new comes in while the gate is shut.
+    fn all_stopped(&self, generation: u64) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.stops == generation && (inner.reasons.is_empty() || inner.parked >= self.word.inside()) {
+            inner.stops += 1;
+            self.stopped.notify_waiters();
+        }
+        inner.stops != generation
+    }
+
     async fn wait(
         self: &Arc<Self>,
         (number, receiver): (u64, oneshot::Receiver<Pass>),
@@ -249,8 +334,10 @@ impl Gate {
     pub fn open(self: &Arc<Self>, reason: Reasons) {
         let mut inner = self.inner.lock();
         inner.reasons &= !reason;
-        if inner.reasons.is_empty() {
-            inner.closed_at = None;
+        let opened = inner.reasons.is_empty() && inner.closed_at.take().is_some();
+        if opened && inner.returning > 0 {
+            inner.first_until = Some(Instant::now() + PRIORITY);
+            tokio::spawn(self.clone().end_priority());
         }
         self.admit(&mut inner);
     }
@@ -307,7 +394,7 @@ impl Gate {
             return;
         }
         while self.word.inside() < self.limits.pace {
-            let rest = inner.returning == 0;
+            let rest = inner.returning == 0 || !inner.waits_for_the_first();
             let Some(waiter) = inner.first.pop().or_else(|| if rest { inner.queue.pop() } else { None })
             else {
                 if rest {
@@ -332,6 +419,7 @@ impl Gate {
         if left.remaining == 0 {
             self.emptied.notify_waiters();
         }
+        self.stopped.notify_waiters();
         self.admit(&mut self.inner.lock());
     }
 }
@@ -362,7 +450,22 @@ impl Drop for Returning {
     fn drop(&mut self) {
         let mut inner = self.gate.inner.lock();
         inner.returning -= 1;
+        if inner.returning == 0 {
+            inner.first_until = None;
+            self.gate.returned.notify_waiters();
+        } else if inner.first_until.is_some() {
+            inner.first_until = Some(Instant::now() + PRIORITY);
+        }
         self.gate.admit(&mut inner);
+    }
+}
+
+/// A unit that has stopped.
+struct Parked<'a>(&'a Gate);
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.0.inner.lock().parked -= 1;
     }
 }
 

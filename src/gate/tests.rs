@@ -1,3 +1,5 @@
+use bitflags::Flags;
+
 use super::*;
 
 fn gate(waiting: usize, pace: u64) -> Arc<Gate> {
@@ -113,11 +115,60 @@ async fn those_who_return_go_first() {
     let pass = gate.enter_first(&returning, soon()).await.expect("goes first");
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished(), "it is not done yet");
+    let another = gate.returning();
     drop(returning);
+    let waits = tokio::time::timeout(Duration::from_millis(1), gate.all_returned()).await;
+    assert!(waits.is_err(), "what is done again does not go on before the others are");
+    drop(another);
+    gate.all_returned().await;
     assert!(waiting.await.expect("task").is_ok());
     drop(pass);
     drop(gate.try_enter().expect("open as before"));
     let nobody_waits = gate.returning();
     drop(gate.try_enter().expect("an open gate stays open"));
+    gate.all_returned().await;
     drop(nobody_waits);
+    // They are waited for, but not for ever.
+    gate.close(Reasons::NO_PRIMARY);
+    let never = gate.returning();
+    gate.open(Reasons::NO_PRIMARY);
+    assert!(gate.try_enter().is_none());
+    drop(gate.enter(soon(), || ()).await.expect("in the end"));
+    gate.all_returned().await;
+    drop(never);
+}
+
+/// Nobody gives up what it has locked while another could still take it.
+#[tokio::test(start_paused = true)]
+async fn those_inside_stop_together() {
+    let gate = gate(10, 10);
+    let (one, other) = (gate.try_enter().expect("open"), gate.try_enter().expect("open"));
+    let busy = gate.try_enter().expect("open");
+    gate.close(Reasons::SWITCHOVER);
+    let stopping = gate.clone();
+    let stopped = tokio::spawn(async move {
+        tokio::join!(stopping.stop_together(&one), stopping.stop_together(&other));
+        (one, other)
+    });
+    tokio::task::yield_now().await;
+    assert!(!stopped.is_finished(), "one is still at work");
+    drop(busy);
+    drop(stopped.await.expect("task"));
+    assert_eq!(gate.inside(), 0);
+    // An open gate, or one that does not stop, keeps nobody for long.
+    gate.open(Reasons::SWITCHOVER);
+    let (one, _other) = (gate.try_enter().expect("open"), gate.try_enter().expect("open"));
+    gate.stop_together(&one).await;
+    gate.close(Reasons::HOLD);
+    let since = Instant::now();
+    gate.stop_together(&one).await;
+    assert_eq!(since.elapsed(), STOP);
+}
+
+/// Two reasons that shared a bit would open each other's gate.
+#[test]
+fn every_reason_has_a_bit_and_a_name_of_its_own() {
+    let all = Reasons::all();
+    assert_eq!(all.bits().count_ones() as usize, Reasons::FLAGS.len());
+    assert_eq!(all.names().len(), Reasons::FLAGS.len());
 }

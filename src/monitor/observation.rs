@@ -45,6 +45,8 @@ pub enum Unseen {
     Gone(String),
     /// No answer in time: it may be slow, hung or cut off.
     Silent(String),
+    /// It lets us log in, and then there is no answer in time: something inside hangs.
+    Stuck(String),
     /// It answers and will not let us look (account, rights).
     Denied(String),
 }
@@ -54,7 +56,7 @@ impl Unseen {
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
-            Self::Gone(why) | Self::Silent(why) | Self::Denied(why) => why,
+            Self::Gone(why) | Self::Silent(why) | Self::Stuck(why) | Self::Denied(why) => why,
         }
     }
 }

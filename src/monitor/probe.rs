@@ -49,7 +49,11 @@ impl Probe {
         let mut control = Control::connect(&self.connector, &self.target, &self.account, self.timeout)
             .await
             .map_err(|e| unseen(&e))?;
-        let seen = observe(&mut control, self.timeout).await.map_err(|e| unseen(&e))?;
+        let seen = observe(&mut control, self.timeout).await.map_err(|e| match e {
+            // Whoever hangs as a whole gives no greeting.
+            ControlError::TimedOut { .. } => Unseen::Stuck(e.to_string()),
+            _ => unseen(&e),
+        })?;
         self.control = Some(control);
         Ok(seen)
     }

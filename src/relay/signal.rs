@@ -21,12 +21,10 @@ bitflags! {
         const SERVER_LOST = 1 << 3;
         /// The proxy leaves now.
         const ABORT = 1 << 4;
-        /// A switchover would rather not wait: an open transaction that can surely be done again goes to the new primary.
-        const MOVE = 1 << 5;
         /// The primary is another server now: an open transaction follows.
-        const MOVED = 1 << 6;
+        const MOVED = 1 << 5;
         /// The primary changes now: state that only its server has is given up.
-        const PART = 1 << 7;
+        const PART = 1 << 6;
     }
 }
 

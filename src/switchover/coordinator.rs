@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backend::{Control, ControlError, Target};
 use crate::flight::{Cause, FlightId};
@@ -20,9 +20,13 @@ use super::report::{Outcome, PhaseTime, Progress, Report};
 use super::statements;
 
 /// Time for one short control statement.
-const STATEMENT: Duration = Duration::from_secs(3);
+pub(super) const STATEMENT: Duration = Duration::from_secs(3);
 /// Time that cut units get to leave before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
+/// How often a target is told to accept writes while connections to it break.
+const PROMOTIONS: usize = 3;
+/// Between looks whether all units inside could be done again.
+const MOVABLE: Duration = Duration::from_millis(5);
 /// Time for sessions to give up what only the old primary has for them.
 const PART: Duration = Duration::from_millis(250);
 
@@ -79,33 +83,40 @@ impl Coordinator {
 
 /// What one run gathers.
 #[derive(Debug, Default)]
-struct State {
-    pair: Option<Preflight>,
-    old: Option<Control>,
-    old_helper: Option<Control>,
-    new: Option<Control>,
-    findings: Vec<Finding>,
-    phases: Vec<PhaseTime>,
-    problems: Vec<String>,
-    held_sessions: usize,
-    cut_units: usize,
-    fenced: bool,
-    promoting: bool,
-    closed_at: Option<Instant>,
-    held_ms: f64,
-    detail: String,
+pub(super) struct State {
+    pub(super) pair: Option<Preflight>,
+    pub(super) old: Option<Control>,
+    pub(super) old_helper: Option<Control>,
+    pub(super) new: Option<Control>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) phases: Vec<PhaseTime>,
+    pub(super) problems: Vec<String>,
+    pub(super) held_sessions: usize,
+    pub(super) cut_units: usize,
+    pub(super) fenced: bool,
+    pub(super) promoting: bool,
+    pub(super) closed_at: Option<Instant>,
+    pub(super) held_ms: f64,
+    pub(super) detail: String,
 }
 
-struct Run<'a> {
-    parts: &'a CoordinatorParts,
-    options: &'a SwitchoverOptions,
-    drain_timeout: Duration,
-    request: Request,
-    progress: &'a UnboundedSender<Progress>,
-    started: Instant,
-    state: State,
+pub(super) struct Run<'a> {
+    pub(super) parts: &'a CoordinatorParts,
+    pub(super) options: &'a SwitchoverOptions,
+    pub(super) drain_timeout: Duration,
+    pub(super) request: Request,
+    pub(super) progress: &'a UnboundedSender<Progress>,
+    pub(super) started: Instant,
+    pub(super) state: State,
     /// Unless it is only a check.
-    flight: Option<FlightId>,
+    pub(super) flight: Option<FlightId>,
+}
+
+async fn accept_writes(new: &mut Control) -> Result<(), ControlError> {
+    for sql in statements::accept_writes(new.flavor()) {
+        new.query(sql, STATEMENT).await?;
+    }
+    Ok(())
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -250,7 +261,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn control(&self, id: ServerId) -> Result<Control, ControlError> {
+    pub(super) async fn control(&self, id: ServerId) -> Result<Control, ControlError> {
         let pools = &self.parts.pools;
         let target = pools.target(id).cloned().unwrap_or_else(|| Target { address: "?".into() });
         Control::connect(pools.connector(), &target, &self.parts.account, STATEMENT).await
@@ -267,17 +278,17 @@ impl Run<'_> {
         self.state.closed_at = Some(Instant::now());
         self.parts.gate.close(Reasons::SWITCHOVER);
         let gate = &self.parts.gate;
-        let early = self.options.move_after.min(self.drain_timeout);
-        if timeout(early, gate.drained()).await.is_ok() {
-            return Event::Done;
-        }
-        (self.parts.move_on)();
-        match timeout(self.drain_timeout - early, gate.drained()).await {
-            Ok(()) => Event::Done,
-            Err(_) => {
-                self.state.detail = format!("{} units are still inside", self.parts.gate.inside());
-                Event::TimedOut
+        let started = Instant::now();
+        let mut next = self.options.move_after.min(self.drain_timeout);
+        loop {
+            if timeout_at(started + next, gate.drained()).await.is_ok() {
+                return Event::Done;
             }
+            if next >= self.drain_timeout || (self.parts.movable)() {
+                self.state.detail = format!("{} units are still inside", gate.inside());
+                return Event::TimedOut;
+            }
+            next = (next + MOVABLE).min(self.drain_timeout);
         }
     }
 
@@ -355,14 +366,23 @@ impl Run<'_> {
     /// MariaDB), and from a fenced and drained source nothing can come any more.
     async fn promote(&mut self) -> Event {
         self.state.promoting = true;
-        let Some(new) = &mut self.state.new else { return Event::Failed };
-        for sql in statements::accept_writes(new.flavor()) {
-            if let Err(error) = new.query(sql, STATEMENT).await {
-                let certain = error.code().is_some();
+        let Some(mut new) = self.state.new.take() else { return Event::Failed };
+        let mut tries = PROMOTIONS;
+        while let Err(error) = accept_writes(&mut new).await {
+            tries -= 1;
+            let certain = error.code().is_some();
+            if certain || tries == 0 {
                 self.state.problems.push(format!("could not make the target writable: {error}"));
                 return if certain { Event::Failed } else { Event::Uncertain };
             }
+            // The connection broke, and it is not known whether the target has heard. Saying it again does no harm: nobody
+            // else can write meanwhile.
+            let Some(to) = self.state.pair.as_ref().map(|pair| pair.to.id) else { return Event::Failed };
+            if let Ok(anew) = self.control(to).await {
+                new = anew;
+            }
         }
+        self.state.new = Some(new);
         if let Some(pair) = &self.state.pair {
             self.parts.monitor.promoted(pair.to.id);
         }
@@ -383,7 +403,7 @@ impl Run<'_> {
         self.fail("the target is writable, but the monitor does not see it as the primary".to_owned())
     }
 
-    fn open(&mut self) -> Event {
+    pub(super) fn open(&mut self) -> Event {
         self.state.held_sessions = self.parts.gate.held();
         self.state.held_ms = self.state.closed_at.map(|at| ms(at.elapsed())).unwrap_or_default();
         self.parts.gate.open(Reasons::SWITCHOVER);
@@ -433,50 +453,6 @@ impl Run<'_> {
         if fenced {
             let account = String::from_utf8_lossy(self.parts.account.user()).into_owned();
             end_doomed(&mut control, &account).await.map_err(|e| e.to_string())?;
-        }
-        Ok(())
-    }
-
-    async fn put_back(&mut self) -> Event {
-        let mut event = Event::Done;
-        if self.state.promoting
-            && let Err(problem) = self.fence_target().await
-        {
-            self.state.problems.push(problem);
-            event = Event::Failed;
-        }
-        if self.state.fenced
-            && let Err(problem) = self.unfence().await
-        {
-            self.state.problems.push(problem);
-            event = Event::Failed;
-        }
-        let servers = self.state.pair.as_ref().map(|p| vec![p.from.id, p.to.id]).unwrap_or_default();
-        self.parts.monitor.look(&servers).await;
-        self.open();
-        event
-    }
-
-    /// A promotion that stopped half-way may have lifted a part of the target's own protection.
-    async fn fence_target(&self) -> Result<(), String> {
-        let Some(pair) = &self.state.pair else { return Ok(()) };
-        let problem = |e: ControlError| format!("the target may not be read-only: {e}");
-        let mut control = self.control(pair.to.id).await.map_err(problem)?;
-        let sql = statements::fence(control.flavor());
-        control.query(sql, STATEMENT).await.map(drop).map_err(problem)
-    }
-
-    /// On a new connection: the one that set the fence may be stuck in it.
-    async fn unfence(&self) -> Result<(), String> {
-        let Some(pair) = &self.state.pair else { return Ok(()) };
-        let undone = |e: ControlError| format!("the old primary may still be read-only: {e}");
-        let mut control = self.control(pair.from.id).await.map_err(undone)?;
-        if let Some(stuck) = &self.state.old {
-            // A SET that still waits would take effect later.
-            let _ = control.query(&format!("KILL {}", stuck.thread()), STATEMENT).await;
-        }
-        for sql in statements::accept_writes(control.flavor()) {
-            control.query(sql, STATEMENT).await.map_err(undone)?;
         }
         Ok(())
     }

@@ -12,9 +12,10 @@ mod repoint;
 mod report;
 mod rights;
 mod statements;
+mod undo;
 
 pub use coordinator::Coordinator;
-pub use failover::{Count, Failover, FailoverOptions};
+pub use failover::{Count, Failover, FailoverNote, FailoverOptions};
 pub use hold::{HoldReport, Holder};
 pub use options::{CoordinatorParts, Request, SwitchoverOptions};
 pub use phase::{Action, Event, Phase, step};

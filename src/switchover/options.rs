@@ -45,8 +45,8 @@ pub struct CoordinatorParts {
     pub flights: Arc<Flights>,
     /// Ends the units that are still inside; gives their number.
     pub cut: Arc<dyn Fn() -> usize + Send + Sync>,
-    /// Has transactions that can surely be done again leave between two statements.
-    pub move_on: Arc<dyn Fn() + Send + Sync>,
+    /// Whether all units inside could surely be done again if they were ended now.
+    pub movable: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Has sessions give up what only this server has for them; gives the number of those that still have something.
     pub part: Arc<dyn Fn(ServerId) -> usize + Send + Sync>,
 }

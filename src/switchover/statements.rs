@@ -68,6 +68,15 @@ pub(super) fn start_receiver(flavor: Flavor) -> &'static str {
     }
 }
 
+/// Asks for the end of a server's binary log: by a lock that a commit which cannot be written holds. (Old versions of MySQL
+/// know another spelling, and answer with an error.)
+pub(super) fn log_status(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "SHOW MASTER STATUS",
+        Flavor::MySql => "SHOW BINARY LOG STATUS",
+    }
+}
+
 /// How a replica's threads do.
 pub(super) fn replica_status(flavor: Flavor) -> &'static str {
     match flavor {

@@ -88,8 +88,10 @@ pub struct Replication {
 pub enum Unanswered {
     /// Connection refused, reset or ended: nobody is there, or it is stopping.
     Gone,
-    /// No answer in time.
+    /// No answer in time, and no greeting: hung, or cut off.
     Silent,
+    /// It lets us log in and does not answer: its commits hang (a full disk under the binary log does that).
+    Stuck,
     /// It answers and will not let us look.
     Denied,
 }

@@ -11,6 +11,20 @@ pub(crate) const UNKNOWN: &str = "1180";
 /// 1180 because there is no commit marker yet.
 pub(crate) const NO_MARKER: &str = "1180 *";
 
+/// The server was still able to execute it and to answer, or 1180: it is shut down while it runs.
+pub(crate) const EITHER: &str = "done once, or 1180";
+/// The same for CALL.
+pub(crate) const NO_MARKER_OR_DONE: &str = "done once, or 1180 *";
+
+/// Whether what was found is what was expected.
+pub(crate) fn fits(expected: &str, found: &str) -> bool {
+    match expected {
+        EITHER => [ONCE, UNKNOWN].contains(&found),
+        NO_MARKER_OR_DONE => [ONCE, NO_MARKER].contains(&found),
+        _ => expected == found,
+    }
+}
+
 /// One row of the matrix.
 type Line = (&'static str, [&'static str; Column::ALL.len()]);
 
@@ -28,11 +42,23 @@ pub(crate) const GUARDED: [Line; 10] = [
     (
         "INSERT; UPDATE in one text",
         // Where a part was executed, the rest must not be guessed.
-        [ONCE, ONCE, UNKNOWN, UNKNOWN, ONCE, ONCE, ONCE, UNKNOWN, ONCE, UNKNOWN],
+        [ONCE, ONCE, UNKNOWN, UNKNOWN, ONCE, EITHER, ONCE, UNKNOWN, ONCE, UNKNOWN],
     ),
     (
         "CALL",
-        [ONCE, NO_MARKER, NO_MARKER, NO_MARKER, ONCE, NO_MARKER, NO_MARKER, NO_MARKER, NO_MARKER, NO_MARKER],
+        // A refusal says nothing of what the procedure did before.
+        [
+            ONCE,
+            NO_MARKER,
+            NO_MARKER,
+            NO_MARKER,
+            NO_MARKER,
+            NO_MARKER_OR_DONE,
+            NO_MARKER,
+            NO_MARKER,
+            NO_MARKER,
+            NO_MARKER,
+        ],
     ),
     ("SAVEPOINT", ALL_ONCE),
     ("CREATE TABLE", ALL_ONCE),
@@ -40,7 +66,9 @@ pub(crate) const GUARDED: [Line; 10] = [
 
 /// What commits by itself, and the guard is off: done where that is certain.
 const DOUBTED: [&str; Column::ALL.len()] =
-    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, ONCE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, ONCE, EITHER, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+const DOUBTED_CALL: [&str; Column::ALL.len()] =
+    [ONCE, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, EITHER, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
 
 /// `guard.mode = "off"`.
 pub(crate) const UNGUARDED: [Line; 10] = [
@@ -51,7 +79,7 @@ pub(crate) const UNGUARDED: [Line; 10] = [
     ("prepared INSERT", DOUBTED),
     ("SELECT of 100,000 rows", ALL_ROWS),
     ("INSERT; UPDATE in one text", DOUBTED),
-    ("CALL", DOUBTED),
+    ("CALL", DOUBTED_CALL),
     ("SAVEPOINT", ALL_ONCE),
     ("CREATE TABLE", DOUBTED),
 ];

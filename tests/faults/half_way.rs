@@ -20,7 +20,7 @@ async fn mysql_9() {
 }
 
 /// Between both writes there is time to close the server.
-const PROCEDURE: &str = "CREATE PROCEDURE two(x VARCHAR(60)) BEGIN INSERT INTO t (v) VALUES (x); DO SLEEP(2); \
+const PROCEDURE: &str = "CREATE PROCEDURE two(x VARCHAR(60)) SQL SECURITY INVOKER BEGIN INSERT INTO t (v) VALUES (x); DO SLEEP(2); \
                          INSERT INTO t (v) VALUES (x); END";
 
 async fn all(flavor: Flavor) {

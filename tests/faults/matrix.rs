@@ -15,7 +15,7 @@ use super::{
     cell::{Cell, Struck},
     column::Column,
     document::markdown,
-    expected::{GUARDED, UNGUARDED},
+    expected::{GUARDED, UNGUARDED, fits},
     row::{ROWS, TABLES},
     support::length,
 };
@@ -85,7 +85,7 @@ fn judge(flavor: Flavor, bench: &Bench, outcomes: &Outcomes) {
         for (row, (name, cells)) in expected.iter().enumerate() {
             for (column, &cell) in cells.iter().enumerate() {
                 let found = found(row, column);
-                if found != cell {
+                if !fits(cell, &found) {
                     let title = Column::ALL[column].name();
                     wrong.push(format!("{}: {name}, {title}: {cell} expected, found {found}", side.name()));
                 }

@@ -58,7 +58,7 @@ async fn killed(flavor: Flavor) -> TestResult {
         assert!(longest < Duration::from_secs(HOLD), "somebody hung for {longest:?}");
         // Two seconds without a primary were not an error for anybody who had not begun.
         assert!(longest > Duration::from_millis(1500), "nobody waited, so nothing was tested");
-        scene.cluster.rejoin(&old).await?;
+        scene.cluster.rejoin_or_rebuild(&old).await?;
         scene.cluster.wait_in_sync().await?;
     }
     scene.finish()

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
 use tideover_sandbox::{
-    proxy::ProxyOptions,
+    faults::relays,
+    proxy::{Proxy, ProxyOptions},
     servers::{ClusterOptions, Flavor, Server},
     workload::{DeadlockPolicy, Workload, WorkloadOptions},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Scene, TestResult, eventually, length};
+use crate::support::{Scene, TestResult, eventually, length, program};
 
 fn auto(options: ProxyOptions) -> ProxyOptions {
     options.set("failover", "mode", "\"auto\"").set("failover", "detect", "\"2s\"")
@@ -44,11 +45,14 @@ async fn view(scene: &Scene, server: &Server) -> TestResult<(String, String)> {
 
 /// The old primary is a replica again, or it is set aside for what it has too much.
 async fn taken_back(scene: &Scene, old: &Server) -> TestResult<bool> {
-    eventually("the old primary's fate", Duration::from_secs(30), || async {
+    let fate = eventually("the old primary's fate", Duration::from_secs(30), || async {
         let (role, problem) = view(scene, old).await?;
         Ok(role == "replica" && problem.is_empty() || problem.contains("must be rebuilt"))
     })
-    .await?;
+    .await;
+    if let Err(error) = fate {
+        return Err(format!("{error}: {:?}", view(scene, old).await?).into());
+    }
     Ok(view(scene, old).await?.0 == "replica")
 }
 
@@ -102,8 +106,9 @@ async fn killed(flavor: Flavor) -> TestResult {
         old.set_read_only_at_start(round % 2 == 0);
         old.start_again().await?;
         if !taken_back(&scene, &old).await? {
-            println!("{flavor}, round {round}: the old primary had transactions of its own and is set aside");
-            break;
+            println!("{flavor}, round {round}: the old primary had transactions of its own: made anew");
+            scene.cluster.rebuild(&old).await?;
+            assert!(taken_back(&scene, &old).await?, "a new replica is a replica");
         }
         scene.cluster.wait_in_sync().await?;
     }
@@ -199,8 +204,8 @@ async fn lost(flavor: Flavor, on_loss: &str) -> TestResult {
     let metrics = scene.proxy.admin().get("/metrics").await?.body;
     assert!(metrics.contains("tideover_lost_transactions_total 2"), "{metrics}");
     if on_loss == "hold" {
-        let gate = scene.status("/gate").await?;
-        assert_eq!(gate["reasons"], serde_json::json!(["lost_transactions"]), "{gate}");
+        let reasons = serde_json::json!(["lost_transactions"]);
+        scene.wait_status("/gate/reasons", reasons, Duration::from_secs(5)).await?;
         let waiting = tokio::spawn(async move { one.query_drop("INSERT INTO t VALUES (5)").await });
         sleep(Duration::from_millis(300)).await;
         assert!(!waiting.is_finished(), "traffic is held for a person");
@@ -223,5 +228,39 @@ async fn lost(flavor: Flavor, on_loss: &str) -> TestResult {
         Ok(scene.proxy.log().contains("set aside: it has transactions that the primary lacks"))
     })
     .await?;
+    scene.finish()
+}
+
+/// The network between the proxy and the primary breaks, and nothing else: the replicas still reach it, so nobody is
+/// promoted, and `status` says why.
+#[tokio::test]
+async fn a_cut_between_proxy_and_primary_promotes_nobody() -> TestResult {
+    let scene = Scene::start(Flavor::MariaDb1011).await?;
+    let options = auto(ProxyOptions::new(program(), &scene.cluster)).set("server_tls", "mode", "\"off\"");
+    let (relays, options) = relays(&scene.cluster, options).await?;
+    let proxy = Proxy::start(&options).await?;
+    let status = async |pointer: &str| -> TestResult<Value> {
+        Ok(proxy.admin().json("/v1/status").await?.pointer(pointer).cloned().unwrap_or_default())
+    };
+    assert_eq!(status("/failover/mode").await?, "auto");
+    relays[0].silence(true);
+    let limit = Duration::from_secs(30);
+    eventually("a replica says that it reaches the primary", limit, || async {
+        Ok(status("/failover/note").await?.as_str().is_some_and(|note| note.contains("reaches it")))
+    })
+    .await?;
+    // Longer than every time-out of the rule.
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(status("/state").await?, "no_primary");
+    for replica in scene.cluster.replicas() {
+        assert!(replica.is_read_only().await?, "nobody was promoted");
+    }
+    relays[0].silence(false);
+    eventually("the primary is back", limit, || async {
+        Ok(status("/primary").await? == relays[0].address().to_string())
+    })
+    .await?;
+    assert_eq!(status("/failover/note").await?, "");
+    scene.cluster.wait_in_sync().await?;
     scene.finish()
 }

@@ -13,6 +13,7 @@ mod disconnects;
 mod external;
 mod failover;
 mod flights;
+mod full;
 mod hold;
 mod hostile;
 mod planned;

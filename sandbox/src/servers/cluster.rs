@@ -162,10 +162,13 @@ impl Cluster {
         let deadline = Instant::now() + SYNC_LIMIT;
         let sql = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'";
         loop {
-            let rows = self.primary().query(sql).await?;
-            let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
-            if clients.any(|count| count != "0") {
-                return self.wait_in_sync().await;
+            // Perhaps somebody else's switchover, the proxy's for one, is just ending.
+            if let Ok(primary) = self.find_primary().await {
+                let rows = primary.query(sql).await?;
+                let mut clients = rows.into_iter().filter_map(|mut row| row.take::<String, _>(1));
+                if clients.any(|count| count != "0") {
+                    return self.wait_in_sync().await;
+                }
             }
             if Instant::now() >= deadline {
                 let what = format!("port {}: finding a replica", self.primary().port);
@@ -199,54 +202,46 @@ impl Cluster {
         self.repoint(server, self.primary()).await
     }
 
-    /// The same, and if it holds transactions that the primary lacks (a crash between its log and its replicas leaves such),
-    /// it is made anew from the primary's binary log. Gives whether that was so.
+    /// The same, and if it holds transactions that the primary lacks (a crash between its log and its replicas leaves such,
+    /// with semi-synchronous replication too), it is made anew, for it could never follow. Gives whether that was so.
     pub async fn rejoin_or_rebuild(&self, server: &Server) -> Result<bool, SandboxError> {
         server.set_read_only_at_start(true);
         server.start_again().await?;
-        server.run(&self.flavor.read_only(true)).await?;
-        let own = server.position().await?;
-        let primary = self.primary().position().await?;
-        let fits = self.flavor.is_mariadb() || server.is_covered(&own, &primary).await?;
-        if fits {
+        let known = self.primary().query_one::<String>(self.flavor.history()).await?.unwrap_or_default();
+        let own = server.query_one::<String>(&self.flavor.unknown_history(&known)).await?.unwrap_or_default();
+        let too_much = self.flavor.has_more(&own, &known);
+        if too_much {
+            self.rebuild(server).await?;
+        } else {
+            server.run(&self.flavor.read_only(true)).await?;
             self.repoint(server, self.primary()).await?;
-            if self.catches_up(server, &primary).await? {
-                return Ok(false);
-            }
         }
-        server.kill().await?;
-        let data = server.directory().join("data");
-        std::fs::remove_dir_all(&data).map_err(SandboxError::path("remove", &data))?;
-        let template = self.flavor.directory().join("template");
-        let copied = spawn_blocking(move || copy_directory(&template, &data)).await;
-        copied.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
-        server.set_read_only_at_start(false);
-        server.start().await?;
-        server.set_read_only_at_start(true);
-        server.run(&accounts::setup(self.flavor)).await?;
-        server.run(&self.flavor.read_only(true)).await?;
-        server.run(&self.flavor.follow(self.primary().port)).await?;
-        self.wait_applied(server, &primary, SYNC_LIMIT).await?;
-        Ok(true)
+        self.wait_applied(server, &self.primary().position().await?, SYNC_LIMIT).await?;
+        Ok(too_much)
     }
 
-    /// Whether a replica gets to `position`, or its replication ends in an error.
-    async fn catches_up(&self, server: &Server, position: &str) -> Result<bool, SandboxError> {
-        let deadline = Instant::now() + SYNC_LIMIT;
-        loop {
-            let waited = self.wait_applied(server, position, Duration::from_secs(1)).await;
-            if waited.is_ok() {
-                return Ok(true);
-            }
-            for column in ["Last_IO_Errno", "Last_SQL_Errno"] {
-                if server.replica_status(column).await?.is_some_and(|number| number != "0") {
-                    return Ok(false);
-                }
-            }
-            if Instant::now() >= deadline {
-                return waited.map(|()| true);
-            }
+    /// Throws a server's data away and makes it a new read-only replica of the primary.
+    pub async fn rebuild(&self, server: &Server) -> Result<(), SandboxError> {
+        server.kill().await?;
+        let (template, data) = (self.flavor.directory().join("template"), server.directory().join("data"));
+        let copied = spawn_blocking(move || {
+            std::fs::remove_dir_all(&data).map_err(SandboxError::path("remove", &data))?;
+            copy_directory(&template, &data)
+        });
+        copied.await.map_err(|error| SandboxError::Unexpected(error.to_string()))??;
+        server.begin_anew();
+        // The accounts are made while it is writable.
+        server.set_read_only_at_start(false);
+        server.start_again().await?;
+        server.run(&accounts::setup(server.flavor)).await?;
+        server.set_read_only_at_start(true);
+        server.run(&self.flavor.read_only(true)).await?;
+        if !self.flavor.is_mariadb() {
+            // MySQL leaves out what a server of the same number wrote, which this one has lost. Until its next start.
+            server.run(&[format!("SET GLOBAL server_id={}", server.port)]).await?;
         }
+        server.run(&self.flavor.follow(self.primary().port)).await?;
+        wait_replicating(server).await
     }
 
     /// Waits until `server` has applied `position`.
@@ -262,7 +257,8 @@ impl Cluster {
             Some(0) => Ok(()),
             _ => {
                 let error = server.replica_status("Last_SQL_Error").await?.unwrap_or_default();
-                let what = format!("port {}: applying {position} ({error})", server.port);
+                let what =
+                    format!("port {}: applying {position} ({error}) {}", server.port, server.log_tail());
                 Err(SandboxError::Timeout { what, limit })
             }
         }

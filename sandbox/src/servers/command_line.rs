@@ -7,6 +7,8 @@ pub(crate) fn server_options(options: &ClusterOptions, data: &Path, index: usize
     let durable = u8::from(options.durable);
     let mut list = vec![
         format!("--datadir={}", data.display()),
+        // A server that starts removes what others have open in a directory shared with them.
+        format!("--tmpdir={}", data.parent().unwrap_or(data).display()),
         format!("--port={port}"),
         "--bind-address=127.0.0.1".into(),
         "--socket=server.sock".into(),

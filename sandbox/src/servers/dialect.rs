@@ -48,6 +48,34 @@ impl Flavor {
         if self.is_mariadb() { "SELECT @@GLOBAL.gtid_binlog_pos" } else { "SELECT @@GLOBAL.gtid_executed" }
     }
 
+    /// Asks a server for all that its binary log has had.
+    pub(crate) const fn history(self) -> &'static str {
+        if self.is_mariadb() { "SELECT @@GLOBAL.gtid_binlog_state" } else { "SELECT @@GLOBAL.gtid_executed" }
+    }
+
+    /// Asks another server for what may be unknown to the one with the history `known`.
+    pub(crate) fn unknown_history(self, known: &str) -> String {
+        if self.is_mariadb() {
+            self.history().to_owned()
+        } else {
+            format!("SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{}')", known.replace(['\n', ' '], ""))
+        }
+    }
+
+    /// Whether `own`, as asked for by [`Self::unknown_history`], has anything that `known` lacks.
+    pub(crate) fn has_more(self, own: &str, known: &str) -> bool {
+        if !self.is_mariadb() {
+            return !own.trim().is_empty();
+        }
+        let split = |gtid: &str| {
+            let (source, number) = gtid.trim().rsplit_once('-')?;
+            Some((source.to_owned(), number.parse::<u64>().ok()?))
+        };
+        let known: Vec<_> = known.split(',').filter_map(split).collect();
+        let has = |(source, number): (String, u64)| known.iter().any(|(s, n)| *s == source && *n >= number);
+        !own.split(',').filter_map(split).all(has)
+    }
+
     /// Waits on a replica until it has applied `position`: answers 0 then, another number after `seconds`.
     pub(crate) fn wait_for(self, position: &str, seconds: u64) -> String {
         // MySQL breaks long sets into lines.
@@ -83,5 +111,21 @@ impl Flavor {
     /// Ids of connections with an open transaction that holds something.
     pub(crate) const fn open_transactions(self) -> &'static str {
         "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> 0"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flavor;
+
+    #[test]
+    fn a_crashed_primary_may_have_too_much() {
+        let mariadb = Flavor::MariaDb1011;
+        assert!(!mariadb.has_more("0-1-7,0-2-9", "0-1-7,0-2-12"));
+        assert!(mariadb.has_more("0-1-8,0-2-9", "0-1-7,0-2-12"));
+        assert!(mariadb.has_more("0-3-1", "0-1-7"));
+        assert!(!mariadb.has_more("", "0-1-7"));
+        assert!(Flavor::Mysql9.has_more("3e11fa47-71ca-11e1-9e33-c80aa9429562:8", ""));
+        assert!(!Flavor::Mysql9.has_more("", ""));
     }
 }

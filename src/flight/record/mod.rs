@@ -234,10 +234,11 @@ impl Book {
         }
     }
 
-    /// How it ended, and who is the primary now. A flight with a cause of its own keeps the first word on that.
+    /// How it ended, and who is the primary now. Whoever caused it has the last word on that; what failed may still end
+    /// well by somebody else's doing.
     pub(super) fn end(&mut self, number: u64, cause: Cause, (result, to): (&str, &str)) {
         let Some(open) = self.find(number) else { return };
-        if open.flight.cause == cause || open.flight.result == "open" {
+        if open.flight.cause == cause || matches!(open.flight.result.as_str(), "open" | "failed") {
             open.flight.result = short(result);
         }
         if !to.is_empty() {

@@ -117,6 +117,7 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
             server.unanswered = Some(match unseen {
                 Unseen::Gone(_) => Unanswered::Gone,
                 Unseen::Silent(_) => Unanswered::Silent,
+                Unseen::Stuck(_) => Unanswered::Stuck,
                 Unseen::Denied(_) => Unanswered::Denied,
             });
         }
@@ -187,10 +188,12 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
         } else if let Some(replication) = follows {
             let problem = match primary_number {
                 Some(number) if replication.source_number != 0 && replication.source_number != number => {
-                    format!(
-                        "follows {}:{}, not the primary",
-                        replication.source_host, replication.source_port
-                    )
+                    let (host, port) = (&replication.source_host, replication.source_port);
+                    let more = errant(&server.executed, known.as_deref());
+                    let more = more.map(|e| {
+                        format!(", and has {} transactions that the primary lacks ({e})", e.count())
+                    });
+                    format!("follows {host}:{port}, not the primary{}", more.unwrap_or_default())
                 }
                 _ if !replication.error.is_empty() => replication.error.clone(),
                 _ if !replication.receiving => "the receiver thread is not connected".to_owned(),
@@ -204,17 +207,22 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
     }
 }
 
-/// Why a former primary is set aside. Its own set only grows by what is written to it, so that the two looks need not be
-/// of the same moment.
+/// What a server that does not follow the primary has and the primary lacks, if there is anything. The two looks need not
+/// be of the same moment: what such a server has of the primary's own transactions cannot grow.
+fn errant(executed: &str, known: Option<&str>) -> Option<GtidSet> {
+    let errant = GtidSet::parse(executed).minus(&GtidSet::parse(known?));
+    (!errant.is_empty()).then_some(errant)
+}
+
+/// Why a former primary is set aside.
 fn stale(executed: &str, known: Option<&str>) -> String {
     let why = "was replaced as primary while it could not be reached";
-    let errant = known.map(|known| GtidSet::parse(executed).minus(&GtidSet::parse(known)));
-    match errant {
-        Some(errant) if !errant.is_empty() => format!(
+    match errant(executed, known) {
+        Some(errant) => format!(
             "{why}, and has {} transactions that the present primary lacks ({errant}): it must be rebuilt",
             errant.count()
         ),
-        _ => format!("{why}; it must follow the present primary before it counts again"),
+        None => format!("{why}; it must follow the present primary before it counts again"),
     }
 }
 

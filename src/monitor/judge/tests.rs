@@ -184,6 +184,23 @@ fn what_a_former_primary_has_too_much_is_named() {
     assert!(cluster.topology.servers[0].problem.ends_with("before it counts again"));
 }
 
+/// Somebody promoted a server that is not the most advanced one: it is the primary, and what it lacks is named.
+#[test]
+fn a_replica_that_is_ahead_of_the_new_primary_is_named() {
+    let with = |result: Result<Seen, Unseen>, executed: &str| {
+        result.map(|seen| Seen { executed: executed.to_owned(), ..seen })
+    };
+    let mut cluster = Cluster::new();
+    cluster.look([writer(), replica(A), replica(A)]);
+    cluster.look([gone(), with(writer(), "0-1-7"), with(replica(A), "0-1-9")]);
+    assert_eq!(cluster.roles(), [Role::Down, Role::Primary, Role::Replica]);
+    let problem = &cluster.topology.servers[2].problem;
+    assert_eq!(
+        problem,
+        "follows 127.0.0.1:1, not the primary, and has 2 transactions that the primary lacks (0-1-8..9)"
+    );
+}
+
 #[test]
 fn one_silent_look_is_not_the_end() {
     let mut cluster = Cluster::new();

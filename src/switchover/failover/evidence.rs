@@ -15,6 +15,8 @@ pub(super) struct Rules {
     pub(super) detect: Duration,
     /// One that refuses connections, this long (`failover.confirm`).
     pub(super) confirm: Duration,
+    /// One that lets us log in but does not answer, this long (`failover.stall`); zero for never.
+    pub(super) stall: Duration,
     /// So many replicas must have lost it (`failover.witnesses`); 0 for as many as are needed for a majority of all
     /// servers, with two servers the one there is.
     pub(super) witnesses: usize,
@@ -79,10 +81,23 @@ pub(super) fn judge(rules: &Rules, evidence: &Evidence) -> Finding {
         Some(_) if !evidence.down => return Finding::Wait("it was silent once".to_owned()),
         Some(Unanswered::Gone) => rules.confirm,
         Some(Unanswered::Silent) => rules.detect,
+        Some(Unanswered::Stuck) if rules.stall.is_zero() => {
+            return Finding::Lives("it hangs, and failover.stall is 0".to_owned());
+        }
+        Some(Unanswered::Stuck) => rules.stall.max(rules.detect),
     };
     if evidence.unseen < needed {
         let (unseen, needed) = (evidence.unseen.as_millis(), needed.as_millis());
         return Finding::Wait(format!("unreachable for {unseen} ms of {needed} ms"));
+    }
+    let wanted = witnesses_needed(rules, evidence.others.len() + 1);
+    if evidence.unanswered == Some(Unanswered::Stuck) {
+        // We reach it ourselves, and so may they: it is not gone, but it has not committed anything for all that time.
+        let there = evidence.others.iter().filter(|(_, t)| *t != Testimony::Absent).count();
+        return match there < wanted {
+            true => Finding::Wait(format!("{there} replicas can be reached, {wanted} are needed")),
+            false => Finding::Gone,
+        };
     }
     if let Some((id, _)) = evidence.others.iter().find(|(_, t)| *t == Testimony::Asked(true)) {
         return Finding::Lives(format!("server {} reaches it", id.0));
@@ -99,7 +114,6 @@ pub(super) fn judge(rules: &Rules, evidence: &Evidence) -> Finding {
     }
     let lost = |t: &Testimony| matches!(t, Testimony::Lost | Testimony::Asked(false));
     let witnesses = evidence.others.iter().filter(|(_, t)| lost(t)).count();
-    let wanted = witnesses_needed(rules, evidence.others.len() + 1);
     if witnesses < wanted {
         return Finding::Wait(format!("{witnesses} replicas have lost it, {wanted} are needed"));
     }
@@ -110,8 +124,12 @@ pub(super) fn judge(rules: &Rules, evidence: &Evidence) -> Finding {
 mod tests {
     use super::*;
 
-    const RULES: Rules =
-        Rules { detect: Duration::from_secs(3), confirm: Duration::from_millis(500), witnesses: 0 };
+    const RULES: Rules = Rules {
+        detect: Duration::from_secs(3),
+        confirm: Duration::from_millis(500),
+        stall: Duration::from_secs(20),
+        witnesses: 0,
+    };
 
     fn find(unanswered: Option<Unanswered>, unseen_ms: u64, others: &[Testimony]) -> Finding {
         let others = others.iter().enumerate().map(|(at, t)| (ServerId(at + 1), *t)).collect();
@@ -148,6 +166,22 @@ mod tests {
         assert_eq!(find(Some(Gone), 500, &[Lost]), Finding::Gone);
         assert!(waits(find(Some(Gone), 500, &[Ignorant])));
         assert!(waits(find(Some(Gone), 500, &[])));
+    }
+
+    /// A full disk: everybody can log in, nobody can commit.
+    #[test]
+    fn a_primary_that_hangs_inside() {
+        use Testimony::{Absent, Connected, Lost};
+        let find = |ms, others: &[Testimony]| find(Some(Unanswered::Stuck), ms, others);
+        assert!(matches!(find(19_999, &[Connected, Connected]), Finding::Wait(_)));
+        assert_eq!(find(20_000, &[Connected, Connected]), Finding::Gone);
+        assert!(matches!(find(60_000, &[Connected, Absent]), Finding::Wait(_)));
+        assert_eq!(find(60_000, &[Connected, Lost]), Finding::Gone);
+        let others = vec![(ServerId(1), Connected)];
+        let (unanswered, unseen) = (Some(Unanswered::Stuck), Duration::from_secs(3600));
+        let never = Rules { stall: Duration::ZERO, ..RULES };
+        let evidence = Evidence { unanswered, down: true, unseen, others };
+        assert!(matches!(judge(&never, &evidence), Finding::Lives(_)));
     }
 
     #[test]

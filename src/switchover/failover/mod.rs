@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{Control, ControlError, Target};
@@ -48,12 +49,33 @@ pub struct FailoverOptions {
     pub detect: Duration,
     /// `failover.confirm`.
     pub confirm: Duration,
+    /// `failover.stall`; zero for never.
+    pub stall: Duration,
     /// `failover.witnesses`; 0 for a majority.
     pub witnesses: usize,
     /// `failover.apply_timeout`: the chosen replica may take this long to apply what it has received.
     pub apply_timeout: Duration,
     /// A replica that is asked to connect anew is waited for this long (`monitor.timeout`).
     pub ask: Duration,
+}
+
+/// Why there is no failover although there is no primary, for `status`. Empty if nothing is to be said.
+#[derive(Debug, Clone, Default)]
+pub struct FailoverNote(Arc<Mutex<String>>);
+
+impl FailoverNote {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.lock().clone()
+    }
+
+    fn set(&self, text: &str) {
+        let mut note = self.0.lock();
+        if *note != text {
+            text.clone_into(&mut note);
+        }
+    }
 }
 
 /// Told of each end: `done`, `failed` or `stuck`.
@@ -66,6 +88,7 @@ pub struct Failover {
     options: FailoverOptions,
     coordinator: Arc<Coordinator>,
     count: Count,
+    note: FailoverNote,
     watch: Watch,
 }
 
@@ -104,9 +127,9 @@ impl Failover {
         parts: CoordinatorParts,
         (switchover, options): (SwitchoverOptions, FailoverOptions),
         coordinator: Arc<Coordinator>,
-        count: Count,
+        (count, note): (Count, FailoverNote),
     ) -> Self {
-        Self { parts, switchover, options, coordinator, count, watch: Watch::default() }
+        Self { parts, switchover, options, coordinator, count, note, watch: Watch::default() }
     }
 
     /// Watches until it is cancelled.
@@ -135,6 +158,7 @@ impl Failover {
         if let Some(primary) = topology.primary() {
             watch.primary = Some(primary.id);
             watch.asked.clear();
+            self.note.set("");
             (watch.failures, watch.not_before) = (0, None);
         }
         let seen = watch.primary.and_then(|id| topology.server(id)).is_some_and(|s| s.unanswered.is_none());
@@ -161,15 +185,18 @@ impl Failover {
                     }
                 }
             }
-            Finding::Lives(why) => self.say(format!("no failover: {why}")),
+            Finding::Lives(why) => {
+                self.note.set(&why);
+                self.say(format!("no failover: {why}"));
+            }
             // What changes by the millisecond is not worth a line.
-            Finding::Wait(why) => tracing::debug!(%why, "no failover yet"),
+            Finding::Wait(why) => self.note.set(&why),
         }
     }
 
     fn rules(&self) -> Rules {
-        let FailoverOptions { detect, confirm, witnesses, .. } = self.options;
-        Rules { detect, confirm, witnesses }
+        let FailoverOptions { detect, confirm, stall, witnesses, .. } = self.options;
+        Rules { detect, confirm, stall, witnesses }
     }
 
     fn evidence(&self, topology: &Topology, lost: ServerId) -> Evidence {
@@ -179,7 +206,7 @@ impl Failover {
         let unanswered = primary.and_then(|p| p.unanswered);
         // A look that is not answered takes time by itself, and counts from before it; a refusal counts from itself on.
         let since = match unanswered {
-            Some(Unanswered::Silent) => self.watch.seen,
+            Some(Unanswered::Silent | Unanswered::Stuck) => self.watch.seen,
             _ => self.watch.failing,
         };
         Evidence {
@@ -255,6 +282,7 @@ impl Failover {
     }
 
     fn finish(&self, flight: crate::flight::FlightId, (result, to): (&'static str, &str), why: Option<&str>) {
+        self.note.set(why.unwrap_or_default());
         if let Some(why) = why {
             self.parts.flights.step(flight, result, why, None);
             tracing::error!(result, "failover: {why}");

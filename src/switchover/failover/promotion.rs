@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::backend::{Control, ControlError};
 use crate::flight::FlightId;
+use crate::gate::Reasons;
 use crate::topology::{Flavor, GtidSet, Server, ServerId, Topology};
 
 use super::super::fence::fence;
@@ -68,6 +69,8 @@ impl Promotion<'_> {
             return Err(stopped);
         }
         self.publish(new).await?;
+        self.parts.gate.open(Reasons::SWITCHOVER);
+        self.parts.flights.release(self.flight);
         let begun = Instant::now();
         if let Err(why) = forget(&mut chosen.control).await {
             tracing::warn!("the new primary has not forgotten its source: {why}");
@@ -84,13 +87,23 @@ impl Promotion<'_> {
             topology.servers.iter().filter(|s| s.id != self.old.id && s.is_up()).collect();
         up.sort_by_key(|s| s.number);
         for server in up {
-            let control = connect(self.parts, server.id, STATEMENT).await.map_err(|e| e.to_string())?;
+            let control = match connect(self.parts, server.id, STATEMENT).await {
+                Ok(control) => control,
+                Err(error) => {
+                    replicas.clear();
+                    return Err(error.to_string());
+                }
+            };
             replicas.push(Reached { id: server.id, control });
         }
-        for replica in replicas.iter_mut() {
-            let locked = replica.control.query(LOCK, STATEMENT).await.map_err(|e| e.to_string())?;
-            if locked.scalar().as_deref() != Some("1") {
-                return Err("another proxy is failing over".to_owned());
+        for at in 0..replicas.len() {
+            let Some(replica) = replicas.get_mut(at) else { break };
+            let locked = replica.control.query(LOCK, STATEMENT).await;
+            let locked = locked.map(|rows| rows.scalar()).unwrap_or_default();
+            if locked.as_deref() != Some("1") {
+                // Nothing is to be started again: the replicas are in somebody else's hands.
+                replicas.clear();
+                return Err("the lock of a replica cannot be had: another proxy is failing over".to_owned());
             }
         }
         // From here on nothing arrives from the old primary any more, should it live after all.
@@ -116,13 +129,21 @@ impl Promotion<'_> {
         let received = now.server(chosen.id).and_then(|s| s.replication.as_ref());
         let received = received.map(|r| r.received.clone()).unwrap_or_default();
         let applied = self.apply(&mut reached.control, &received);
-        let (applied, back) = tokio::join!(applied, connect(self.parts, self.old.id, LAST_CHANCE));
-        if back.is_ok() {
+        let (applied, back) = tokio::join!(applied, self.answers());
+        if back {
             return Err(format!("{} answers again", self.old.address));
         }
         applied?;
         self.step("apply", "all that was received", begun);
         Ok(chosen.id)
+    }
+
+    /// Whether the old primary answers after all. The end of its binary log is what one that hangs cannot tell.
+    async fn answers(&self) -> bool {
+        let Ok(mut control) = connect(self.parts, self.old.id, LAST_CHANCE).await else { return false };
+        let sql = statements::log_status(control.flavor());
+        // An error is an answer too.
+        control.query(sql, LAST_CHANCE).await.map_or_else(|e| !e.is_fatal(), |_| true)
     }
 
     async fn candidate(&self, server: &Server, control: &mut Control) -> Candidate {
