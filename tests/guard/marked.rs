@@ -1,8 +1,12 @@
 //! The commit marker: what carries no tag is proven by a row.
 
+use std::time::Duration;
+
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tideover_sandbox::servers::Flavor;
+use tideover_sandbox::servers::{Flavor, PromoteOptions};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::{Bench, support};
 use super::alive::code;
@@ -41,7 +45,10 @@ async fn all(flavor: Flavor) {
     calls(&bench, &mut client).await;
     as_without(&bench, &mut client).await;
     without_mark(&bench, &mut client).await;
+    failover(&bench).await;
     without_the_procedure(&bench, &mut client).await;
+    drop(bench);
+    marker_alone(flavor).await;
 }
 
 async fn rows(bench: &Bench, value: &str) -> u64 {
@@ -72,7 +79,7 @@ async fn without_the_procedure(bench: &Bench, client: &mut Conn) {
     for (value, cut, expected) in [("plain", None, 0), ("cut", Some(Cut::AfterExecution), 1180)] {
         client.query_drop("BEGIN").await.unwrap();
         client.query_drop(format!("CALL p('{value}')")).await.unwrap();
-        let _done = cut.map(|cut| bench.relays[0].cut("COMMIT", cut.into()));
+        let _done = cut.map(|cut| bench.relay_of_primary().cut("COMMIT", cut.into()));
         assert_eq!(code(client.query_drop("COMMIT").await), expected, "{value}\n{}", bench.proxy.log());
         assert_eq!(rows(bench, value).await, 1, "{value}");
     }
@@ -168,4 +175,71 @@ async fn without_mark(bench: &Bench, client: &mut Conn) {
         client.query_drop("DO 0").await.unwrap();
     }
     assert_eq!(rows(bench, "commits in doubt").await, 1);
+}
+
+/// The primary dies while the answers to marked COMMITs are due, and a replica is promoted.
+async fn failover(bench: &Bench) {
+    let (release, released) = watch::channel(false);
+    let mut tasks = Vec::new();
+    for cut in [Cut::AfterExecution, Cut::BeforeArrival] {
+        for what in ["call", "transaction"] {
+            let value = format!("{what} {cut:?} died");
+            let mut client = bench.client().await;
+            if what == "transaction" {
+                client.query_drop("BEGIN").await.unwrap();
+                client.query_drop(format!("CALL p('{value}')")).await.unwrap();
+            }
+            let order = bench.relay_of_primary();
+            let mut done = order.cut_and_hold("tideover.mark", cut.into(), released.clone());
+            let sql = if what == "call" { format!("CALL p('{value}')") } else { "COMMIT".to_owned() };
+            let task = tokio::spawn(async move { client.query_drop(sql).await });
+            assert!(done.within(Duration::from_secs(20)).await, "{value}: was not cut");
+            tasks.push((value, task));
+        }
+    }
+    let old = bench.cluster.primary().clone();
+    old.kill().await.unwrap();
+    let _ = release.send(true);
+    let new = bench.cluster.most_advanced_replica().await.unwrap().clone();
+    bench.cluster.promote_by_hand(&new, PromoteOptions::failover()).await.unwrap();
+    for (value, task) in tasks {
+        let result = timeout(Duration::from_secs(40), task).await.expect("hangs").unwrap();
+        assert_eq!(code(result), 0, "{value}\n{}", bench.proxy.log());
+        assert_eq!(rows(bench, &value).await, 1, "{value}");
+    }
+}
+
+/// `guard.mode = "marker"`: every write leaves a mark, and none carries a tag.
+async fn marker_alone(flavor: Flavor) {
+    let bench = Bench::start_marked(flavor, "marker").await;
+    let guard = bench.guard().await;
+    assert_eq!((&guard["mode"], &guard["guarded"]), (&"marker".into(), &true.into()), "{guard}");
+    bench.run(TABLE).await;
+    let mut client = bench.client().await;
+    let insert = client.prep("INSERT INTO t (v) VALUES (?)").await.unwrap();
+    for cut in Cut::ALL {
+        for needle in ["INSERT", "tideover.mark"] {
+            let value = format!("text {needle} {cut:?}");
+            let mut done = bench.relays[0].cut(needle, cut.into());
+            client.query_drop(format!("INSERT INTO t (v) VALUES ('{value}')")).await.unwrap();
+            assert!(done.happened(), "{value}");
+            let id = bench.number(&format!("SELECT id FROM app.t WHERE v = '{value}'")).await;
+            assert_eq!((client.affected_rows(), client.last_insert_id()), (1, Some(id)), "{value}");
+            assert_eq!(client.query_first::<i64, _>("SELECT ROW_COUNT()").await.unwrap(), Some(1));
+        }
+        let value = format!("prepared {cut:?}");
+        let mut done = bench.relays[0].cut("tideover.mark", cut.into());
+        client.exec_drop(&insert, (&value,)).await.unwrap();
+        assert!(done.happened(), "{value}");
+        assert_eq!(rows(&bench, &value).await, 1);
+        let value = format!("commit {cut:?}");
+        client.query_drop("BEGIN").await.unwrap();
+        client.query_drop(format!("INSERT INTO t (v) VALUES ('{value}')")).await.unwrap();
+        let mut done = bench.relays[0].cut("COMMIT", cut.into());
+        client.query_drop("COMMIT").await.unwrap();
+        assert!(done.happened(), "{value}");
+        assert_eq!(rows(&bench, &value).await, 1);
+    }
+    assert_eq!(code(client.query_drop("INSERT INTO t (v) VALUES ('prepared BeforeArrival')").await), 1062);
+    client.query_drop("DO 0").await.unwrap();
 }
