@@ -79,7 +79,8 @@ async fn grant(control: &mut Control, user: &str, host: &str) -> Result<Value, C
     if refused != Some(SYSTEM_USER) {
         return Ok(done);
     }
-    let text = format!("commit marker: '{user}'@'{host}' is left out, since it has the SYSTEM_USER privilege");
+    let text =
+        format!("commit marker: '{user}'@'{host}' is left out, since it has the SYSTEM_USER privilege");
     Ok(finding(true, &text))
 }
 
@@ -88,9 +89,7 @@ async fn run(control: &mut Control, step: &Step) -> Result<(Value, Option<u16>),
     match control.query(&step.sql, STATEMENT).await {
         Ok(_) => Ok((finding(true, &format!("commit marker, {}: {}", step.what, step.sql)), None)),
         Err(error) => match error.code() {
-            Some(code) => {
-                Ok((finding(false, &format!("commit marker, {}: {error}", step.what)), Some(code)))
-            }
+            Some(code) => Ok((finding(false, &format!("commit marker, {}: {error}", step.what)), Some(code))),
             None => Err(error),
         },
     }

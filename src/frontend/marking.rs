@@ -57,8 +57,8 @@ impl Session {
     pub(super) fn may_mark(&self, blind: Option<&'static str>) -> bool {
         let Some(lease) = &self.lease else { return false };
         let user = String::from_utf8_lossy(self.account.user());
-        let wanted = blind != Some(NOT_LOGGED)
-            && self.shared.guard.wants_mark(blind.is_some(), (lease.server, &user));
+        let wanted =
+            blind != Some(NOT_LOGGED) && self.shared.guard.wants_mark(blind.is_some(), (lease.server, &user));
         if !wanted && blind.is_some() {
             self.count_mark("none");
         }

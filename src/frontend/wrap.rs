@@ -177,8 +177,13 @@ impl Session {
         if let Some(frame) = done.error.clone() {
             let packet = self.error_in(&frame);
             let broke = self.broke(&packet, ended_by_us).await;
-            let failure =
-                Failure { sent: Sent::Something, broke, delivered, place: Place::Wrapped, flavor: self.flavor() };
+            let failure = Failure {
+                sent: Sent::Something,
+                broke,
+                delivered,
+                place: Place::Wrapped,
+                flavor: self.flavor(),
+            };
             if decide(&failure) != Verdict::Surface {
                 let failure = (Sent::Something, broke, delivered, Place::Wrapped);
                 return self.failed(work, hold, failure, Some(done)).await;
@@ -222,7 +227,12 @@ impl Session {
     }
 
     /// Commits with a mark, and then gives the client what was kept.
-    async fn commit_wrapped(&mut self, work: &Work, hold: &mut Hold, delivered: bool) -> Result<Attempt, End> {
+    async fn commit_wrapped(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        delivered: bool,
+    ) -> Result<Attempt, End> {
         let (mut ended, ended_by_us) = self.end_with_mark("COMMIT").await?;
         if matches!(ended, Ended::Unmarked) {
             ended = match &mut self.lease {

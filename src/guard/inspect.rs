@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::backend::{Control, ControlError};
 use crate::topology::Flavor;
 
-use super::{log_reader, marker};
 use super::readiness::Facts;
+use super::{log_reader, marker};
 
 /// Looks at a server; `texts`: has it log the texts of statements. Says also whether texts were switched on just now: sessions that were open before still lack them.
 pub(super) async fn inspect(
@@ -59,11 +59,7 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Facts, Contr
     })
 }
 
-async fn mysql(
-    control: &mut Control,
-    texts: bool,
-    within: Duration,
-) -> Result<(Facts, bool), ControlError> {
+async fn mysql(control: &mut Control, texts: bool, within: Duration) -> Result<(Facts, bool), ControlError> {
     let sql = "SELECT @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events, \
                @@global.binlog_transaction_compression";
     let rows = control.query(sql, within).await?;

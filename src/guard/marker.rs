@@ -148,10 +148,7 @@ mod tests {
         ] {
             assert_eq!(grant_to_all(flavor, version).is_some(), all, "{version}");
         }
-        assert_eq!(
-            grant_to("o'k", "%").sql,
-            "GRANT EXECUTE ON PROCEDURE tideover.mark TO 'o''k'@'%'"
-        );
+        assert_eq!(grant_to("o'k", "%").sql, "GRANT EXECUTE ON PROCEDURE tideover.mark TO 'o''k'@'%'");
     }
 
     #[test]

@@ -22,8 +22,8 @@ mod rows;
 mod settler;
 mod tag;
 
-pub use marker::{Step, call, grant_to, grant_to_all, setup};
 pub use case::{Case, Doubt, Inserted, Settlement, Writing};
+pub use marker::{Step, call, grant_to, grant_to_all, setup};
 pub use mode::GuardMode;
 pub use programs::Identity;
 pub use settler::{Guard, GuardParts};

@@ -120,8 +120,11 @@ async fn read_one(
         return Ok(Err("it was written in another dialect (sql_mode)".to_owned()));
     }
     let parameters: Vec<String> = row.at(5).unwrap_or_default().split(',').map(str::to_owned).collect();
-    let dialect =
-        Dialect { mariadb: control.flavor() == Flavor::MariaDb, multibyte_unsafe: false, ..Dialect::default() };
+    let dialect = Dialect {
+        mariadb: control.flavor() == Flavor::MariaDb,
+        multibyte_unsafe: false,
+        ..Dialect::default()
+    };
     let stamp = (0..6).map(|at| row.at(at)).collect();
     Ok(program(body, &parameters, dialect).map(|found| (found, stamp)))
 }

@@ -16,8 +16,8 @@ use super::case::{Case, Settlement};
 use super::desk::{Desk, Link, Question, Reply};
 use super::inspect::inspect;
 use super::markers::Markers;
-use super::programs::{self, Identity, Programs};
 use super::mode::GuardMode;
+use super::programs::{self, Identity, Programs};
 use super::readiness::{Obstacle, obstacles};
 
 /// Before asking again after a failure.
@@ -237,7 +237,9 @@ impl Guard {
         let known = readiness.get(server.id.0).map(Vec::as_slice).unwrap_or_default();
         let silent = self.mode.tags() && server.flavor == Flavor::MySql && !server.logs_statements;
         let unmarked = self.mode.marks() && self.markers.problem(server.id).is_some();
-        silent || unmarked || known.iter().any(|o| matches!(o, Obstacle::NotInspected(_) | Obstacle::Unreadable(_)))
+        silent
+            || unmarked
+            || known.iter().any(|o| matches!(o, Obstacle::NotInspected(_) | Obstacle::Unreadable(_)))
     }
 
     /// Finds out what became of a unit, by `deadline` at the latest. Cancel-safe: what runs for it goes on or is dropped.

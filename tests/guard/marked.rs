@@ -8,9 +8,9 @@ use tideover_sandbox::servers::{Flavor, PromoteOptions};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Bench, support};
 use super::alive::code;
 use super::relay::Cut;
+use super::{Bench, support};
 
 #[tokio::test]
 async fn mariadb_10_11() {
