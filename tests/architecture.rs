@@ -22,7 +22,10 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 }
 
 const TABLE: &[Row] = &[
-    row("cli", &["app", "admin", "demo", "switchover", "guard", "monitor", "backend", "net", "flight", "topology"]),
+    row(
+        "cli",
+        &["app", "admin", "demo", "switchover", "guard", "monitor", "backend", "net", "flight", "topology"],
+    ),
     row("demo", &[]),
     row(
         "app",

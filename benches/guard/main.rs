@@ -120,7 +120,8 @@ impl Bench {
             let sql = format!("INSERT INTO app.counters VALUES ({key}, 0)");
             cluster.primary().run(&[&sql]).await?;
         }
-        let program = std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
+        let program =
+            std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
         let mut proxies = Vec::new();
         for mode in MODES {
             let options = ProxyOptions::new(&program, &cluster).set("guard", "mode", format!("\"{mode}\""));

@@ -5,7 +5,7 @@
 use bytes::BytesMut;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::HEADER_LEN;
-use tideover_protocol::packet::{ErrPacket, OkPacket};
+use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
 use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
 
@@ -56,6 +56,18 @@ struct Kept {
     /// The error that it is, if so.
     error: Option<u16>,
     aftermath: Option<Aftermath>,
+}
+
+impl Kept {
+    /// Whether the statement may have changed anything: the servers report that a table was opened for writing, in the
+    /// fourth and fifth place of the transaction state (both servers' manuals, `session_track_transaction_info`).
+    fn wrote(&self) -> bool {
+        let state = self.done.track.iter().rev().find_map(|item| match item {
+            SessionTrack::TransactionState(state) => Some(state),
+            _ => None,
+        });
+        self.error.is_some() || state.is_none_or(|state| state.get(3..5) != Some(b"__"))
+    }
 }
 
 impl Wrap {
@@ -192,10 +204,7 @@ impl Session {
             done.kept = Some(BytesMut::from(&*frame));
             done.status = match self.ask_status().await {
                 Some(status) => status,
-                None => {
-                    let failure = (Sent::Something, Broke::Lost, delivered, Place::Wrapped);
-                    return self.failed(work, hold, failure, None).await;
-                }
+                None => return self.wrapped_lost(work, hold, delivered).await,
             };
         } else if exchange.is_behind() {
             return Ok(self.differs());
@@ -233,7 +242,9 @@ impl Session {
         hold: &mut Hold,
         delivered: bool,
     ) -> Result<Attempt, End> {
-        let (mut ended, ended_by_us) = self.end_with_mark("COMMIT").await?;
+        let wrote = self.wrap.kept.as_ref().is_none_or(Kept::wrote);
+        let (mut ended, ended_by_us) =
+            if wrote { self.end_with_mark("COMMIT").await? } else { (Ended::Unmarked, false) };
         if matches!(ended, Ended::Unmarked) {
             ended = match &mut self.lease {
                 Some(lease) => match lease.query("COMMIT").await {
@@ -254,15 +265,19 @@ impl Session {
                 Ok(Attempt::Again)
             }
             Ended::Refused(error) => self.commit_refused(work, hold, (error, ended_by_us, delivered)).await,
-            Ended::Dropped => {
-                let failure = (Sent::Something, Broke::Lost, delivered, Place::Wrapped);
-                self.failed(work, hold, failure, None).await
-            }
+            Ended::Dropped => self.wrapped_lost(work, hold, delivered).await,
+            // There was nothing to commit: it can be read again.
+            Ended::Lost if !wrote => self.wrapped_lost(work, hold, delivered).await,
             Ended::Lost | Ended::Unmarked => {
                 self.break_lease();
                 Box::pin(self.ask(work, hold, false)).await
             }
         }
+    }
+
+    /// Lost, and certainly not committed.
+    async fn wrapped_lost(&mut self, work: &Work, hold: &mut Hold, delivered: bool) -> Result<Attempt, End> {
+        self.failed(work, hold, (Sent::Something, Broke::Lost, delivered, Place::Wrapped), None).await
     }
 
     async fn commit_refused(
