@@ -22,7 +22,10 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 }
 
 const TABLE: &[Row] = &[
-    row("cli", &["app", "admin", "demo", "switchover", "monitor", "backend", "net", "flight", "topology"]),
+    row(
+        "cli",
+        &["app", "admin", "demo", "switchover", "guard", "monitor", "backend", "net", "flight", "topology"],
+    ),
     row("demo", &[]),
     row(
         "app",
@@ -65,7 +68,7 @@ const TABLE: &[Row] = &[
         ],
     ),
     row("switchover", &["monitor", "backend", "gate", "flight", "topology"]),
-    row("guard", &["backend", "topology"]),
+    row("guard", &["backend", "topology", "sql"]),
     row("monitor", &["backend", "topology"]),
     row("replay", &["topology", "session", "sql"]),
     row("relay", &["net"]),

@@ -127,7 +127,13 @@ impl Admin {
 
     fn guard(&self) -> GuardView {
         let why_not = self.guard.why_not();
-        GuardView { mode: self.guard.mode().name().to_owned(), guarded: why_not.is_empty(), why_not }
+        let why_no_marker = self.guard.why_no_marker();
+        GuardView {
+            mode: self.guard.mode().name().to_owned(),
+            guarded: why_not.is_empty(),
+            why_not,
+            why_no_marker,
+        }
     }
 
     fn server(&self, server: &Server) -> ServerView {

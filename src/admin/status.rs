@@ -68,6 +68,9 @@ pub struct GuardView {
     pub guarded: bool,
     /// What stands in the way, a server and a reason each.
     pub why_not: Vec<String>,
+    /// What stands in the way of the commit marker, which guards what carries no tag: CALL, stored functions.
+    #[serde(default)]
+    pub why_no_marker: Vec<String>,
 }
 
 /// One server.

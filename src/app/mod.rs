@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
-use crate::backend::{Account, Connector, Pools, Target};
+use crate::backend::{Account, Connector, Pools, Signature, Target};
 use crate::flight::{Acknowledged, Flights};
 use crate::frontend::{AccountDirectory, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
@@ -202,12 +202,8 @@ impl Parts {
         let tls = settings.server_tls().map_err(StartError::Tls)?;
         let connector = Connector::new(tls, BufferPool::new());
         let control = settings.monitor_account();
-        if settings.guard == GuardMode::Marker {
-            let why = "guard.mode = \"marker\" does not exist yet: use \"auto\" or \"tag\"";
-            return Err(StartError::System(why.to_owned()));
-        }
-        let instance = if settings.guard.tags() { Some(instance()?) } else { None };
-        let pools = Pools::new(settings.pool, connector.clone(), &targets, instance);
+        let signature = Signature { instance: instance()?, tags: settings.guard.tags() };
+        let pools = Pools::new(settings.pool, connector.clone(), &targets, signature);
         let options = MonitorOptions {
             interval: settings.monitor_interval,
             timeout: settings.monitor_timeout,
@@ -244,7 +240,7 @@ impl Parts {
 
 /// Servers must log the texts of statements before the first connection for clients is opened.
 async fn start_guard(parts: &Parts, within: Duration, (tasks, stop): (&TaskTracker, &CancellationToken)) {
-    if !parts.guard.mode().tags() {
+    if parts.guard.mode() == GuardMode::Off {
         return;
     }
     if timeout(within * 2, parts.guard.inspect_all()).await.is_err() {
@@ -259,7 +255,7 @@ async fn start_guard(parts: &Parts, within: Duration, (tasks, stop): (&TaskTrack
     });
 }
 
-/// Random text of this process, part of every commit tag.
+/// Random text of this process, part of every commit tag and marker.
 fn instance() -> Result<String, StartError> {
     let mut bytes = [0u8; 6];
     aws_lc_rs::rand::fill(&mut bytes)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tideover_protocol::packet::SessionTrack;
 
+use super::marks::{Mark, Marks, Slot};
+
 /// The tags of a server connection, and the last commit that it acknowledged.
 ///
 /// A text command goes out with `/*td:INSTANCE.CONNECTION.NUMBER*/`, a number of its own. A prepared statement runs many
@@ -18,12 +20,35 @@ pub struct Commits {
     last: Vec<u8>,
     unclear: bool,
     untracked: bool,
+    marks: Arc<Marks>,
+    slot: Option<Slot>,
 }
 
 impl Commits {
     /// For a connection with this tag, a whole comment; empty for no tags at all.
-    pub(super) fn new(tag: Arc<[u8]>) -> Self {
-        Self { tag, numbered: Vec::new(), number: 0, last: Vec::new(), unclear: false, untracked: false }
+    pub(super) fn new(tag: Arc<[u8]>, marks: Arc<Marks>) -> Self {
+        Self {
+            tag,
+            numbered: Vec::new(),
+            number: 0,
+            last: Vec::new(),
+            unclear: false,
+            untracked: false,
+            marks,
+            slot: None,
+        }
+    }
+
+    /// The mark for the unit that is about to end.
+    pub fn mark(&mut self) -> Mark {
+        self.slot.get_or_insert_with(|| self.marks.slot()).mark()
+    }
+
+    /// The last mark is in doubt: its slot is nobody else's from here on.
+    pub fn retire_mark(&mut self) {
+        if let Some(slot) = &mut self.slot {
+            slot.retire();
+        }
     }
 
     /// The comment for prepared statements; empty if there are to be no tags.
@@ -100,21 +125,21 @@ mod tests {
 
     #[test]
     fn each_text_command_has_its_own_comment() {
-        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into());
+        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into(), Marks::new(String::new()));
         commits.begin_command();
         assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.1*/");
         for _ in 0..16 {
             commits.begin_command();
         }
         assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.11*/");
-        let mut silent = Commits::new(b"".as_slice().into());
+        let mut silent = Commits::new(b"".as_slice().into(), Marks::new(String::new()));
         silent.begin_command();
         assert_eq!(silent.numbered_tag(), b"");
     }
 
     #[test]
     fn a_report_makes_clear_again_what_was_not() {
-        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into());
+        let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into(), Marks::new(String::new()));
         commits.blur();
         assert!(commits.is_unclear());
         commits

@@ -8,7 +8,7 @@ use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
-use tideover_protocol::response::{Next, ResponseScanner, ResponseShape};
+use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 use tideover_protocol::wire::{DecodeError, Reader};
 use tokio::time::Instant;
@@ -18,10 +18,14 @@ use crate::session::{Change, ServerStatements, SessionState, plan, tracker_setup
 use crate::topology::{Flavor, ServerId};
 
 use super::commits::Commits;
+use super::marks::Marks;
 
 /// Prepared statements kept open on one server connection.
 /// (100 connections of the default pool stay below the servers' `max_prepared_stmt_count` of 16382).
 const STATEMENTS: usize = 128;
+/// COM_SET_OPTION.
+const MULTI_STATEMENTS_ON: [u8; 3] = [0x1b, 0, 0];
+const MULTI_STATEMENTS_OFF: [u8; 3] = [0x1b, 1, 0];
 
 /// A server connection. Who holds it may speak on it.
 #[derive(Debug)]
@@ -80,6 +84,7 @@ pub(super) struct Opened {
     pub(super) thread: u32,
     pub(super) capabilities: Capabilities,
     pub(super) tag: Arc<[u8]>,
+    pub(super) marks: Arc<Marks>,
     pub(super) generation: u64,
 }
 
@@ -96,7 +101,7 @@ impl ServerConnection {
             state: SessionState::default(),
             base: Arc::new(SessionState::default()),
             prepared: ServerStatements::new(STATEMENTS),
-            commits: Commits::new(opened.tag),
+            commits: Commits::new(opened.tag, opened.marks),
             scratch: BytesMut::new(),
             status: StatusFlags::empty(),
             broken: false,
@@ -225,6 +230,64 @@ impl ServerConnection {
             let first = first.get_or_insert(payload);
             if last {
                 return Ok(Swallow::Done(std::mem::take(first)));
+            }
+        }
+    }
+
+    /// Runs several statements in one text, of which none returns rows; the server stops at the first that it refuses.
+    /// Gives the OK packets' payloads and that error. The connection need not have multi statements.
+    ///
+    /// # Errors
+    /// The socket's, also where it ends amid the answers.
+    pub async fn query_each(&mut self, sql: &str) -> io::Result<(Vec<Vec<u8>>, Option<ErrPacket>)> {
+        let option = !self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+        if option {
+            self.io.queue_packet(&MULTI_STATEMENTS_ON, 0);
+        }
+        self.queue_query(sql);
+        if option {
+            self.io.queue_packet(&MULTI_STATEMENTS_OFF, 0);
+        }
+        self.io.flush().await?;
+        if option && matches!(self.swallow(ResponseShape::Simple).await?, Swallow::Error(_)) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let answers = self.each_answer().await?;
+        if option && matches!(self.swallow(ResponseShape::Simple).await?, Swallow::Error(_)) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(answers)
+    }
+
+    async fn each_answer(&mut self) -> io::Result<(Vec<Vec<u8>>, Option<ErrPacket>)> {
+        let shape = ResponseShape::ResultSets { binary: false };
+        let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
+        let mut answers = Vec::new();
+        loop {
+            let scan = scanner
+                .scan(self.io.input())
+                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
+            self.io.consume(scan.opaque);
+            let Next::Control { len, control } = scan.next else {
+                self.io.fill_some().await?;
+                continue;
+            };
+            let payload = self.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
+            self.io.consume(len);
+            match control {
+                Control::Err => {
+                    let error = ErrPacket::decode(&payload, self.capabilities)
+                        .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
+                    return Ok((answers, Some(error)));
+                }
+                Control::Ok { last } => {
+                    self.take_in(&payload);
+                    answers.push(payload);
+                    if last {
+                        return Ok((answers, None));
+                    }
+                }
+                _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
     }

@@ -7,6 +7,7 @@ mod connection;
 mod connector;
 mod control;
 mod lease;
+mod marks;
 mod pool;
 
 pub use account::Account;
@@ -15,4 +16,5 @@ pub use connection::{ServerConnection, Swallow};
 pub use connector::{ConnectFailure, Connector, Dial, Target};
 pub use control::{Control, ControlError, Row, Rows};
 pub use lease::Lease;
-pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools};
+pub use marks::Mark;
+pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools, Signature};

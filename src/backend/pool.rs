@@ -19,6 +19,7 @@ use super::connection::{Opened, ServerConnection};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
 use super::lease::Lease;
+use super::marks::Marks;
 
 /// Idle connections that are looked through for one whose session state fits already.
 const LOOK_THROUGH: usize = 16;
@@ -96,6 +97,16 @@ pub struct Pools {
     slots: Vec<Arc<Slots>>,
     pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
     tags: TagSource,
+    marks: Arc<Marks>,
+}
+
+/// How what this process writes is told from what others write.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// Random text of this process, part of every commit tag and of every row of the marker table.
+    pub instance: String,
+    /// Whether statements carry commit tags.
+    pub tags: bool,
 }
 
 /// Gives each server connection a tag that no other has, in this process or another.
@@ -114,14 +125,15 @@ impl TagSource {
 }
 
 impl Pools {
-    /// Pools for these servers. `instance` is random text of this process, part of every commit tag; `None` for no tags.
+    /// Pools for these servers.
     #[must_use]
     pub fn new(
         limits: PoolLimits,
         connector: Connector,
         servers: &[Target],
-        instance: Option<String>,
+        signature: Signature,
     ) -> Arc<Self> {
+        let Signature { instance, tags } = signature;
         let slots = servers.iter().enumerate().map(|(at, target)| {
             Arc::new(Slots {
                 id: ServerId(at),
@@ -136,7 +148,8 @@ impl Pools {
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
-            tags: TagSource { instance, next: AtomicU64::new(1) },
+            tags: TagSource { instance: tags.then(|| instance.clone()), next: AtomicU64::new(1) },
+            marks: Marks::new(instance),
         })
     }
 
@@ -385,6 +398,7 @@ impl AccountPool {
             thread: connected.greeting.connection_id,
             capabilities: connected.capabilities,
             tag: self.owner.tags.next(),
+            marks: self.owner.marks.clone(),
             generation,
         };
         let base = self.base.lock().clone();

@@ -73,6 +73,10 @@ pub(super) struct CheckOptions {
     /// Look at the servers: rights, topology, readiness for a switchover.
     #[arg(long)]
     pub(super) connect: bool,
+    /// Install the commit marker on the primary, from where it replicates: schema `tideover`, a table, a procedure, and
+    /// the right to call it. Running it again changes nothing.
+    #[arg(long, requires = "connect")]
+    pub(super) setup: bool,
     /// Print one JSON document on standard output.
     #[arg(long)]
     pub(super) json: bool,

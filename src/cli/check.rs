@@ -14,6 +14,7 @@ use crate::topology::{ClusterState, ServerId, Topology};
 
 use super::arguments::CheckOptions;
 use super::configuration::load;
+use super::setup::setup;
 use super::unfinished::without_effect;
 use super::{print, tell};
 
@@ -46,7 +47,10 @@ pub(super) async fn check(options: CheckOptions) -> u8 {
         }
         return 0;
     }
-    let (topology, findings) = look(&settings).await;
+    let (topology, mut findings) = look(&settings).await;
+    if options.setup {
+        findings.extend(setup(&settings, &topology).await);
+    }
     let ok = findings.iter().all(|f| f["ok"] == json!(true));
     if options.json {
         let document = json!({ "ok": ok, "configuration": [], "notes": notes, "checks": findings });
@@ -154,6 +158,6 @@ async fn questions(connector: &Connector, target: &Target, account: &Account) ->
     findings
 }
 
-fn finding(ok: bool, message: &str) -> Value {
+pub(super) fn finding(ok: bool, message: &str) -> Value {
     json!({ "ok": ok, "message": message })
 }

@@ -6,6 +6,7 @@ mod client;
 mod configuration;
 mod flights;
 mod run;
+mod setup;
 mod show;
 mod switchover;
 mod unfinished;

@@ -1,7 +1,7 @@
 //! Configured values that this version takes and does not act on. Their names are settled, so they are no mistakes; but
 //! nobody must believe that they do something. To be emptied as the features come.
 
-use tideover_config::{Config, GuardMode, PoolMode, Reads};
+use tideover_config::{Config, PoolMode, Reads};
 
 /// One sentence for each such value that is set to something other than what is done anyway.
 pub(super) fn without_effect(config: &Config) -> Vec<String> {
@@ -15,10 +15,6 @@ pub(super) fn without_effect(config: &Config) -> Vec<String> {
             "pool.mode = \"session\" has no effect yet: it acts like \"transaction\"",
         ),
         (config.pool.min_idle > 0, "pool.min_idle has no effect yet: connections are opened when needed"),
-        (
-            config.guard.mode == GuardMode::Marker,
-            "guard.mode = \"marker\" has no effect yet: commits in doubt are reported as unknown",
-        ),
     ];
     rows.into_iter().filter(|(set, _)| *set).map(|(_, text)| text.to_owned()).collect()
 }

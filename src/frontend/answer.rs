@@ -41,6 +41,8 @@ pub(super) struct Completion {
     pub(super) result_set: bool,
     /// At least one OK or EOF came.
     pub(super) any: bool,
+    /// The last packet, kept back as whole frames, of a statement in a transaction of ours.
+    pub(super) kept: Option<BytesMut>,
     /// What all OKs said, for the journal.
     pub(super) results: Results,
 }
@@ -74,13 +76,16 @@ pub(super) struct AnswerControls {
     client: Capabilities,
     /// The client's number for a statement being prepared.
     pub(super) statement_id: Option<u32>,
+    /// The statement stands in a transaction of ours, of which the client must not hear; the last packet is kept until
+    /// that is committed.
+    pub(super) wrapped: bool,
     /// What was said so far.
     pub(super) done: Completion,
 }
 
 impl AnswerControls {
     pub(super) fn new(server: Capabilities, client: Capabilities) -> Self {
-        Self { server, client, statement_id: None, done: Completion::default() }
+        Self { server, client, statement_id: None, wrapped: false, done: Completion::default() }
     }
 
     fn ok(&mut self, frame: &mut [u8]) -> Verdict {
@@ -90,7 +95,8 @@ impl AnswerControls {
         let done = &mut self.done;
         done.note_ok(&ok);
         let client_tracks = self.client.contains(Capabilities::SESSION_TRACK);
-        if ok.track.is_empty()
+        if !self.wrapped
+            && ok.track.is_empty()
             && !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
             && (client_tracks || ok.info.is_empty())
         {
@@ -103,6 +109,9 @@ impl AnswerControls {
         done.track.extend(mine);
         let changed = !ok.track.is_empty();
         ok.status.set(StatusFlags::SESSION_STATE_CHANGED, changed);
+        if self.wrapped {
+            ok.status.remove(StatusFlags::IN_TRANS);
+        }
         let sequence = FrameHeader::parse(frame).map_or(0, |h| h.sequence);
         Verdict::Replace(whole_frame(frame.len(), sequence, |out| {
             if ends_rows {
@@ -119,6 +128,9 @@ impl AnswerControls {
         if let Some([s0, s1]) = frame.get_mut(HEADER_LEN + 3..HEADER_LEN + 5) {
             let mut status = self.done.status;
             status.remove(StatusFlags::SESSION_STATE_CHANGED);
+            if self.wrapped {
+                status.remove(StatusFlags::IN_TRANS);
+            }
             [*s0, *s1] = status.bits().to_le_bytes();
         }
         Verdict::Forward
@@ -167,8 +179,20 @@ fn is_for_client(item: &SessionTrack) -> bool {
 impl Controls for AnswerControls {
     fn control(&mut self, control: &Control, frame: &mut [u8], _delivered: bool) -> Verdict {
         match control {
-            Control::Ok { .. } => self.ok(frame),
-            Control::Eof { .. } => self.eof(frame),
+            Control::Ok { .. } | Control::Eof { .. } => {
+                let verdict = match control {
+                    Control::Ok { .. } => self.ok(frame),
+                    _ => self.eof(frame),
+                };
+                if !self.wrapped || !control.is_last() {
+                    return verdict;
+                }
+                self.done.kept = Some(match verdict {
+                    Verdict::Replace(bytes) => bytes,
+                    _ => BytesMut::from(&*frame),
+                });
+                Verdict::Withhold
+            }
             Control::Err => {
                 self.done.error = Some(frame.to_vec());
                 Verdict::Withhold

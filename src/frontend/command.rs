@@ -176,6 +176,7 @@ impl Session {
         self.refused = None;
         self.lost = None;
         self.lost_pins.clear();
+        self.wrap = super::wrap::Wrap::default();
         self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
         self.handle.set_pins(crate::session::Pins::NONE);
     }

@@ -67,12 +67,15 @@ fn only_draws(statement: &Statement) -> bool {
     statement.kind == Kind::Select && statement.any(Effects::SEQUENCE) && !statement.any(more)
 }
 
+/// The one reason for which a mark would be missing too.
+pub(super) const NOT_LOGGED: &str = "the session does not write to the binary log (sql_log_bin)";
+
 /// Why it proves nothing if a statement's tag is not found in the log; `None` if it does.
 pub(super) fn blind_spot(statement: &Statement, logs: bool) -> Option<&'static str> {
     if !may_write(statement) {
         None
     } else if !logs {
-        Some("the session does not write to the binary log (sql_log_bin)")
+        Some(NOT_LOGGED)
     } else if statement.any(Effects::UNSURE) {
         Some("the statement was not understood, so it carries no commit tag")
     } else if statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) {
@@ -229,7 +232,11 @@ impl Session {
 
     /// Everything that the guard must know. `None` without a server connection.
     fn case(&mut self, work: &Work, inside: bool) -> Option<Case> {
-        let lease = self.lease.as_ref()?;
+        let lease = self.lease.as_mut()?;
+        let mark = self.unit.mark.take();
+        if mark.is_some() {
+            lease.commits.retire_mark();
+        }
         let remains = remains(&lease.commits, (lease.server, lease.thread, lease.opened));
         let text = work.text.of(&self.command).to_vec();
         let implicit = work.statement.any(Effects::IMPLICIT_COMMIT) && may_write(&work.statement);
@@ -261,6 +268,7 @@ impl Session {
                 text
             },
             blind: self.unit.blind,
+            mark,
         })
     }
 
@@ -286,6 +294,9 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Attempt, End> {
         self.count("committed");
+        if self.has_kept() {
+            return self.deliver_kept(work).await;
+        }
         let Settlement::Committed { affected_rows, inserted, .. } = settlement else {
             return Ok(Attempt::Again);
         };

@@ -66,6 +66,13 @@ pub(super) fn unknown_outcome(why: &str) -> ClientError {
     error("outcome_unknown", 1180, "HY000", &format!("tideover: outcome unknown: {why}"))
 }
 
+/// What a statement asks for is gone with our COMMIT.
+pub(super) fn forgotten() -> ClientError {
+    let text = "tideover: warnings and ROW_COUNT() of the statement before are known only to SHOW WARNINGS and SELECT \
+                ROW_COUNT(), since it left a commit marker; guard.mode = \"tag\" leaves none";
+    error("forgotten", 1235, "42000", text)
+}
+
 /// State that existed only on a server that is gone.
 pub(super) fn state_lost(pins: &[&str]) -> ClientError {
     let text = format!("tideover: session state lost with its server: {}", pins.join(", "));

@@ -45,7 +45,7 @@ pub(super) struct Before {
 }
 
 /// Reads something of the statement before it, which a SET in between would change.
-const LOOKS_BACK: Effects =
+pub(super) const LOOKS_BACK: Effects =
     Effects::READS_ROW_COUNT.union(Effects::READS_FOUND_ROWS).union(Effects::READS_DIAGNOSTICS);
 
 impl Session {

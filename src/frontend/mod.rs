@@ -3,6 +3,7 @@
 
 mod accept;
 mod accounts;
+mod aftermath;
 mod answer;
 mod command;
 mod doubt;
@@ -10,6 +11,7 @@ mod error;
 mod handshake;
 mod journaling;
 mod kill;
+mod marking;
 mod outcome;
 mod prepared;
 mod registry;
@@ -21,6 +23,7 @@ mod shared;
 mod trace;
 mod unit;
 mod work;
+mod wrap;
 
 pub use accept::{serve, welcome};
 pub use accounts::{AccountDirectory, AuthMode, FixedUser};

@@ -31,14 +31,8 @@ impl Session {
         (delivered, ended_by_us, place): (bool, bool, Place),
     ) -> Result<Attempt, End> {
         let frame = done.error.clone().unwrap_or_default();
-        let packet = ErrPacket::decode(frame.get(HEADER_LEN..).unwrap_or_default(), self.capabilities)
-            .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
-        let broke = match packet.code {
-            code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
-            INTERRUPTED if ended_by_us => Broke::EndedByUs,
-            INTERRUPTED if self.is_going_away().await => Broke::Lost,
-            code => Broke::Answered(code),
-        };
+        let packet = self.error_in(&frame);
+        let broke = self.broke(&packet, ended_by_us).await;
         let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
         if decide(&failure) == Verdict::Surface {
             let mut frame = frame;
@@ -57,6 +51,16 @@ impl Session {
             self.answer_at = Some(first);
         }
         self.failed(work, hold, (Sent::Something, broke, delivered, place), Some(done)).await
+    }
+
+    /// What an error says of its server.
+    pub(super) async fn broke(&mut self, packet: &ErrPacket, ended_by_us: bool) -> Broke {
+        match packet.code {
+            code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
+            INTERRUPTED if ended_by_us => Broke::EndedByUs,
+            INTERRUPTED if self.is_going_away().await => Broke::Lost,
+            code => Broke::Answered(code),
+        }
     }
 
     /// MySQL ends statements that wait for a lock with the same error whether somebody killed them or the server is
@@ -171,6 +175,9 @@ impl Session {
 
     /// What the statement is to the transaction.
     pub(super) fn place(&self, statement: &Statement) -> Place {
+        if self.wrap.open {
+            return Place::Wrapped;
+        }
         if self.in_transaction() {
             return match statement.kind {
                 Kind::Rollback => Place::Rollback,

@@ -115,6 +115,7 @@ impl Session {
             let _ = self.refuse(&refused).await;
             return Ok(false);
         }
+        self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         for closed in lease.prepared.take_to_close() {
             let [a, b, c, d] = closed.to_le_bytes();
@@ -136,6 +137,7 @@ impl Session {
             lease.scratch = command;
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
+        self.after_opening().await?;
         if prelude.is_some() {
             self.after_prelude().await?;
         }

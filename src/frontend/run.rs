@@ -39,6 +39,15 @@ impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
         let mut hold = Hold::arrived();
+        let instead;
+        let mut work = work;
+        if self.wrap.aftermath.is_some() {
+            match Box::pin(self.from_aftermath(work)).await? {
+                None => return Ok(()),
+                Some(other) => instead = other,
+            }
+            work = &instead;
+        }
         loop {
             let attempt = match self.attempt(work, &mut hold).await? {
                 Ok(attempt) => attempt,
@@ -56,6 +65,9 @@ impl Session {
         }
         self.unit.answered();
         self.resume = None;
+        if self.wrap.identity_or_off() {
+            self.unwrap_statement();
+        }
         self.end_unit_if_over();
         Ok(())
     }
@@ -88,7 +100,15 @@ impl Session {
                 let why = "a switchover would not wait for it";
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
-            Ok(Leased::Ready) => {}
+            Ok(Leased::Ready) if self.ends_with_mark(work) => {
+                return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
+            }
+            Ok(Leased::Ready) if self.may_wrap(work) => {
+                if let Err(error) = Box::pin(self.decide_wrap(work)).await {
+                    return Ok(Err(Box::new(error)));
+                }
+            }
+            Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
@@ -152,6 +172,7 @@ impl Session {
             return self.send_prepared(work).await;
         }
         let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
+        self.queue_opening(work);
         let prelude = self.prelude(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         if let Some(set) = &prelude {
@@ -169,6 +190,7 @@ impl Session {
             connection.io.queue_packet(&self.command, 0);
         }
         connection.io.flush().await.map_err(|_| Sent::Something)?;
+        self.after_opening().await?;
         if prelude.is_some() {
             self.after_prelude().await?;
         }
@@ -186,7 +208,7 @@ impl Session {
     }
 
     /// Before a command is sent: what the guard needs if its answer should be lost.
-    fn note_sending(&mut self, work: &Work) {
+    pub(super) fn note_sending(&mut self, work: &Work) {
         let fresh = !self.in_transaction();
         if doubt::may_commit(self.place(&work.statement)) {
             self.unit.mark(self.shared.store.load());
@@ -231,6 +253,7 @@ impl Session {
         let scanner = ResponseScanner::new(work.shape, lease.capabilities, first);
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
+        controls.wrapped = self.wrap.open;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
@@ -319,12 +342,18 @@ impl Session {
         }
         self.resume = resume_from(&exchange, first, self.answer_at);
         let kept = exchange.take_kept();
+        if self.wrap.open {
+            if !exchange.delivered() {
+                self.answer_at = Some(first);
+            }
+            return Box::pin(self.wrapped(work, hold, (exchange, done, kept), ended_by_us)).await;
+        }
         let answer = (done, exchange.mark().rows(), kept, first);
         self.server_error(work, hold, answer, (exchange.delivered(), ended_by_us, place)).await
     }
 
     /// A whole answer without error. `rows` is the digest of its rows.
-    fn finished(&mut self, work: &Work, done: Completion, rows: (u64, u64)) {
+    pub(super) fn finished(&mut self, work: &Work, done: Completion, rows: (u64, u64)) {
         let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));

@@ -29,6 +29,7 @@ use super::registry::SessionHandle;
 use super::shared::Shared;
 use super::trace::UnitTrace;
 use super::unit::Hold;
+use super::wrap::Wrap;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
 const AMID_COMMAND: Duration = Duration::from_secs(30);
@@ -72,6 +73,8 @@ pub(super) struct Session {
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
     pub(super) unit: UnitTrace,
+    /// The transaction of ours around the present statement.
+    pub(super) wrap: Wrap,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal<Recorded>>>,
     /// Keeps others at the gate while it is found out whether the transaction is to be done again.
@@ -120,6 +123,7 @@ impl Session {
             fresh_lease: false,
             pass: None,
             unit: UnitTrace::default(),
+            wrap: Wrap::default(),
             journal: None,
             returning: None,
             fixed: Fixed::default(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::Mark;
 use crate::sql::{Effects, Kind};
 use crate::topology::Topology;
 
@@ -20,6 +21,10 @@ pub(super) struct UnitTrace {
     pub(super) prepared: bool,
     /// Why it proves nothing if no trace of it is found.
     pub(super) blind: Option<&'static str>,
+    /// The mark that was sent with the end of the unit.
+    pub(super) mark: Option<Mark>,
+    /// The server would not take a mark of this unit.
+    pub(super) unmarkable: bool,
     /// The topology before the end of the unit was sent.
     pub(super) bookmark: Option<Arc<Topology>>,
 }
@@ -57,6 +62,7 @@ impl UnitTrace {
     /// The answer is there: nothing is in doubt.
     pub(super) fn answered(&mut self) {
         self.bookmark = None;
+        self.mark = None;
     }
 }
 

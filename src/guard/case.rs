@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::backend::Mark;
 use crate::topology::{ServerId, Topology};
 
 /// What was sent and not answered.
@@ -62,6 +63,9 @@ pub struct Case {
     pub writing: Writing,
     /// The statement's text, for the names of its tables.
     pub text: Vec<u8>,
+    /// The mark that was sent in front of its COMMIT, in one command with it: then that row is the evidence, and the log is
+    /// not read.
+    pub mark: Option<Mark>,
     /// Why it proves nothing if no trace is found; `None` if it does.
     pub blind: Option<&'static str>,
     /// Why its answer cannot be made again if it was executed; `None` if it can.

@@ -10,14 +10,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use crate::backend::{Account, Connector, Control, Target};
+use crate::backend::{Account, Connector, Control, Mark, Target};
 use crate::topology::{BinlogPosition, ServerId};
 
 use super::case::{Case, Settlement};
 use super::evidence::Evidence;
 use super::gone::{self, Lost};
 use super::log_reader::{self, ReadError};
-use super::{drained, tag};
+use super::{drained, marker, tag};
 
 /// Between looks whether a lost connection is gone: short at first, longer for statements that go on.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(200));
@@ -138,6 +138,7 @@ impl Desk {
         *ready = batch;
         let mut control = self.link.control(deadline).await?;
         self.sort_out(&mut control, ready, left).await?;
+        read_marks(&mut control, ready).await?;
         if ready.is_empty() {
             return Ok(());
         }
@@ -218,6 +219,27 @@ impl Desk {
             ) => Ok(search.settle(&error.to_string())),
         }
     }
+}
+
+/// Answers the questions that a row of the marker table answers.
+async fn read_marks(control: &mut Control, ready: &mut Vec<Asked>) -> Result<(), String> {
+    let marks: Vec<Mark> = ready.iter().filter_map(|(question, _)| question.case.mark.clone()).collect();
+    if marks.is_empty() {
+        return Ok(());
+    }
+    let rows = match marker::read(control, &marks, QUERY).await {
+        Err(error) if error.is_fatal() => return Err(error.to_string()),
+        other => other.map_err(|e| e.to_string()),
+    };
+    for (question, sender) in ready.extract_if(.., |(question, _)| question.case.mark.is_some()) {
+        let settlement = match (&rows, &question.case.mark) {
+            (Ok(rows), Some(mark)) => marker::settle(rows, mark),
+            (Err(why), _) => Settlement::CannotTell(why.clone()),
+            (Ok(_), None) => continue,
+        };
+        let _ = sender.send(Reply::Settled(settlement));
+    }
+    Ok(())
 }
 
 fn answer_all(asked: &mut Vec<Asked>, why: &str) {

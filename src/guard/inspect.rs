@@ -5,15 +5,20 @@ use std::time::Duration;
 use crate::backend::{Control, ControlError};
 use crate::topology::Flavor;
 
-use super::log_reader;
 use super::readiness::Facts;
+use super::{log_reader, marker};
 
-/// Looks at a server. Says also whether texts were switched on just now: sessions that were open before still lack them.
-pub(super) async fn inspect(mut control: Control, within: Duration) -> Result<(Facts, bool), ControlError> {
+/// Looks at a server; `texts`: has it log the texts of statements. Says also whether texts were switched on just now: sessions that were open before still lack them.
+pub(super) async fn inspect(
+    mut control: Control,
+    texts: bool,
+    within: Duration,
+) -> Result<(Facts, bool), ControlError> {
     let (mut facts, switched) = match control.flavor() {
         Flavor::MariaDb => (mariadb(&mut control, within).await?, false),
-        Flavor::MySql => mysql(&mut control, within).await?,
+        Flavor::MySql => mysql(&mut control, texts, within).await?,
     };
+    facts.marker = marker::problem(&mut control, within).await?;
     if !facts.log {
         return Ok((facts, switched));
     }
@@ -50,11 +55,11 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Facts, Contr
         texts: on(2) && on(3),
         compressed: on(4),
         filters: on(5),
-        unreadable: None,
+        ..Facts::default()
     })
 }
 
-async fn mysql(control: &mut Control, within: Duration) -> Result<(Facts, bool), ControlError> {
+async fn mysql(control: &mut Control, texts: bool, within: Duration) -> Result<(Facts, bool), ControlError> {
     let sql = "SELECT @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events, \
                @@global.binlog_transaction_compression";
     let rows = control.query(sql, within).await?;
@@ -65,10 +70,10 @@ async fn mysql(control: &mut Control, within: Duration) -> Result<(Facts, bool),
         texts: on(2),
         compressed: on(3),
         filters: filters(control, within).await?,
-        unreadable: None,
+        ..Facts::default()
     };
     let mut switched = false;
-    if facts.log && !facts.texts {
+    if texts && facts.log && !facts.texts {
         switched = switch_texts_on(control, within).await?;
         facts.texts = switched;
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// How the outcome of a unit in doubt is proven (`guard.mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GuardMode {
-    /// By the commit tag; by the commit marker where the tag cannot prove, once that exists.
+    /// By the commit tag; by the commit marker where the tag cannot prove.
     #[default]
     Auto,
     /// By the commit tag alone.
@@ -32,6 +32,14 @@ impl GuardMode {
     #[must_use]
     pub fn tags(self) -> bool {
         matches!(self, Self::Auto | Self::Tag)
+    }
+}
+
+impl GuardMode {
+    /// Whether marks are left where that is wanted.
+    #[must_use]
+    pub fn marks(self) -> bool {
+        matches!(self, Self::Auto | Self::Marker)
     }
 }
 

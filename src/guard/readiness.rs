@@ -17,6 +17,8 @@ pub(super) struct Facts {
     pub(super) filters: bool,
     /// Why we cannot read the log, if so.
     pub(super) unreadable: Option<String>,
+    /// Why the commit marker cannot be used, if so.
+    pub(super) marker: Option<String>,
 }
 
 /// One thing that stands in the way.
@@ -32,6 +34,11 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
+    /// Whether the tag cannot prove there what the marker could.
+    pub(super) fn is_the_tags_alone(&self) -> bool {
+        !matches!(self, Self::Filters | Self::NotInspected(_))
+    }
+
     /// Whether a committed unit can be missing from the log there without leaving any sign that it may be.
     pub(super) fn hides(&self) -> bool {
         matches!(self, Self::NoLog | Self::NoReplicaUpdates | Self::Filters)

@@ -2,18 +2,22 @@
 //! at all.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::backend::{Account, Connector, Pools, Target};
+use crate::sql::program::Name;
 use crate::topology::{Flavor, Server, ServerId, Topology, TopologyStore};
 
 use super::case::{Case, Settlement};
 use super::desk::{Desk, Link, Question, Reply};
 use super::inspect::inspect;
+use super::markers::Markers;
 use super::mode::GuardMode;
+use super::programs::{self, Identity, Programs};
 use super::readiness::{Obstacle, obstacles};
 
 /// Before asking again after a failure.
@@ -48,6 +52,12 @@ pub struct Guard {
     pools: Arc<Pools>,
     desks: Vec<Arc<Desk>>,
     readiness: Mutex<Vec<Vec<Obstacle>>>,
+    /// Something keeps tags from proving outcomes on a server, which does not keep markers from it.
+    tags_fail: AtomicBool,
+    markers: Markers,
+    programs: Programs,
+    /// One reads at a time: whoever waits finds what it wants to know.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Guard {
@@ -57,11 +67,22 @@ impl Guard {
         let GuardParts { mode, store, pools, connector, targets, account } = parts;
         let readiness = targets.iter().map(|_| vec![Obstacle::NotInspected("not looked at yet".to_owned())]);
         let readiness = Mutex::new(readiness.collect());
+        let tags_fail = AtomicBool::new(false);
         let desks = targets.into_iter().enumerate().map(|(at, target)| {
             let link = Link { connector: connector.clone(), target, account: account.clone() };
             Desk::new(ServerId(at), link)
         });
-        Arc::new(Self { mode, store, pools, desks: desks.collect(), readiness })
+        Arc::new(Self {
+            mode,
+            store,
+            pools,
+            desks: desks.collect(),
+            readiness,
+            tags_fail,
+            markers: Markers::default(),
+            programs: Programs::default(),
+            reading: tokio::sync::Mutex::default(),
+        })
     }
 
     /// `guard.mode`.
@@ -73,8 +94,10 @@ impl Guard {
     /// What stands in the way of proving outcomes, server by server: `host:port: reason`. Servers that are down are left out.
     #[must_use]
     pub fn why_not(&self) -> Vec<String> {
-        if !self.mode.tags() {
-            return vec![format!("guard.mode = \"{}\"", self.mode.name())];
+        match self.mode {
+            GuardMode::Off => return vec!["guard.mode = \"off\"".to_owned()],
+            GuardMode::Marker => return self.why_no_marker(),
+            GuardMode::Auto | GuardMode::Tag => {}
         }
         let topology = self.store.load();
         let readiness = self.readiness.lock();
@@ -84,6 +107,65 @@ impl Guard {
             obstacles.iter().map(move |obstacle| format!("{address}: {obstacle}")).collect::<Vec<_>>()
         };
         topology.servers.iter().filter(|server| server.is_up()).flat_map(of).collect()
+    }
+
+    /// What stands in the way of the commit marker: `host:port: reason`. Servers that are down are left out.
+    #[must_use]
+    pub fn why_no_marker(&self) -> Vec<String> {
+        if !self.mode.marks() {
+            return vec![format!("guard.mode = \"{}\"", self.mode.name())];
+        }
+        let topology = self.store.load();
+        let up = topology.servers.iter().filter(|server| server.is_up());
+        let mut found: Vec<String> = up
+            .filter_map(|s| self.markers.problem(s.id).map(|why| format!("{}: {why}", s.address)))
+            .collect();
+        let refusals = self.markers.refusals();
+        found.extend(refusals.iter().filter_map(|(id, user, why)| {
+            let server = topology.server(*id)?;
+            Some(format!("{}: account {user}: {why}", server.address))
+        }));
+        found
+    }
+
+    /// Whether a unit of an account is to leave a mark before it commits; `blind`: its tags prove nothing.
+    #[must_use]
+    pub fn wants_mark(&self, blind: bool, (server, user): (ServerId, &str)) -> bool {
+        let wanted = match self.mode {
+            GuardMode::Auto => blind || self.tags_fail.load(Ordering::Relaxed),
+            GuardMode::Marker => true,
+            GuardMode::Tag | GuardMode::Off => false,
+        };
+        wanted && self.markers.is_usable(server, user, Instant::now())
+    }
+
+    /// A server refused a mark to an account: it is left alone for a while.
+    pub fn mark_refused(&self, (server, user): (ServerId, &str), (code, why): (u16, &str)) {
+        tracing::warn!(user, code, why, "the commit marker was refused: such units are not guarded");
+        self.markers.refused((server, user), (code, why.to_owned()), Instant::now());
+    }
+
+    /// Whether a CALL of a procedure may be put between BEGIN and COMMIT; `anew`: whatever is known of it is read again.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn program(&self, server: ServerId, name: &Name, anew: bool) -> Result<Identity, String> {
+        let known = || self.programs.known(server, name, Instant::now());
+        if !anew && let Some(verdict) = known() {
+            return verdict;
+        }
+        let _one = self.reading.lock().await;
+        if !anew && let Some(verdict) = known() {
+            return verdict;
+        }
+        let desk = self.desks.get(server.0).ok_or_else(|| "no such server".to_owned())?;
+        let mut control = desk.link.control(Instant::now() + QUERY).await?;
+        let verdict = programs::read(&mut control, name, QUERY).await.map_err(|e| e.to_string())?;
+        if let Err(why) = &verdict {
+            tracing::debug!(?name, why, "a procedure cannot leave a mark");
+        }
+        self.programs.learn((server, name.clone()), verdict.clone(), Instant::now());
+        verdict
     }
 
     /// Looks at every server that is up, all at once.
@@ -100,7 +182,7 @@ impl Guard {
     async fn inspect(&self, id: ServerId) {
         let Some(desk) = self.desks.get(id.0) else { return };
         let looked = match desk.link.control(Instant::now() + QUERY).await {
-            Ok(control) => inspect(control, QUERY).await.map_err(|e| e.to_string()),
+            Ok(control) => inspect(control, self.mode.tags(), QUERY).await.map_err(|e| e.to_string()),
             Err(why) => Err(why),
         };
         let found = match looked {
@@ -109,18 +191,22 @@ impl Guard {
                     // Connections opened before log no texts.
                     self.pools.retire(id);
                 }
+                self.markers.looked(id, facts.marker.clone());
                 obstacles(&facts)
             }
             Err(why) => vec![Obstacle::NotInspected(why)],
         };
-        if let Some(slot) = self.readiness.lock().get_mut(id.0)
+        let mut readiness = self.readiness.lock();
+        if let Some(slot) = readiness.get_mut(id.0)
             && *slot != found
         {
-            for obstacle in &found {
+            for obstacle in found.iter().filter(|_| self.mode.tags()) {
                 tracing::warn!(server = %desk.link.target.address, "units in doubt cannot be settled there: {obstacle}");
             }
             *slot = found;
         }
+        let fails = readiness.iter().flatten().any(Obstacle::is_the_tags_alone);
+        self.tags_fail.store(fails, Ordering::Relaxed);
     }
 
     /// Looks again at servers that come back, and at those that have stopped to log texts. Never ends.
@@ -128,7 +214,10 @@ impl Guard {
         let mut before = self.store.load();
         let mut tried: Vec<Option<Instant>> = self.desks.iter().map(|_| None).collect();
         loop {
-            let now = self.store.newer_than(before.version).await;
+            let now = match timeout(TRY_AGAIN, self.store.newer_than(before.version)).await {
+                Ok(now) => now,
+                Err(_) => before.clone(),
+            };
             for server in now.servers.iter().filter(|server| server.is_up()) {
                 let Some(tried) = tried.get_mut(server.id.0) else { continue };
                 let is_back = before.server(server.id).is_none_or(|was| !was.is_up());
@@ -146,14 +235,20 @@ impl Guard {
     fn needs_another_look(&self, server: &Server) -> bool {
         let readiness = self.readiness.lock();
         let known = readiness.get(server.id.0).map(Vec::as_slice).unwrap_or_default();
-        let silent = server.flavor == Flavor::MySql && !server.logs_statements;
-        silent || known.iter().any(|o| matches!(o, Obstacle::NotInspected(_) | Obstacle::Unreadable(_)))
+        let silent = self.mode.tags() && server.flavor == Flavor::MySql && !server.logs_statements;
+        let unmarked = self.mode.marks() && self.markers.problem(server.id).is_some();
+        silent
+            || unmarked
+            || known.iter().any(|o| matches!(o, Obstacle::NotInspected(_) | Obstacle::Unreadable(_)))
     }
 
     /// Finds out what became of a unit, by `deadline` at the latest. Cancel-safe: what runs for it goes on or is dropped.
     pub async fn settle(&self, case: Case, deadline: Instant) -> Settlement {
-        if !self.mode.tags() {
+        if self.mode == GuardMode::Off {
             return Settlement::CannotTell("the guard is off (guard.mode)".to_owned());
+        }
+        if case.mark.is_none() && !self.mode.tags() {
+            return Settlement::CannotTell("the unit has left no mark".to_owned());
         }
         let case = Arc::new(case);
         let began = Instant::now();
@@ -212,6 +307,12 @@ impl Guard {
             return settlement;
         }
         let readiness = self.readiness.lock();
+        if case.mark.is_some() {
+            // The table may be left out of a filtered replication.
+            let filtered = |id: ServerId| readiness.get(id.0).is_some_and(|o| o.contains(&Obstacle::Filters));
+            let hidden = reader != case.server && (filtered(reader) || filtered(case.server));
+            return if hidden { Settlement::CannotTell(Obstacle::Filters.to_string()) } else { settlement };
+        }
         let hiding = |id: ServerId, only_own: bool| {
             let obstacles = readiness.get(id.0).map(Vec::as_slice).unwrap_or_default();
             let counts = |o: &&Obstacle| o.hides() && !(only_own && **o == Obstacle::NoReplicaUpdates);

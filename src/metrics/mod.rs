@@ -45,6 +45,8 @@ pub struct Metrics {
     pub replays: IntCounterVec,
     /// `tideover_in_doubt_total{outcome}`.
     pub in_doubt: IntCounterVec,
+    /// `tideover_marks_total{result}`: units that tags cannot prove.
+    pub marks: IntCounterVec,
     /// `tideover_lost_transactions_total`: acknowledged, and missing on a new primary.
     pub lost_transactions: IntCounter,
     /// `tideover_client_errors_total{cause}`: errors that the proxy itself gave to clients.
@@ -91,6 +93,7 @@ impl Metrics {
             )?,
             replays: counters(&r, REPLAYS, &["result"])?,
             in_doubt: counters(&r, IN_DOUBT, &["outcome"])?,
+            marks: counters(&r, MARKS, &["result"])?,
             lost_transactions: registered(&r, IntCounter::new(LOST_TRANSACTIONS.0, LOST_TRANSACTIONS.1)?)?,
             client_errors: counters(&r, CLIENT_ERRORS, &["cause"])?,
             pins: counters(&r, PINS, &["reason"])?,
@@ -122,6 +125,9 @@ impl Metrics {
         }
         for outcome in ["committed", "not_committed", "unknown"] {
             self.in_doubt.with_label_values(&[outcome]);
+        }
+        for result in ["left", "refused", "none"] {
+            self.marks.with_label_values(&[result]);
         }
         for cause in
             ["hold_timeout", "hold_full", "rolled_back", "outcome_unknown", "state_lost", "pool_exhausted"]
@@ -166,6 +172,10 @@ const SWITCHOVERS: Text = ("tideover_switchovers_total", "Switchovers by cause a
 const SWITCHOVER_PHASE_SECONDS: Text = ("tideover_switchover_phase_seconds", "Time of each phase.");
 const REPLAYS: Text = ("tideover_replays_total", "Transactions replayed, by result.");
 const IN_DOUBT: Text = ("tideover_in_doubt_total", "Units whose answer was lost, by what became of them.");
+const MARKS: Text = (
+    "tideover_marks_total",
+    "Units whose commit tags would not prove their outcome, by what became of their commit marker.",
+);
 const LOST_TRANSACTIONS: Text = (
     "tideover_lost_transactions_total",
     "Transactions that were acknowledged and are missing on a new primary.",

@@ -36,6 +36,8 @@ pub enum Place {
     Program,
     /// Outside a transaction, changes neither data nor anything that outlives the connection (SET, PREPARE, BEGIN).
     Session,
+    /// For the client outside a transaction, but between a BEGIN and a COMMIT of ours, the latter not sent yet.
+    Wrapped,
     /// Inside an open transaction, and not its end.
     Inside,
     /// Inside an open transaction, code that is not in the text (CALL, EXECUTE): it may commit.
@@ -117,7 +119,11 @@ pub fn class(failure: &Failure) -> OutcomeClass {
     let inside = matches!(failure.place, Place::Inside | Place::Code | Place::Commit | Place::Rollback);
     let class = match failure.broke {
         // Something was answered before: of a multi-statement or a CALL, parts ran.
-        Broke::ReadOnly | Broke::EndedByUs if failure.delivered && !inside => Executed,
+        Broke::ReadOnly | Broke::EndedByUs
+            if failure.delivered && !inside && failure.place != Place::Wrapped =>
+        {
+            Executed
+        }
         Broke::ReadOnly if inside => RolledBack,
         // Of a program, what came before the refused or ended statement may be committed.
         Broke::ReadOnly | Broke::EndedByUs if failure.place == Place::Program => Unknown,
@@ -134,7 +140,7 @@ pub fn class(failure: &Failure) -> OutcomeClass {
     };
     // A part of the answer at the client changes what "run it again" would mean.
     match (class, failure.place) {
-        (NotExecuted, Place::Read | Place::Session) if failure.delivered => PartlyDelivered,
+        (NotExecuted, Place::Read | Place::Session | Place::Wrapped) if failure.delivered => PartlyDelivered,
         (NotExecuted, Place::Autocommit | Place::Program) if failure.delivered => Unknown,
         (class, _) => class,
     }
@@ -151,7 +157,7 @@ fn lost(failure: &Failure) -> OutcomeClass {
         (Place::Commit | Place::Code | Place::Autocommit | Place::Program, Sent::Something) => {
             OutcomeClass::Unknown
         }
-        (Place::Read | Place::Session, Sent::Something) => OutcomeClass::NotExecuted,
+        (Place::Read | Place::Session | Place::Wrapped, Sent::Something) => OutcomeClass::NotExecuted,
     }
 }
 
@@ -172,7 +178,8 @@ pub fn decide(failure: &Failure) -> Verdict {
 mod tests {
     use super::*;
 
-    const PLACES: [Place; 8] = [
+    const PLACES: [Place; 9] = [
+        Place::Wrapped,
         Place::Read,
         Place::Autocommit,
         Place::Program,
@@ -205,6 +212,10 @@ mod tests {
             (Place::Program, Something, ReadOnly, Verdict::Ask),
             (Place::Program, Something, EndedByUs, Verdict::Ask),
             (Place::Program, Something, Answered(1047), Verdict::Ask),
+            (Place::Wrapped, Something, Lost, Verdict::HoldAndRun),
+            (Place::Wrapped, Something, ReadOnly, Verdict::HoldAndRun),
+            (Place::Wrapped, Something, EndedByUs, Verdict::HoldAndRun),
+            (Place::Wrapped, Something, Answered(1062), Verdict::Surface),
             (Place::Read, Something, Lost, Verdict::HoldAndRun),
             (Place::Read, Something, Answered(1053), Verdict::HoldAndRun),
             (Place::Session, Something, Lost, Verdict::HoldAndRun),

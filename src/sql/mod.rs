@@ -12,6 +12,7 @@ mod dialect;
 mod effects;
 mod key;
 mod lexer;
+pub mod program;
 mod session_verbs;
 mod statement;
 mod tags;

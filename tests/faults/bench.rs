@@ -2,7 +2,7 @@
 
 use tideover_sandbox::{
     faults::{Relay, relays},
-    proxy::{Proxy, ProxyOptions},
+    proxy::{Proxy, ProxyOptions, set_up},
     servers::{Cluster, ClusterOptions, Flavor},
 };
 use tokio::sync::SemaphorePermit;
@@ -56,6 +56,11 @@ impl Side {
         let mode = if guarded { "\"auto\"" } else { "\"off\"" };
         let options = ProxyOptions::new(support::program(), cluster).set("guard", "mode", mode);
         let (relays, options) = relays(cluster, options).await.unwrap();
+        if guarded {
+            let (printed, done) = set_up(&options).await.unwrap();
+            assert!(done, "{printed}");
+            cluster.wait_in_sync().await.unwrap();
+        }
         let proxy = Proxy::start(&options).await.unwrap();
         Self { guarded, proxy, relays }
     }

@@ -8,7 +8,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::{
     bench::{Bench, Side},
     column::Column,
-    expected::{NO_MARKER, ONCE, ROWS, UNKNOWN},
+    expected::{ONCE, ROWS, UNKNOWN},
     row::{MANY, Row, Strike},
     support,
 };
@@ -113,7 +113,7 @@ async fn strike(client: &mut Conn, strike: Strike, token: &str) -> Result<Answer
 impl Struck {
     /// The rest of the unit, and what became of it, in the words of the table.
     pub(crate) async fn outcome(self, bench: &Bench) -> String {
-        let Self { row, column, guarded, token, task } = self;
+        let Self { row, column, token, task, .. } = self;
         let Ok(finished) = timeout(LIMIT, task).await else { return "hangs".into() };
         let (mut client, answer) = finished.unwrap();
         let told = match answer {
@@ -129,7 +129,7 @@ impl Struck {
         let stored = stored(bench, row, &token).await;
         let outcome = match &told {
             Ok(answer) => done(bench, (row, &token), answer, &stored).await,
-            Err((1180, _)) => unknown(column, &stored, guarded && row.name == "CALL"),
+            Err((1180, _)) => unknown(column, &stored),
             Err(_) => Err(String::new()),
         };
         match outcome {
@@ -191,14 +191,10 @@ async fn done(
 }
 
 /// The client was told that nobody knows.
-fn unknown(column: Column, stored: &[u64], marker: bool) -> Result<&'static str, String> {
+fn unknown(column: Column, stored: &[u64]) -> Result<&'static str, String> {
     let fits = match column.executed() {
         Some(executed) => stored.iter().all(|&times| times == u64::from(executed)),
         None => stored.iter().all(|&times| times <= 1),
     };
-    match (fits, marker) {
-        (false, _) => Err(String::new()),
-        (true, true) => Ok(NO_MARKER),
-        (true, false) => Ok(UNKNOWN),
-    }
+    if fits { Ok(UNKNOWN) } else { Err(String::new()) }
 }

@@ -37,8 +37,7 @@ impl Relayed {
         let options = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
         let cluster = Cluster::start(options).await?;
         // On a busy machine a replica needs more than a second now and then.
-        let options =
-            ProxyOptions::new(support::program(), &cluster).set("switchover", "max_lag", "\"20s\"");
+        let options = ProxyOptions::new(support::program(), &cluster).set("switchover", "max_lag", "\"20s\"");
         let (relays, options) = relays(&cluster, options).await?;
         let proxy = Proxy::start(&options).await?;
         Ok(Self { proxy, relays, cluster, _slot: slot })

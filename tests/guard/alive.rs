@@ -25,7 +25,8 @@ async fn mysql_9() {
 async fn all(flavor: Flavor) {
     let bench = Bench::start(flavor).await;
     let guard = bench.guard().await;
-    assert_eq!(guard, serde_json::json!({ "mode": "auto", "guarded": true, "why_not": [] }));
+    assert_eq!(guard["guarded"], true, "{guard}");
+    assert_eq!((&guard["mode"], &guard["why_not"]), (&"auto".into(), &serde_json::json!([])));
     bench
         .run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) UNIQUE, n INT DEFAULT 0)")
         .await;

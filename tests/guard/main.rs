@@ -5,6 +5,7 @@
 
 mod alive;
 mod dead;
+mod marked;
 mod odd;
 mod relay;
 #[path = "../support/mod.rs"]
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use mysql_async::Conn;
 use parking_lot::Mutex;
 use tideover_sandbox::faults::{Relay, relays};
-use tideover_sandbox::proxy::{Proxy, ProxyOptions};
+use tideover_sandbox::proxy::{Proxy, ProxyOptions, set_up};
 use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor, Server};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -49,7 +50,27 @@ impl Bench {
         let cluster = Cluster::start(options).await.unwrap();
         let options = ProxyOptions::new(support::program(), &cluster);
         let (relays, options) = relays(&cluster, options).await.unwrap();
-        let proxy = Proxy::start(&configure(options)).await.unwrap();
+        let options = configure(options);
+        let proxy = Proxy::start(&options).await.unwrap();
+        Self { proxy, relays, cluster, promoted: Mutex::default(), _slot: slot }
+    }
+
+    /// With the commit marker installed.
+    async fn start_marked(flavor: Flavor, mode: &str) -> Self {
+        let slot = SLOTS.acquire().await.unwrap();
+        let options = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
+        let cluster = Cluster::start(options).await.unwrap();
+        let options = ProxyOptions::new(support::program(), &cluster);
+        let (relays, options) = relays(&cluster, options).await.unwrap();
+        let options = options.set("guard", "mode", format!("\"{mode}\"")).set("log", "level", "\"debug\"");
+        // Running it again changes nothing.
+        for _ in 0..2 {
+            let (printed, done) = set_up(&options).await.unwrap();
+            assert!(done, "{printed}");
+            assert!(printed.contains("GRANT EXECUTE ON PROCEDURE tideover.mark"), "{printed}");
+        }
+        cluster.wait_in_sync().await.unwrap();
+        let proxy = Proxy::start(&options).await.unwrap();
         Self { proxy, relays, cluster, promoted: Mutex::default(), _slot: slot }
     }
 

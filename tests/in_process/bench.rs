@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tideover::backend::{Account, Connector, Control, PoolLimits, Pools, Target};
+use tideover::backend::{Account, Connector, Control, PoolLimits, Pools, Signature, Target};
 use tideover::frontend::{
     AccountDirectory, AuthMode, FixedUser, SessionOptions, SessionRegistry, Shared, welcome,
 };
@@ -60,7 +60,12 @@ impl Bench {
         let gate = Gate::new(Limits { waiting: 100, pace: 10 });
         gate.close(Reasons::NO_PRIMARY);
         let account = account("monitor");
-        let pools = Pools::new(pool_limits(), connector.clone(), &targets, Some("test".to_owned()));
+        let pools = Pools::new(
+            pool_limits(),
+            connector.clone(),
+            &targets,
+            Signature { instance: "test".to_owned(), tags: true },
+        );
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let options = MonitorOptions {
             interval: Duration::from_millis(500),

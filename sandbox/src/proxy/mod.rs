@@ -5,8 +5,10 @@ mod admin;
 mod answer;
 mod options;
 mod process;
+mod setup;
 
 pub use admin::Admin;
 pub use answer::{Answer, PhaseTime, Progress, SwitchoverReport};
 pub use options::ProxyOptions;
 pub use process::Proxy;
+pub use setup::set_up;

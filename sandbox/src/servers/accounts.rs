@@ -17,12 +17,14 @@ pub const DATABASE: &str = "app";
 ///   repoint replication, KILL, RESET REPLICA
 /// * BINLOG ADMIN: `binlog_annotate_row_events`, and `sql_log_bin=0` for what must stay on one server
 /// * SELECT on the account tables: checking clients' passwords (`auth.mode = "database"`)
+/// * SELECT on `mysql.proc`: bodies of stored procedures, which say whether a CALL can leave a commit marker
 /// * all on schema `tideover`, with the right to grant it: the commit marker of `tideover check --connect --setup`
 pub const MARIADB_MONITOR_GRANTS: &[&str] = &[
     "REPLICA MONITOR, BINLOG MONITOR, PROCESS, REPLICATION SLAVE, READ_ONLY ADMIN, REPLICATION SLAVE ADMIN, \
      REPLICATION MASTER ADMIN, CONNECTION ADMIN, BINLOG ADMIN, RELOAD ON *.*",
     "SELECT ON mysql.user",
     "SELECT ON mysql.global_priv",
+    "SELECT ON mysql.proc",
     "ALL PRIVILEGES ON tideover.*",
 ];
 
@@ -34,12 +36,13 @@ pub const MARIADB_MONITOR_GRANTS: &[&str] = &[
 ///   BINLOG_ADMIN: `sql_log_bin=0` for what must stay on one server
 /// * REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, RELOAD: stop and repoint replication, KILL, RESET REPLICA
 /// * GROUP_REPLICATION_ADMIN: `group_replication_set_as_primary`, only where Group Replication is used
+/// * SHOW_ROUTINE: bodies of stored procedures, which say whether a CALL can leave a commit marker
 /// * SELECT on the account table and on `performance_schema`: clients' passwords, replication state
 /// * all on schema `tideover`, with the right to grant it: the commit marker of `tideover check --connect --setup`
 pub const MYSQL_MONITOR_GRANTS: &[&str] = &[
     "REPLICATION CLIENT, REPLICATION SLAVE, PROCESS, RELOAD ON *.*",
     "SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, BINLOG_ADMIN, \
-     GROUP_REPLICATION_ADMIN ON *.*",
+     GROUP_REPLICATION_ADMIN, SHOW_ROUTINE ON *.*",
     "SELECT ON mysql.user",
     "SELECT ON performance_schema.*",
     "ALL PRIVILEGES ON tideover.*",

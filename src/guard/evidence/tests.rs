@@ -24,6 +24,7 @@ fn case(doubt: Doubt) -> Case {
         writing: Writing::Insert,
         text: Vec::new(),
         blind: None,
+        mark: None,
         unanswerable: None,
     }
 }

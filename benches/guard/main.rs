@@ -1,0 +1,189 @@
+//! What proof costs: commit tag and commit marker beside no guard at all, in one run, on the same server. `cargo bench --bench
+//! guard`; with `TIDEOVER_PROGRAM` for the release build, and `-- --quick` for a minute that says less.
+//!
+//! The proxies take turns within every round, so that whatever else the machine does falls on all of them. What counts
+//! are the ratios.
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+#![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
+use tideover_sandbox::{
+    proxy::{Proxy, ProxyOptions, set_up},
+    servers::{Cluster, ClusterOptions, Flavor},
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Clients that work at once.
+const CLIENTS: usize = 8;
+/// What the first is compared with.
+const MODES: [&str; 3] = ["off", "tag", "marker"];
+const LOADS: [Load; 3] = [Load::Insert, Load::Transaction, Load::Call];
+const TABLES: [&str; 4] = [
+    "USE app",
+    "CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60) NOT NULL)",
+    "CREATE TABLE counters (id INT PRIMARY KEY, n BIGINT NOT NULL)",
+    "CREATE PROCEDURE p(x VARCHAR(60)) INSERT INTO t (v) VALUES (x)",
+];
+
+/// What a client does again and again.
+#[derive(Clone, Copy)]
+enum Load {
+    /// An INSERT by itself.
+    Insert,
+    /// BEGIN, an INSERT and two UPDATEs by key, COMMIT.
+    Transaction,
+    /// A CALL of a procedure with an INSERT in it.
+    Call,
+}
+
+impl Load {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "autocommit INSERT",
+            Self::Transaction => "transaction of 4 statements",
+            Self::Call => "autocommit CALL",
+        }
+    }
+
+    async fn once(self, client: &mut Conn, number: usize) -> Outcome {
+        const INSERT: &str = "INSERT INTO t (v) VALUES ('twenty bytes of text')";
+        match self {
+            Self::Insert => client.query_drop(INSERT).await?,
+            Self::Call => client.query_drop("CALL p('twenty bytes of text')").await?,
+            Self::Transaction => {
+                client.query_drop("BEGIN").await?;
+                client.query_drop(INSERT).await?;
+                for key in [2 * number, 2 * number + 1] {
+                    client.query_drop(format!("UPDATE counters SET n = n + 1 WHERE id = {key}")).await?;
+                }
+                client.query_drop("COMMIT").await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Outcome {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (turn, rounds) = if quick { (Duration::from_millis(700), 3) } else { (Duration::from_secs(4), 5) };
+    println!("| server | settings | load | off, 1/s | tag / off | marker / off |\n|---|---|---|---|---|---|");
+    for flavor in [Flavor::MariaDb1011, Flavor::Mysql9] {
+        for (settings, flush) in [("durable", 1), ("relaxed", 0)] {
+            let options = ClusterOptions {
+                replicas: 0,
+                server_options: vec![
+                    format!("--sync-binlog={flush}"),
+                    format!("--innodb-flush-log-at-trx-commit={}", 2 - flush),
+                ],
+                ..ClusterOptions::new(flavor)
+            };
+            let bench = Bench::start(options).await?;
+            for load in LOADS {
+                let medians = bench.measure(load, turn, rounds).await?;
+                let ratio = |at: usize| medians[at] / medians[0];
+                println!(
+                    "| {flavor} | {settings} | {} | {:.0} | {:.3} | {:.3} |",
+                    load.name(),
+                    medians[0],
+                    ratio(1),
+                    ratio(2)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A server and a proxy of each mode in front of it.
+struct Bench {
+    proxies: Vec<Proxy>,
+    _cluster: Cluster,
+}
+
+impl Bench {
+    async fn start(options: ClusterOptions) -> Outcome<Self> {
+        let cluster = Cluster::start(options).await?;
+        cluster.primary().run(&TABLES).await?;
+        for key in 0..2 * CLIENTS {
+            let sql = format!("INSERT INTO app.counters VALUES ({key}, 0)");
+            cluster.primary().run(&[&sql]).await?;
+        }
+        let program =
+            std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
+        let mut proxies = Vec::new();
+        for mode in MODES {
+            let options = ProxyOptions::new(&program, &cluster).set("guard", "mode", format!("\"{mode}\""));
+            if proxies.is_empty() {
+                let (printed, done) = set_up(&options).await?;
+                if !done {
+                    return Err(printed.into());
+                }
+            }
+            proxies.push(Proxy::start(&options).await?);
+        }
+        Ok(Self { proxies, _cluster: cluster })
+    }
+
+    /// Units a second, the median of the rounds, mode by mode.
+    async fn measure(&self, load: Load, turn: Duration, rounds: usize) -> Outcome<Vec<f64>> {
+        let mut found = vec![Vec::new(); self.proxies.len()];
+        for round in 0..rounds {
+            for at in 0..self.proxies.len() {
+                // Another one begins in every round.
+                let which = (round + at) % self.proxies.len();
+                found[which].push(run(load, self.proxies[which].address(), turn).await?);
+            }
+        }
+        Ok(found.into_iter().map(median).collect())
+    }
+}
+
+async fn run(load: Load, address: SocketAddr, turn: Duration) -> Outcome<f64> {
+    let (stop, units) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut tasks = Vec::new();
+    for number in 0..CLIENTS {
+        let options = OptsBuilder::default()
+            .ip_or_hostname(address.ip().to_string())
+            .tcp_port(address.port())
+            .user(Some("app"))
+            .pass(Some("app"))
+            .db_name(Some("app"))
+            .prefer_socket(false);
+        let mut client = Conn::new(options).await?;
+        // What is opened and read at first is not measured.
+        load.once(&mut client, number).await?;
+        let (stop, units) = (stop.clone(), units.clone());
+        tasks.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                load.once(&mut client, number).await?;
+                units.fetch_add(1, Ordering::Relaxed);
+            }
+            Outcome::Ok(())
+        }));
+    }
+    let (before, began) = (units.load(Ordering::Relaxed), Instant::now());
+    tokio::time::sleep(turn).await;
+    let (done, took) = (units.load(Ordering::Relaxed) - before, began.elapsed());
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await??;
+    }
+    Ok(done as f64 / took.as_secs_f64())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
