@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// A statement asks for what our COMMIT has made the server forget: says it ourselves. `Ok(None)`: it does not ask.
-    pub(super) async fn from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
+    pub(super) async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
         let Some(aftermath) = &self.wrap.aftermath else { return Ok(Some(work.clone())) };
         let asks = self.asks(work);
         if asks.is_empty() || (asks == Effects::READS_DIAGNOSTICS && !aftermath.any_warnings) {

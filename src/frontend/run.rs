@@ -42,7 +42,7 @@ impl Session {
         let instead;
         let mut work = work;
         if self.wrap.aftermath.is_some() {
-            match Box::pin(self.from_aftermath(work)).await? {
+            match Box::pin(self.told_from_aftermath(work)).await? {
                 None => return Ok(()),
                 Some(other) => instead = other,
             }

@@ -111,13 +111,13 @@ async fn calls(bench: &Bench, client: &mut Conn) {
             let mut done = bench.relays[0].cut(&sql, cut.into());
             let found: Vec<String> = client.query(&sql).await.unwrap();
             assert!(done.happened(), "{value}");
-            assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+            assert_eq!(found, std::slice::from_ref(&value), "{}", bench.proxy.log());
             assert_eq!((rows(bench, &value).await, rows(bench, &format!("{value} too")).await), (1, 1));
             let value = format!("{value} end");
             let mut done = bench.relays[0].cut("tideover.mark", cut.into());
             let found: Vec<String> = client.query(format!("CALL {call}('{value}')")).await.unwrap();
             assert!(done.happened(), "{value}");
-            assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+            assert_eq!(found, std::slice::from_ref(&value), "{}", bench.proxy.log());
             assert_eq!((rows(bench, &value).await, rows(bench, &format!("{value} too")).await), (1, 1));
         }
         // Nothing is written, so nothing is left to be proven.
@@ -132,7 +132,7 @@ async fn calls(bench: &Bench, client: &mut Conn) {
         let mut done = bench.relays[0].cut("tideover.mark", cut.into());
         let found: Vec<String> = client.exec("CALL two(?)", (&value,)).await.unwrap();
         assert!(done.happened(), "{value}");
-        assert_eq!(found, [value.clone()], "{}", bench.proxy.log());
+        assert_eq!(found, std::slice::from_ref(&value), "{}", bench.proxy.log());
         assert_eq!(rows(bench, &value).await, 1);
     }
 }
