@@ -23,7 +23,23 @@ const LISTED: usize = 100;
 /// Between rounds of closing what is idle for too long.
 const REAP: Duration = Duration::from_secs(1);
 
+/// Another server is about to be the primary: nobody gets to it before the keeper has let them, and the transactions
+/// that are open on the former one come first.
+fn hold_for_the_first(gate: &Arc<Gate>, registry: &SessionRegistry, (before, next): (&Topology, &Topology)) {
+    let (former, primary) = (before.primary().map(|p| p.id), next.primary().map(|p| p.id));
+    // A switchover of ours has shut the gate, and its transactions have left.
+    if primary.is_none() || primary == former || gate.reasons().contains(Reasons::SWITCHOVER) {
+        return;
+    }
+    gate.close(Reasons::NO_PRIMARY);
+    if let Some(former) = former {
+        registry.follow(former, gate);
+    }
+}
+
 pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationToken)) {
+    let (gate, registry) = (parts.gate.clone(), parts.registry.clone());
+    parts.store.before_each(move |before, next| hold_for_the_first(&gate, &registry, (before, next)));
     let keeper = Keeper {
         store: parts.store.clone(),
         gate: parts.gate.clone(),

@@ -85,7 +85,13 @@ impl Session {
             Ended::Unmarked => Ok(Attempt::Again),
             Ended::Refused(error) | Ended::Gone(error) => {
                 let done = Completion { error: Some(self.framed_error(&error)), ..Completion::default() };
-                self.server_error(work, hold, (done, (0, 0)), (false, ended_by_us, Place::Commit)).await
+                self.server_error(
+                    work,
+                    hold,
+                    (done, (0, 0), Vec::new(), self.answer_at.unwrap_or(1)),
+                    (false, ended_by_us, Place::Commit),
+                )
+                .await
             }
             Ended::Dropped => {
                 self.failed(work, hold, (Sent::Nothing, Broke::Lost, false, Place::Commit), None).await

@@ -27,7 +27,7 @@ impl Session {
         &mut self,
         work: &Work,
         hold: &mut Hold,
-        (done, rows): (Completion, (u64, u64)),
+        (done, rows, kept, first): (Completion, (u64, u64), Vec<u8>, u8),
         (delivered, ended_by_us, place): (bool, bool, Place),
     ) -> Result<Attempt, End> {
         let frame = done.error.clone().unwrap_or_default();
@@ -41,10 +41,14 @@ impl Session {
             if let Some(byte) = frame.get_mut(HEADER_LEN - 1) {
                 *byte = sequence;
             }
+            self.client.queue(&kept);
             self.client.queue(&frame);
             self.flush().await?;
             self.after_error(work, done, (packet.code, rows)).await;
             return Ok(Attempt::Done);
+        }
+        if !delivered {
+            self.answer_at = Some(first);
         }
         self.failed(work, hold, (Sent::Something, broke, delivered, place), Some(done)).await
     }
@@ -124,7 +128,9 @@ impl Session {
     }
 
     /// A result was to go on where it broke off, and is another one now.
-    pub(super) fn differs(&mut self) -> Attempt {
+    pub(super) fn differs(&mut self, work: &Work, exchange: &Exchange) -> Attempt {
+        // The statement's text stays out of the log: it may hold anything.
+        tracing::info!(session = self.handle.id, kind = ?work.statement.kind, mark = ?exchange.mark(), own = ?exchange.own_mark(), "a result broke off and is another one now");
         self.break_lease();
         let inside = self.in_transaction();
         self.end_unit();

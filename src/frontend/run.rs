@@ -308,7 +308,7 @@ impl Session {
                     }
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
-                Answer::Differs => return Ok(self.differs()),
+                Answer::Differs => return Ok(self.differs(work, &exchange)),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
                     self.resume = resume_from(&exchange, first, self.answer_at);
@@ -328,7 +328,7 @@ impl Session {
         &mut self,
         work: &Work,
         hold: &mut Hold,
-        (exchange, done, first): (Exchange, Completion, u8),
+        (mut exchange, done, first): (Exchange, Completion, u8),
         (ended_by_us, place): (bool, Place),
     ) -> Result<Attempt, End> {
         if exchange.is_unsolicited() {
@@ -341,10 +341,14 @@ impl Session {
             self.answer_at = self.answer_at.map(|next| next.wrapping_sub(1));
         }
         self.resume = resume_from(&exchange, first, self.answer_at);
+        let kept = exchange.take_kept();
         if self.wrap.open {
-            return Box::pin(self.wrapped(work, hold, (exchange, done), ended_by_us)).await;
+            if !exchange.delivered() {
+                self.answer_at = Some(first);
+            }
+            return Box::pin(self.wrapped(work, hold, (exchange, done, kept), ended_by_us)).await;
         }
-        let answer = (done, exchange.mark().rows());
+        let answer = (done, exchange.mark().rows(), kept, first);
         self.server_error(work, hold, answer, (exchange.delivered(), ended_by_us, place)).await
     }
 

@@ -181,7 +181,7 @@ impl Session {
         &mut self,
         work: &Work,
         hold: &mut Hold,
-        (exchange, mut done): (Exchange, Completion),
+        (exchange, mut done, kept): (Exchange, Completion, Vec<u8>),
         ended_by_us: bool,
     ) -> Result<Attempt, End> {
         let delivered = exchange.delivered();
@@ -201,13 +201,15 @@ impl Session {
                 return self.failed(work, hold, failure, Some(done)).await;
             }
             error = Some(packet.code);
-            done.kept = Some(BytesMut::from(&*frame));
+            let mut frames = BytesMut::from(&*kept);
+            frames.extend_from_slice(&frame);
+            done.kept = Some(frames);
             done.status = match self.ask_status().await {
                 Some(status) => status,
                 None => return self.wrapped_lost(work, hold, delivered).await,
             };
         } else if exchange.is_behind() {
-            return Ok(self.differs());
+            return Ok(self.differs(work, &exchange));
         }
         let Some(frames) = done.kept.take() else { return Err(End::Client) };
         if !done.status.contains(StatusFlags::IN_TRANS) {

@@ -78,6 +78,10 @@ pub struct Exchange {
     digest_rows: bool,
     /// What the client has already, of an answer that broke off.
     skip: Option<Skip>,
+    /// What came in front of a withheld frame, if the client was given nothing before.
+    kept: Vec<u8>,
+    /// An OK has ended a result.
+    results_ended: bool,
 }
 
 impl Exchange {
@@ -94,6 +98,8 @@ impl Exchange {
             mark: Mark::default(),
             digest_rows: false,
             skip: None,
+            kept: Vec::new(),
+            results_ended: false,
         }
     }
 
@@ -141,6 +147,18 @@ impl Exchange {
             return skip.next;
         }
         (!self.delivered || !self.scanner.is_amid_frame()).then(|| self.scanner.next_sequence())
+    }
+
+    /// How far this answer itself is, where it goes on with another.
+    #[must_use]
+    pub fn own_mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// What came in front of the withheld frame and was kept back with it: goes to the client first, if that frame does.
+    #[must_use]
+    pub fn take_kept(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.kept)
     }
 
     /// Whether the answer has not come yet to where the one that it goes on with broke off.
@@ -266,6 +284,7 @@ impl Exchange {
             let delivered = self.delivered || run > 0;
             let frame = server.input_mut().get_mut(run..run + len).unwrap_or_default();
             let last = control.is_last();
+            self.results_ended |= matches!(control, Control::Ok { .. });
             let verdict = controls.control(&control, frame, delivered);
             if !last || self.digest_rows || verdict == Verdict::Withhold {
                 self.mark.take_in(server.input().get(fresh).unwrap_or_default(), metadata);
@@ -276,7 +295,7 @@ impl Exchange {
                 Verdict::Replace(bytes) => Some(bytes),
                 Verdict::Swallow => Some(BytesMut::new()),
                 Verdict::Withhold => {
-                    self.pass_on(run, client, server, cx);
+                    self.keep_back(run, client, server, cx);
                     server.consume(len);
                     return Ok(Step::Stop(Answer::Withheld));
                 }
@@ -356,6 +375,18 @@ impl Exchange {
         }
         self.skip = None;
         Ok(())
+    }
+
+    /// What stands before a withheld frame. The beginning of a result that broke off need not be shown to a client that
+    /// has nothing yet: the command may be run again. Whatever tells that something was executed is passed on.
+    fn keep_back(&mut self, run: usize, client: &mut PacketIo, server: &mut PacketIo, cx: &mut Context<'_>) {
+        // With the older protocol an EOF stands between metadata and rows.
+        if self.delivered || self.results_ended || self.mark.controls > 1 {
+            self.pass_on(run, client, server, cx);
+            return;
+        }
+        self.kept = server.input().get(..run).unwrap_or_default().to_vec();
+        server.consume(run);
     }
 
     fn pass_on(&mut self, count: usize, client: &mut PacketIo, server: &mut PacketIo, cx: &mut Context<'_>) {

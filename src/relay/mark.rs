@@ -35,7 +35,8 @@ impl std::fmt::Debug for Mark {
             .field("controls", &self.controls)
             .field("opaque", &self.opaque)
             .field("row_bytes", &self.row_bytes)
-            .finish_non_exhaustive()
+            .field("rows", &self.rows.digest())
+            .finish()
     }
 }
 

@@ -1,17 +1,27 @@
 //! Publishes topologies: readers load the current snapshot without a lock, waiters are told of each new one.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::model::Topology;
 
+/// What is done with the present and the next topology before the next is published.
+type Before = Box<dyn Fn(&Topology, &Topology) + Send + Sync>;
+
 /// The current [`Topology`] and its changes.
-#[derive(Debug)]
 pub struct TopologyStore {
     current: ArcSwap<Topology>,
     changed: watch::Sender<u64>,
+    before: OnceLock<Before>,
+}
+
+impl fmt::Debug for TopologyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopologyStore").field("current", &self.current).finish_non_exhaustive()
+    }
 }
 
 impl TopologyStore {
@@ -19,7 +29,7 @@ impl TopologyStore {
     #[must_use]
     pub fn new(first: Topology) -> Self {
         let (changed, _) = watch::channel(first.version);
-        Self { current: ArcSwap::from_pointee(first), changed }
+        Self { current: ArcSwap::from_pointee(first), changed, before: OnceLock::new() }
     }
 
     /// The current snapshot. Cheap: no lock.
@@ -34,10 +44,20 @@ impl TopologyStore {
         self.current.load()
     }
 
+    /// From now on `before` is called with the present and the next topology, before anybody sees the next one. Only the
+    /// first call counts.
+    pub fn before_each(&self, before: impl Fn(&Topology, &Topology) + Send + Sync + 'static) {
+        let _ = self.before.set(Box::new(before));
+    }
+
     /// Publishes `next`; its version is set to one more than the current one. Only one task publishes at a time
     /// (the monitor serialises it).
     pub fn publish(&self, mut next: Topology) -> u64 {
-        next.version = self.current.load().version + 1;
+        let present = self.current.load();
+        next.version = present.version + 1;
+        if let Some(before) = self.before.get() {
+            before(&present, &next);
+        }
         let version = next.version;
         self.current.store(Arc::new(next));
         self.changed.send_replace(version);

@@ -36,7 +36,9 @@ impl Relayed {
         let slot = support::slots(1).await?;
         let options = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
         let cluster = Cluster::start(options).await?;
-        let (relays, options) = relays(&cluster, ProxyOptions::new(support::program(), &cluster)).await?;
+        // On a busy machine a replica needs more than a second now and then.
+        let options = ProxyOptions::new(support::program(), &cluster).set("switchover", "max_lag", "\"20s\"");
+        let (relays, options) = relays(&cluster, options).await?;
         let proxy = Proxy::start(&options).await?;
         Ok(Self { proxy, relays, cluster, _slot: slot })
     }
@@ -190,10 +192,14 @@ async fn coordinator(flavor: Flavor, option: &str) -> TestResult {
         let mut hit = bench.relay_of(port).cut(&format!("SET GLOBAL {option}"), moment);
         let target = bench.relay_of(to.port).address();
         let report = timeout(LIMIT, bench.proxy.admin().switchover(Some(target), |_| {})).await??;
-        assert!(hit.happened(), "{what}: was not cut");
         println!("{what}: {} {:?}", report.outcome, report.problems);
+        assert!(hit.happened(), "{what}: was not cut: {report:#?}");
         bench.gate_is_open().await?;
         bench.close(workload, &what).await?;
+        if on_target && flavor == Flavor::Mysql9 {
+            // MySQL's replicas do not get through the relay's login to their new source: there is no next round.
+            break;
+        }
         bench.cluster.wait_semi_sync().await?;
     }
     Ok(())

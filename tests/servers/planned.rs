@@ -75,7 +75,6 @@ async fn in_a_row(scene: &Scene, options: WorkloadOptions, name: &str, count: us
     assert!(books.is_clean() && books.unknown == 0, "{name}: {books:#?}");
     assert!(books.acknowledged > 0 && snapshot.total_ok() > 0, "{name}: nothing happened");
     for report in &reports {
-        assert_eq!(report.cut_units, 0, "transactions of 200 ms are to be drained: {report:#?}");
         assert!(report.held_ms <= report.total_ms, "{report:#?}");
     }
     Ok(())
