@@ -45,7 +45,7 @@ impl Session {
         let mut warnings = BytesMut::new();
         if any_warnings {
             let handle = self.handle.clone();
-            let shown = async { self.show_warnings().await.ok_or(io::ErrorKind::InvalidData.into()) };
+            let shown = async { self.show_warnings().await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
             warnings = unless_lost(&handle.signal, shown).await.unwrap_or_default();
         }
         Some(Aftermath { row_count, warnings, any_warnings })
