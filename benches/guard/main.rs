@@ -139,11 +139,11 @@ impl Bench {
     /// Units a second, round by round, mode by mode.
     async fn measure(&self, load: Load, turn: Duration, rounds: usize) -> Outcome<Vec<Vec<f64>>> {
         let mut found = vec![vec![0.0; self.proxies.len()]; rounds];
-        for round in 0..rounds {
+        for (round, rates) in found.iter_mut().enumerate() {
             for at in 0..self.proxies.len() {
                 // Another one begins in every round.
                 let which = (round + at) % self.proxies.len();
-                found[round][which] = run(load, self.proxies[which].address(), turn).await?;
+                rates[which] = run(load, self.proxies[which].address(), turn).await?;
             }
         }
         Ok(found)
