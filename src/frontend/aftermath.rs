@@ -1,6 +1,8 @@
 //! What the servers remember of a statement for the one after it, warnings and row count, where a COMMIT of ours in between
 //! has made the server forget.
 
+use std::io;
+
 use bytes::BytesMut;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::response::{Next, ResponseScanner, ResponseShape};
@@ -11,6 +13,7 @@ use crate::sql::{Effects, Kind, classify, details};
 use super::answer::{AnswerControls, Completion};
 use super::error::forgotten;
 use super::journaling::LOOKS_BACK;
+use super::marking::unless_lost;
 use super::session::{End, Session};
 use super::work::{Text, Work};
 
@@ -41,7 +44,9 @@ impl Session {
         }
         let mut warnings = BytesMut::new();
         if any_warnings {
-            warnings = self.show_warnings().await.unwrap_or_default();
+            let handle = self.handle.clone();
+            let shown = async { self.show_warnings().await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
+            warnings = unless_lost(&handle.signal, shown).await.unwrap_or_default();
         }
         Some(Aftermath { row_count, warnings, any_warnings })
     }

@@ -10,7 +10,7 @@ use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
 use crate::guard;
-use crate::relay::{Controls, Signals, Verdict};
+use crate::relay::{Controls, Signal, Signals, Verdict};
 use crate::replay::{Broke, Place, Sent};
 use crate::sql::{Effects, Kind, details};
 
@@ -48,21 +48,24 @@ impl Session {
             && self.unit.changed
             && !self.unit.unmarkable
             && !work.statement.any(other)
-            && self.may_mark(self.unit.blind)
             // `AND NO CHAIN` matters beside `completion_type`.
             && !details::mentions(work.text.of(&self.command), work.dialect, &[b"no"])
+            && self.may_mark_counted()
+    }
+
+    fn may_mark_counted(&self) -> bool {
+        let may = self.may_mark(self.unit.blind);
+        if !may && self.unit.blind.is_some() {
+            self.count_mark("none");
+        }
+        may
     }
 
     /// Whether a unit is to leave a mark, and can as far as is known; `blind`: why its tags prove nothing.
     pub(super) fn may_mark(&self, blind: Option<&'static str>) -> bool {
         let Some(lease) = &self.lease else { return false };
         let user = String::from_utf8_lossy(self.account.user());
-        let wanted =
-            blind != Some(NOT_LOGGED) && self.shared.guard.wants_mark(blind.is_some(), (lease.server, &user));
-        if !wanted && blind.is_some() {
-            self.count_mark("none");
-        }
-        wanted
+        blind != Some(NOT_LOGGED) && self.shared.guard.wants_mark(blind.is_some(), (lease.server, &user))
     }
 
     pub(super) fn count_mark(&self, result: &str) {
@@ -159,7 +162,7 @@ impl Session {
         let user = String::from_utf8_lossy(self.account.user());
         let why = String::from_utf8_lossy(&error.message);
         self.shared.guard.mark_refused((lease.server, &user), (error.code, &why));
-        match lease.command(&[0x0e]).await {
+        match unless_lost(&self.handle.signal, lease.command(&[0x0e])).await {
             Err(_) => Ended::Dropped,
             Ok(_) if lease.status.contains(StatusFlags::IN_TRANS) => Ended::Unmarked,
             Ok(_) => Ended::Gone(error),
@@ -182,6 +185,20 @@ impl Session {
         let mut payload = bytes::BytesMut::new();
         error.encode(self.capabilities, &mut payload);
         framed(&payload, self.answer_at.unwrap_or(1))
+    }
+}
+
+/// Waits for a server that may hang: until it is known to be lost, or the session is ended.
+pub(super) async fn unless_lost<T>(
+    signal: &Signal,
+    run: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::select! {
+        biased;
+        done = run => done,
+        _ = signal.wait(Signals::SERVER_LOST | Signals::KILL | Signals::ABORT) => {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::aftermath::Aftermath;
 use super::answer::Completion;
 use super::error::{self, ClientError};
 use super::journaling::LOOKS_BACK;
-use super::marking::Ended;
+use super::marking::{Ended, unless_lost};
 use super::run::Attempt;
 use super::session::{End, Session};
 use super::unit::Hold;
@@ -168,10 +168,11 @@ impl Session {
         if !self.wrap.open {
             return Ok(());
         }
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        for _ in 0..self.wrap.answers {
-            let answer = lease.swallow(ResponseShape::Simple).await.map_err(|_| Sent::Something)?;
-            self.wrap.open = matches!(answer, Swallow::Done(_));
+        let Self { lease, handle, wrap, .. } = self;
+        let Some(lease) = lease else { return Err(Sent::Nothing) };
+        for _ in 0..wrap.answers {
+            let answer = unless_lost(&handle.signal, lease.swallow(ResponseShape::Simple)).await;
+            wrap.open = matches!(answer.map_err(|_| Sent::Something)?, Swallow::Done(_));
         }
         Ok(())
     }
@@ -233,7 +234,7 @@ impl Session {
 
     async fn ask_status(&mut self) -> Option<StatusFlags> {
         let lease = self.lease.as_mut()?;
-        lease.command(&[0x0e]).await.ok()?;
+        unless_lost(&self.handle.signal, lease.command(&[0x0e])).await.ok()?;
         Some(lease.status)
     }
 
@@ -249,7 +250,7 @@ impl Session {
             if wrote { self.end_with_mark("COMMIT").await? } else { (Ended::Unmarked, false) };
         if matches!(ended, Ended::Unmarked) {
             ended = match &mut self.lease {
-                Some(lease) => match lease.query("COMMIT").await {
+                Some(lease) => match unless_lost(&self.handle.signal, lease.query("COMMIT")).await {
                     Ok(Swallow::Done(payload)) => Ended::Done(payload),
                     Ok(Swallow::Error(error)) => Ended::Refused(error),
                     Err(_) => Ended::Lost,
