@@ -198,11 +198,19 @@ impl Stream {
     pub fn has_input(&self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         match self.raw() {
-            Raw::Tcp(s) => s.poll_read_ready(&mut context).is_ready(),
-            Raw::Unix(s) => s.poll_read_ready(&mut context).is_ready(),
+            Raw::Tcp(s) => s.poll_read_ready(&mut context).is_ready() && waits(&socket2::SockRef::from(s)),
+            Raw::Unix(s) => s.poll_read_ready(&mut context).is_ready() && waits(&socket2::SockRef::from(s)),
             Raw::Memory(_) | Raw::Ahead(_) => false,
         }
     }
+}
+
+/// Whether the kernel has something for us, asked of the kernel. That a stream counts as readable proves nothing: an answer
+/// that came in two segments makes two events, and one read may have taken both before the second is seen.
+fn waits(socket: &socket2::SockRef<'_>) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit(); 1];
+    // The socket does not block. An end of stream is an answer of no bytes, and an error is news too.
+    !matches!(socket.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl AsyncRead for Stream {
@@ -289,6 +297,39 @@ impl AsyncWrite for Raw {
             Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
             Self::Memory(s) => Pin::new(s).poll_shutdown(cx),
             Self::Ahead(ahead) => Pin::new(&mut ahead.inner).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A read that fills its buffer leaves the stream marked as readable; what matters is whether anything is there.
+    #[tokio::test]
+    async fn a_stream_that_was_readable_has_no_input_unless_something_waits() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listens");
+        let address = listener.local_addr().expect("an address");
+        let (ours, theirs) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+        let mut stream = Stream::Plain(Raw::Tcp(ours.expect("connects")));
+        let mut peer = theirs.expect("accepts").0;
+        peer.write_all(b"answer").await.expect("writes");
+        let mut answer = [0; 6];
+        stream.read_exact(&mut answer).await.expect("reads");
+        assert!(!stream.has_input(), "all was read");
+        peer.write_all(b"x").await.expect("writes");
+        // Readable now, for certain.
+        let Raw::Tcp(raw) = stream.raw() else { panic!("a TCP stream") };
+        raw.readable().await.expect("readable");
+        while !stream.has_input() {
+            tokio::task::yield_now().await;
+        }
+        stream.read_exact(&mut answer[..1]).await.expect("reads");
+        drop(peer);
+        while !stream.has_input() {
+            tokio::task::yield_now().await;
         }
     }
 }
