@@ -312,7 +312,7 @@ mod tests {
     async fn a_stream_that_was_readable_has_no_input_unless_something_waits() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listens");
         let address = listener.local_addr().expect("an address");
-        let (ours, theirs) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+        let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
         let mut stream = Stream::Plain(Raw::Tcp(ours.expect("connects")));
         let mut peer = theirs.expect("accepts").0;
         peer.write_all(b"answer").await.expect("writes");
