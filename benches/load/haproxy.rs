@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tideover_sandbox::ports::free_ports;
+use tideover_sandbox::ports::{Port, free_ports};
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -21,12 +21,13 @@ pub(crate) struct Haproxy {
     pid: u32,
     file: PathBuf,
     _process: Child,
+    _port: Port,
 }
 
 impl Haproxy {
     pub(crate) async fn start(server: SocketAddr) -> Outcome<Self> {
-        let port = free_ports(1)?.first().copied().ok_or("no free port")?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let port = free_ports(1)?.pop().ok_or("no free port")?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
         let file = std::env::temp_dir().join(format!("tideover-bench-haproxy-{}.cfg", std::process::id()));
         let text = format!(
             "global\n  nbthread 2\n  maxconn 2000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  \
@@ -42,7 +43,7 @@ impl Haproxy {
             .kill_on_drop(true)
             .spawn()?;
         let pid = process.id().ok_or("HAProxy ended at once")?;
-        let started = Self { address, pid, file, _process: process };
+        let started = Self { address, pid, file, _process: process, _port: port };
         for _ in 0..200 {
             if TcpStream::connect(address).await.is_ok() {
                 return Ok(started);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::{Admin, ProxyOptions};
 use crate::{
     SandboxError, measure,
-    ports::free_ports,
+    ports::{Port, free_ports},
     process::{self, Keeper, Spawn},
     scratch::Scratch,
 };
@@ -30,6 +30,7 @@ pub struct Proxy {
     admin: Admin,
     scratch: Scratch,
     _keeper: Keeper,
+    _ports: Vec<Port>,
 }
 
 impl Proxy {
@@ -54,7 +55,7 @@ impl Proxy {
         let scratch = Scratch::new()?;
         let keeper = Keeper::new().map_err(SandboxError::io("start a thread"))?;
         let ports = free_ports(2)?;
-        let local = |index: usize| SocketAddr::from((Ipv4Addr::LOCALHOST, ports[index]));
+        let local = |index: usize| SocketAddr::from((Ipv4Addr::LOCALHOST, ports[index].number()));
         let (address, admin) = (local(0), local(1));
         let file = scratch.path().join("tideover.toml");
         fs::write(&file, options.file(address, admin)).map_err(SandboxError::path("write", &file))?;
@@ -68,7 +69,15 @@ impl Proxy {
         let child = keeper.spawn(&spawn).map_err(SandboxError::path("start", &options.program))?;
         let pid = child.id();
         let admin = Admin::new(admin);
-        Ok(Self { child: Mutex::new(Some(child)), pid, address, admin, scratch, _keeper: keeper })
+        Ok(Self {
+            child: Mutex::new(Some(child)),
+            pid,
+            address,
+            admin,
+            scratch,
+            _keeper: keeper,
+            _ports: ports,
+        })
     }
 
     /// Where clients connect.

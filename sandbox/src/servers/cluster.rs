@@ -16,7 +16,7 @@ use tokio::{
 use super::{DATABASE, Flavor, Server, accounts, command_line::server_options};
 use crate::{
     SandboxError,
-    ports::free_ports,
+    ports::{Port, free_ports},
     process::Keeper,
     scratch::{Scratch, copy_directory},
 };
@@ -62,8 +62,9 @@ pub struct Cluster {
     servers: Vec<Arc<Server>>,
     primary: AtomicUsize,
     flavor: Flavor,
-    // After the servers: their files go when they have ended.
+    // After the servers: their files go, and their ports are let go, when they have ended.
     _scratch: Scratch,
+    _ports: Vec<Port>,
 }
 
 impl Cluster {
@@ -75,14 +76,19 @@ impl Cluster {
         let keeper = Arc::new(Keeper::new().map_err(SandboxError::io("start a thread"))?);
         let ports = free_ports(options.replicas + 1)?;
         let mut servers = Vec::new();
-        for (index, port) in ports.into_iter().enumerate() {
+        for (index, port) in ports.iter().map(Port::number).enumerate() {
             let directory = scratch.path().join(format!("{index}"));
             let line = server_options(&options, &directory.join("data"), index, port);
             servers.push(Arc::new(Server::new(options.flavor, port, directory, line, Arc::clone(&keeper))));
         }
         // From here on drop ends what was started.
-        let cluster =
-            Self { servers, primary: AtomicUsize::new(0), flavor: options.flavor, _scratch: scratch };
+        let cluster = Self {
+            servers,
+            primary: AtomicUsize::new(0),
+            flavor: options.flavor,
+            _scratch: scratch,
+            _ports: ports,
+        };
         cluster.start_servers().await?;
         cluster.primary().run(&[format!("CREATE DATABASE {DATABASE}")]).await?;
         cluster.start_replication().await?;
