@@ -1,0 +1,171 @@
+//! One answer, as bytes and as lines that can be compared and read.
+
+use std::fmt::Write;
+
+use tideover_protocol::capability::Capabilities;
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN};
+use tideover_protocol::packet::{ErrPacket, OkPacket};
+use tideover_protocol::response::Control;
+use tideover_protocol::status::StatusFlags;
+
+/// A piece of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// Metadata and rows: whole or partial frames, joined.
+    Opaque(Vec<u8>),
+    /// A control frame with its header.
+    Control(Control, Vec<u8>),
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    capabilities: Capabilities,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Answer {
+    pub(crate) fn new(capabilities: Capabilities) -> Self {
+        Self { capabilities, parts: Vec::new() }
+    }
+
+    pub(crate) fn opaque(&mut self, bytes: &[u8]) {
+        match self.parts.last_mut() {
+            _ if bytes.is_empty() => {}
+            Some(Part::Opaque(before)) => before.extend_from_slice(bytes),
+            _ => self.parts.push(Part::Opaque(bytes.to_vec())),
+        }
+    }
+
+    /// The error at its end.
+    pub(crate) fn error(&self) -> Option<(u16, String)> {
+        let Some(Part::Control(Control::Err, frame)) = self.parts.last() else { return None };
+        let error = ErrPacket::decode(&frame[HEADER_LEN..], self.capabilities).ok()?;
+        Some((error.code, String::from_utf8_lossy(&error.message).into_owned()))
+    }
+
+    /// The statement's id, of COM_STMT_PREPARE.
+    pub(crate) fn statement(&self) -> Option<u32> {
+        let Some(Part::Control(Control::PrepareOk { .. }, frame)) = self.parts.first() else { return None };
+        frame.get(5..9)?.try_into().ok().map(u32::from_le_bytes)
+    }
+
+    /// Whether it ended with an open cursor.
+    pub(crate) fn opened_cursor(&self) -> bool {
+        self.status().contains(StatusFlags::CURSOR_EXISTS)
+    }
+
+    /// The status flags at its end.
+    pub(crate) fn status(&self) -> StatusFlags {
+        let Some(Part::Control(control, frame)) = self.parts.last() else { return StatusFlags::empty() };
+        let payload = &frame[HEADER_LEN..];
+        match control {
+            Control::Ok { .. } => OkPacket::decode(payload, self.capabilities).map(|ok| ok.status).unwrap_or_default(),
+            Control::Eof { .. } => StatusFlags::from_wire(u16::from_le_bytes([payload[3], payload[4]])),
+            _ => StatusFlags::empty(),
+        }
+    }
+
+    /// The values of a text result's first row, as text.
+    pub(crate) fn first_row(&self) -> Vec<Option<String>> {
+        let rows = self.frames().into_iter().filter(|(_, payload)| !is_metadata(payload));
+        let Some((_, mut row)) = rows.last() else { return Vec::new() };
+        let mut values = Vec::new();
+        while let Some(&length) = row.first() {
+            let end = if length < 0xfb { 1 + usize::from(length) } else { 1 };
+            values.push((length < 0xfb).then(|| String::from_utf8_lossy(&row[1..end]).into_owned()));
+            row = &row[end..];
+        }
+        values
+    }
+
+    fn frames(&self) -> Vec<(u8, &[u8])> {
+        let mut found = Vec::new();
+        for part in &self.parts {
+            let Part::Opaque(bytes) = part else { continue };
+            let mut rest = bytes.as_slice();
+            while let Some(header) = FrameHeader::parse(rest) {
+                let end = HEADER_LEN + header.payload_len;
+                found.push((header.sequence, &rest[HEADER_LEN..end.min(rest.len())]));
+                rest = &rest[end.min(rest.len())..];
+            }
+        }
+        found
+    }
+
+    /// One line for each frame, with all that must be the same. `shape_only`: rows, counts and texts may differ.
+    pub(crate) fn lines(&self, shape_only: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Opaque(bytes) => {
+                    let mut rest = bytes.as_slice();
+                    while let Some(header) = FrameHeader::parse(rest) {
+                        let end = (HEADER_LEN + header.payload_len).min(rest.len());
+                        let payload = &rest[HEADER_LEN..end];
+                        if !shape_only {
+                            lines.push(format!("{:02x} {}", header.sequence, escaped(payload)));
+                        } else if is_metadata(payload) {
+                            lines.push("column".to_owned());
+                        }
+                        rest = &rest[end..];
+                    }
+                }
+                Part::Control(control, frame) => lines.push(self.control(*control, frame, shape_only)),
+            }
+        }
+        lines
+    }
+
+    fn control(&self, control: Control, frame: &[u8], shape_only: bool) -> String {
+        let (sequence, payload) = (frame[3], &frame[HEADER_LEN..]);
+        let head = if shape_only { String::new() } else { format!("{sequence:02x} ") };
+        match control {
+            Control::Ok { .. } => match OkPacket::decode(payload, self.capabilities) {
+                Ok(ok) if shape_only => format!("OK {:?}", told(ok.status)),
+                Ok(ok) => format!(
+                    "{head}OK affected={} id={} status={:?} warnings={} info={} track={:?}",
+                    ok.affected_rows,
+                    ok.last_insert_id,
+                    told(ok.status),
+                    ok.warnings,
+                    escaped(&ok.info),
+                    ok.track
+                ),
+                Err(_) => format!("{head}malformed OK {}", escaped(payload)),
+            },
+            Control::Eof { .. } => {
+                let status = StatusFlags::from_wire(u16::from_le_bytes([payload[3], payload[4]]));
+                format!("{head}EOF status={:?} warnings={}", told(status), if shape_only { 0 } else { payload[1] })
+            }
+            Control::Err if shape_only => format!("ERR {}", u16::from_le_bytes([payload[1], payload[2]])),
+            // New each time.
+            Control::Auth => format!("{head}authentication"),
+            _ => format!("{head}{control:?} {}", escaped(payload)),
+        }
+    }
+}
+
+/// Flags that say something of the session or the answer, and not how fast the server was.
+fn told(status: StatusFlags) -> StatusFlags {
+    status - StatusFlags::QUERY_WAS_SLOW
+}
+
+/// A column definition: catalog `def`.
+fn is_metadata(payload: &[u8]) -> bool {
+    payload.starts_with(b"\x03def") || payload.len() == 1
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => {
+                let _ = write!(text, "\\{byte:02x}");
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,175 @@
+## last_insert_id [old]
+SELECT LAST_INSERT_ID()
+INSERT INTO counter (note) VALUES ('a')
+SELECT LAST_INSERT_ID() > 0
+SET @first = LAST_INSERT_ID()
+SELECT LAST_INSERT_ID() - @first
+INSERT INTO counter (note) VALUES ('b'), ('c'), ('d')
+SELECT LAST_INSERT_ID() - @first
+SELECT @@last_insert_id - @first, @@identity - @first
+INSERT INTO plain VALUES (1, 'x', 'y')
+SELECT LAST_INSERT_ID() - @first
+UPDATE counter SET note = 'e' WHERE note = 'a'
+SELECT LAST_INSERT_ID() - @first
+SELECT LAST_INSERT_ID(42)
+SELECT LAST_INSERT_ID()
+UPDATE plain SET a = LAST_INSERT_ID(a + 6)
+SELECT LAST_INSERT_ID(), a FROM plain
+INSERT INTO plain VALUES (LAST_INSERT_ID(), 'x', 'y')
+SELECT a FROM plain ORDER BY a
+INSERT INTO counter (id, note) VALUES (900, 'own')
+SELECT LAST_INSERT_ID()
+INSERT INTO counter (note) VALUES ('b') ON DUPLICATE KEY UPDATE note = 'bb', id = LAST_INSERT_ID(id)
+SELECT LAST_INSERT_ID() - @first
+SET last_insert_id = 5
+SELECT LAST_INSERT_ID()
+SET @@identity = 6
+SELECT @@identity, LAST_INSERT_ID()
+DELETE FROM counter
+SELECT LAST_INSERT_ID()
+DELETE FROM plain
+INSERT INTO counter (note) VALUES ('x'); INSERT INTO counter (note) VALUES ('y')
+SELECT LAST_INSERT_ID() - id FROM counter WHERE note = 'y'
+INSERT INTO counter (note) VALUES ('x')
+SELECT LAST_INSERT_ID() - id FROM counter WHERE note = 'y'
+CALL inserts()
+SELECT LAST_INSERT_ID() - (SELECT MAX(id) FROM counter)
+DELETE FROM counter
+
+## last_insert_id of an id of one's own
+INSERT INTO counter (id, note) VALUES (70001, 'own')
+SELECT LAST_INSERT_ID()
+REPLACE INTO counter (id, note) VALUES (70001, 'own again')
+SELECT LAST_INSERT_ID()
+INSERT INTO counter VALUES (NULL, 'drawn')
+SELECT LAST_INSERT_ID() - MAX(id) FROM counter
+INSERT INTO counter VALUES (70100, 'own')
+SELECT LAST_INSERT_ID() - (SELECT id FROM counter WHERE note = 'drawn')
+DELETE FROM counter
+
+## found_rows [old]
+SELECT id FROM items
+SELECT FOUND_ROWS()
+SELECT FOUND_ROWS()
+SELECT id FROM items LIMIT 2
+SELECT FOUND_ROWS()
+SELECT SQL_CALC_FOUND_ROWS id FROM items LIMIT 2
+SELECT FOUND_ROWS()
+SELECT id FROM items WHERE id > 100
+SELECT FOUND_ROWS()
+SELECT id FROM items UNION SELECT 77
+SELECT FOUND_ROWS()
+SHOW TABLES LIKE 'i%'
+SELECT FOUND_ROWS()
+INSERT INTO plain VALUES (1, 'x', 'y')
+SELECT FOUND_ROWS()
+UPDATE plain SET b = 'z'
+SELECT FOUND_ROWS()
+DELETE FROM plain
+SELECT FOUND_ROWS()
+SELECT COUNT(*) FROM items
+SELECT FOUND_ROWS() + 10
+
+## found_rows for the first time after several rows
+SELECT id FROM items
+SELECT FOUND_ROWS()
+
+## found_rows for the first time in an expression
+SELECT id, name FROM items WHERE id < 4
+SELECT FOUND_ROWS() + 1 AS more, 'x'
+
+## found_rows for the first time after none
+SELECT id FROM items WHERE id > 100
+SELECT FOUND_ROWS()
+
+## row_count [old]
+INSERT INTO plain VALUES (1, 'x', 'y'), (2, 'x', 'y'), (3, 'x', 'y')
+SELECT ROW_COUNT()
+SELECT ROW_COUNT()
+UPDATE plain SET b = 'changed' WHERE a < 3
+SELECT ROW_COUNT()
+UPDATE plain SET b = 'changed' WHERE a < 3
+SELECT ROW_COUNT()
+SELECT a FROM plain
+SELECT ROW_COUNT()
+DELETE FROM plain
+SELECT ROW_COUNT()
+SET @x = 1
+SELECT ROW_COUNT()
+INSERT INTO nowhere VALUES (1)
+SELECT ROW_COUNT()
+BEGIN
+INSERT INTO plain VALUES (1, 'x', 'y')
+SELECT ROW_COUNT()
+ROLLBACK
+SELECT ROW_COUNT()
+
+## row_count for the first time
+INSERT INTO plain VALUES (1, 'x', 'y'), (2, 'x', 'y')
+SELECT ROW_COUNT()
+DELETE FROM plain
+
+## row_count for the first time with an alias
+DELETE FROM plain WHERE a = 77
+SELECT ROW_COUNT() AS changed
+
+## row_count for the first time in a SET
+INSERT INTO plain VALUES (1, 'x', 'y'), (2, 'x', 'y'), (3, 'x', 'y')
+SET @n = ROW_COUNT()
+SELECT @n
+DELETE FROM plain
+
+## row_count for the first time in a write
+UPDATE items SET tags = 'x' WHERE id < 3
+INSERT INTO plain (a) VALUES (ROW_COUNT())
+SELECT a FROM plain
+DELETE FROM plain
+
+## warnings [old]
+SELECT 1 / 0
+SHOW WARNINGS
+SHOW WARNINGS
+SHOW COUNT(*) WARNINGS
+SELECT @@warning_count
+SELECT CAST('x' AS SIGNED), CAST('1y' AS SIGNED)
+SHOW WARNINGS LIMIT 1
+SHOW COUNT(*) WARNINGS
+SHOW ERRORS
+SELECT nonsense
+SHOW ERRORS
+SHOW WARNINGS
+SHOW COUNT(*) ERRORS
+SELECT @@error_count, @@warning_count
+SELECT 5
+SHOW WARNINGS
+INSERT INTO plain VALUES (1, REPEAT('x', 50), 'y')
+SHOW WARNINGS
+DROP TABLE IF EXISTS absent, missing
+SHOW WARNINGS
+SELECT this is no sql
+SHOW WARNINGS
+SELECT @@error_count
+SELECT 1
+SELECT @@warning_count, @@error_count
+CREATE TABLE IF NOT EXISTS items (a INT)
+SHOW WARNINGS
+SET @x = 1 / 0
+SHOW WARNINGS
+CALL fails()
+SHOW WARNINGS
+DO 1 / 0
+SHOW WARNINGS
+EXPLAIN SELECT * FROM items WHERE id = 1
+SHOW WARNINGS
+BEGIN
+SELECT 1 / 0
+COMMIT
+SHOW WARNINGS
+
+## warnings are kept over what does not touch them
+SELECT 1 / 0
+!ping
+SHOW WARNINGS
+SELECT 1 / 0
+SET @y = 3
+SHOW WARNINGS

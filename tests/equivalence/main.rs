@@ -1,0 +1,60 @@
+//! Behind the proxy everything answers as the server itself does: a corpus of statements and protocol scripts is sent
+//! directly to a server and through the proxy to an identical one, and every byte of the answers is compared. Behind the
+//! proxy other sessions exchange the server connections between any two units of work.
+
+#![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
+#![allow(clippy::disallowed_types, reason = "its client is of its own, on a plain socket")]
+#![allow(clippy::print_stdout, reason = "what was compared is for people")]
+
+mod answer;
+mod pair;
+mod script;
+mod session;
+#[path = "../support/mod.rs"]
+mod support;
+mod wire;
+
+use pair::{MODERN, OLD, Pair};
+use script::{Script, parse};
+use session::Mode;
+use support::TestResult;
+use tideover_sandbox::servers::Flavor;
+
+const CORPUS: [(&str, &str); 5] = [
+    ("user_variables", include_str!("corpus/user_variables.sql")),
+    ("variables", include_str!("corpus/variables.sql")),
+    ("counts", include_str!("corpus/counts.sql")),
+    ("prepared", include_str!("corpus/prepared.sql")),
+    ("commands", include_str!("corpus/commands.sql")),
+];
+
+#[tokio::test]
+async fn mariadb_10_11_answers_are_the_servers() -> TestResult {
+    answers_are_the_servers(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mariadb_11_8_answers_are_the_servers() -> TestResult {
+    answers_are_the_servers(Flavor::MariaDb118).await
+}
+
+#[tokio::test]
+async fn mysql_9_answers_are_the_servers() -> TestResult {
+    answers_are_the_servers(Flavor::Mysql9).await
+}
+
+async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
+    let mut scripts: Vec<Script> = CORPUS.iter().flat_map(|(name, text)| parse(name, text)).collect();
+    if let Ok(only) = std::env::var("TIDEOVER_ONLY") {
+        scripts.retain(|script| script.title.contains(&only));
+    }
+    let mut pair = Pair::start(flavor).await?;
+    for (mode, capabilities) in
+        [(Mode::Text, MODERN), (Mode::Prepared, MODERN), (Mode::Cursor, MODERN), (Mode::Text, OLD)]
+    {
+        pair.run(&scripts, mode, capabilities).await?;
+    }
+    println!("{}: {} compared, {} moved", flavor.name(), pair.compared, pair.shuffled);
+    assert!(pair.differences.is_empty(), "{} differ:\n{}", pair.differences.len(), pair.differences.join("\n"));
+    pair.scene.finish()
+}

@@ -1,0 +1,234 @@
+//! A server, and a proxy in front of an identical one. What runs on both is compared; behind the proxy each unit of work
+//! lands on another server connection than the one before it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tideover_protocol::capability::Capabilities;
+use tideover_sandbox::proxy::ProxyOptions;
+use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
+use tokio::time::{Instant, sleep};
+
+use crate::script::{Script, Step};
+use crate::session::{Mode, Session};
+use crate::support::{Scene, TestResult};
+use crate::wire::Wire;
+
+/// What every client of these tests has.
+const PLAIN: Capabilities = Capabilities::ESSENTIAL.union(Capabilities::CONNECT_WITH_DB);
+/// The capabilities of an up-to-date client.
+pub(crate) const MODERN: Capabilities = PLAIN
+    .union(Capabilities::MULTI_STATEMENTS)
+    .union(Capabilities::MULTI_RESULTS)
+    .union(Capabilities::PS_MULTI_RESULTS)
+    .union(Capabilities::LOCAL_FILES)
+    .union(Capabilities::DEPRECATE_EOF)
+    .union(Capabilities::SESSION_TRACK);
+/// Those of an old one: EOF packets, rows found instead of rows changed.
+pub(crate) const OLD: Capabilities = PLAIN
+    .union(Capabilities::MULTI_STATEMENTS)
+    .union(Capabilities::MULTI_RESULTS)
+    .union(Capabilities::PS_MULTI_RESULTS)
+    .union(Capabilities::LOCAL_FILES)
+    .union(Capabilities::FOUND_ROWS);
+
+/// Run on both servers before anything else.
+const SETUP: &str = include_str!("setup.sql");
+
+/// Both sides.
+pub(crate) struct Pair {
+    direct: Cluster,
+    pub(crate) scene: Scene,
+    pub(crate) flavor: Flavor,
+    /// Differences found, as text.
+    pub(crate) differences: Vec<String>,
+    /// Statements and commands compared.
+    pub(crate) compared: usize,
+    /// Units that were preceded by an exchange of connections.
+    pub(crate) shuffled: usize,
+}
+
+impl Pair {
+    pub(crate) async fn start(flavor: Flavor) -> TestResult<Self> {
+        let options = || {
+            let mut options = ClusterOptions::new(flavor);
+            options.replicas = 0;
+            options.server_options =
+                vec!["--log-bin-trust-function-creators=1".into(), "--local-infile=ON".into()];
+            options
+        };
+        // Two, so that who gives one back is sure to be given the other.
+        let configure = |options: ProxyOptions| options.set("pool", "max_per_server", "2");
+        let scene = Scene::with(options(), configure).await?;
+        let direct = Cluster::start(options()).await?;
+        for server in [direct.primary(), scene.cluster.primary()] {
+            let statements: Vec<&str> = SETUP.split(";\n").map(str::trim).filter(|s| !s.is_empty()).collect();
+            server.run(&statements).await?;
+            // A password that the server has seen once needs no encrypted channel.
+            drop(server.connect_as("app", "app", None).await?);
+        }
+        scene.wait_roles().await?;
+        drop(scene.connect().await?);
+        Ok(Self { direct, scene, flavor, differences: Vec::new(), compared: 0, shuffled: 0 })
+    }
+
+    /// Runs scripts with one set of capabilities.
+    pub(crate) async fn run(&mut self, scripts: &[Script], mode: Mode, capabilities: Capabilities) -> TestResult {
+        let mut shuffle = Shuffle::start(&self.scene, (capabilities, collation(self.flavor))).await?;
+        let flavor = self.flavor;
+        for script in scripts.iter().filter(|s| s.runs_on(flavor)) {
+            if (mode != Mode::Text && !script.is_plain())
+                || (capabilities != MODERN && mode == Mode::Text && !script.has("old"))
+            {
+                continue;
+            }
+            if let Err(error) = self.script(script, (mode, capabilities), &mut shuffle).await {
+                self.differences.push(format!("{} ({mode:?}): {error}\n", script.title));
+            }
+        }
+        shuffle.end().await
+    }
+
+    async fn script(
+        &mut self,
+        script: &Script,
+        (mode, capabilities): (Mode, Capabilities),
+        shuffle: &mut Shuffle,
+    ) -> TestResult {
+        let client = (capabilities, collation(self.flavor));
+        let direct = Wire::connect(self.direct.primary().address(), "app", Some("eq"), client).await?;
+        let proxied = Wire::connect(self.scene.proxy.address(), "app", Some("eq"), client).await?;
+        let (mut direct, mut proxied) = (Session::new(direct), Session::new(proxied));
+        let id = proxied.wire.id;
+        for step in &script.steps {
+            if self.is_free(id).await? {
+                shuffle.turn().await?;
+                self.shuffled += 1;
+            }
+            if let Step::Pins(wanted) = step {
+                self.check_pins(script, id, wanted).await?;
+                continue;
+            }
+            let one = direct.run(step, mode);
+            let (one, two) = tokio::join!(one, proxied.run(step, mode));
+            let one = one.map_err(|e| format!("{step:?}, sent to the server: {e}"))?;
+            let two = two.map_err(|e| format!("{step:?}, sent through the proxy: {e}"))?;
+            self.compared += 1;
+            let shape_only = matches!(step, Step::Statement(_, true) | Step::ChangeUser(_));
+            let lines = |answers: &[crate::answer::Answer]| {
+                answers.iter().flat_map(|a| a.lines(shape_only)).collect::<Vec<_>>()
+            };
+            let (mut one, mut two) = (lines(&one), lines(&two));
+            if matches!(step, Step::ChangeUser(_)) {
+                // How many packets a login takes is no part of the session.
+                (one, two) = (one.split_off(one.len() - 1), two.split_off(two.len() - 1));
+            }
+            if one != two {
+                self.differ(script, mode, step, &one, &two);
+            }
+        }
+        Ok(())
+    }
+
+    fn differ(&mut self, script: &Script, mode: Mode, step: &Step, one: &[String], two: &[String]) {
+        let mut text = format!("{} ({mode:?}): {step:?}\n", script.title);
+        for line in 0..one.len().max(two.len()) {
+            let (a, b) = (one.get(line), two.get(line));
+            if a != b {
+                text += &format!("    server {}\n    proxy  {}\n", shown(a), shown(b));
+            }
+        }
+        self.differences.push(text);
+    }
+
+    async fn check_pins(&mut self, script: &Script, id: u32, wanted: &[String]) -> TestResult {
+        let found = pins(&self.view(id).await?);
+        if found != wanted {
+            self.differences.push(format!("{}: pinned for {found:?} and not {wanted:?}\n", script.title));
+        }
+        Ok(())
+    }
+
+    /// Whether the session has no server connection. Waits while it only has one to read its state from it.
+    async fn is_free(&self, id: u32) -> TestResult<bool> {
+        let deadline = Instant::now() + Duration::from_millis(100);
+        loop {
+            let view = self.view(id).await?;
+            if view["server"].is_null() {
+                return Ok(true);
+            }
+            let stays = view["state"] == "transaction" || !pins(&view).iter().all(|pin| SETTLED.contains(&&**pin));
+            if stays || Instant::now() > deadline {
+                return Ok(false);
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn view(&self, id: u32) -> TestResult<Value> {
+        let sessions = self.scene.proxy.admin().json("/v1/sessions").await?;
+        let sessions = sessions.as_array().or_else(|| sessions["sessions"].as_array());
+        let found = sessions.into_iter().flatten().find(|s| s["id"] == id);
+        Ok(found.cloned().unwrap_or_default())
+    }
+}
+
+/// Reasons that end by themselves as soon as the client is silent.
+const SETTLED: [&str; 3] = ["user_variable", "last_insert_id", "call_result"];
+
+fn pins(view: &Value) -> Vec<String> {
+    let pins = view["pins"].as_array();
+    pins.into_iter().flatten().filter_map(|pin| pin.as_str().map(str::to_owned)).collect()
+}
+
+fn shown(line: Option<&String>) -> &str {
+    line.map_or("(nothing)", String::as_str)
+}
+
+/// Two sessions that take turns in holding a server connection in a transaction. With two connections in all, the one that
+/// was used last is always taken away before the next unit, and comes back later in another state.
+struct Shuffle {
+    holds: Wire,
+    free: Wire,
+}
+
+impl Shuffle {
+    async fn start(scene: &Scene, client: (Capabilities, u8)) -> TestResult<Self> {
+        let address = scene.proxy.address();
+        let mut holds = Wire::connect(address, "app", Some("other"), client).await?;
+        for text in [
+            "SET NAMES latin1",
+            "SET time_zone='+03:00', sql_mode='NO_BACKSLASH_ESCAPES,ANSI_QUOTES', div_precision_increment=9",
+            "SET @a='noise', @b=-1, @c=1.25, @noise='x'",
+        ] {
+            holds.run(text).await?;
+        }
+        let free = Wire::connect(address, "app", Some("eq"), client).await?;
+        let mut shuffle = Self { holds: free, free: holds };
+        shuffle.turn().await?;
+        shuffle.turn().await?;
+        Ok(shuffle)
+    }
+
+    /// The connection that is free is taken, and the other one given back, each with traces of other work.
+    async fn turn(&mut self) -> TestResult {
+        for text in
+            ["BEGIN", "INSERT INTO eq.noise () VALUES (), ()", "SELECT SQL_CALC_FOUND_ROWS 1 FROM eq.noise LIMIT 1"]
+        {
+            self.free.run(text).await?;
+        }
+        self.holds.run("ROLLBACK").await?;
+        std::mem::swap(&mut self.free, &mut self.holds);
+        Ok(())
+    }
+
+    async fn end(mut self) -> TestResult {
+        self.holds.run("ROLLBACK").await.map(drop)
+    }
+}
+
+/// utf8mb4, in the collation that the server takes for it: what a MySQL server says of a cursor's columns tells the
+/// collation of the login apart from that of a SET NAMES, which is what a session is brought back with.
+const fn collation(flavor: Flavor) -> u8 {
+    if flavor.is_mariadb() { 45 } else { 255 }
+}

@@ -1,0 +1,116 @@
+//! Scripts: what one session does, line by line.
+//!
+//! `## title [words]` begins one. Words: `mariadb`, `mysql`: only there; `text`: not prepared, not with cursors; `old`: the
+//! capabilities of an old client too. `#` begins a comment, `~ ` a statement whose answer differs by nature: only its form is
+//! compared. `!` begins a command of the protocol, see [`Step`].
+
+use tideover_sandbox::servers::Flavor;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A statement; the flag: only the form of its answer is compared.
+    Statement(String, bool),
+    /// `!prepare name text`
+    Prepare(String, String),
+    /// `!execute name [cursor] values…`: `i:5`, `s:text`, `n` for NULL, `l` for what was sent ahead.
+    Execute { name: String, cursor: bool, values: Vec<String> },
+    /// `!again name`: an execution without types, which the server knows.
+    Again(String, Vec<String>),
+    /// `!fetch name rows`
+    Fetch(String, u32),
+    /// `!long name parameter text`
+    Long(String, u16, String),
+    /// `!reset name`
+    Reset(String),
+    /// `!close name`
+    Close(String),
+    /// `!init_db name`, `!field_list table`
+    Named(u8, String),
+    /// `!reset_connection`, `!ping`, `!multi on`, `!multi off`: the command's bytes.
+    Plain(Vec<u8>),
+    /// `!change_user schema`
+    ChangeUser(String),
+    /// `!pins a b`: what the proxy says of the session at this point, and nothing else.
+    Pins(Vec<String>),
+}
+
+/// What one session does.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) title: String,
+    pub(crate) words: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Script {
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.words.iter().any(|w| w == word)
+    }
+
+    pub(crate) fn runs_on(&self, flavor: Flavor) -> bool {
+        !self.has(if flavor.is_mariadb() { "mysql" } else { "mariadb" })
+    }
+
+    /// Whether it holds nothing but statements, so that it can be run by other protocols.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.has("text") && self.steps.iter().all(|s| matches!(s, Step::Statement(..) | Step::Pins(_)))
+    }
+}
+
+/// All scripts of a file.
+pub(crate) fn parse(file: &str, text: &str) -> Vec<Script> {
+    let mut scripts: Vec<Script> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim_end();
+        if let Some(title) = line.strip_prefix("## ") {
+            let (title, words) = title.split_once('[').unwrap_or((title, ""));
+            scripts.push(Script {
+                title: format!("{file}:{} {}", number + 1, title.trim()),
+                words: words.trim_end_matches(']').split_whitespace().map(str::to_owned).collect(),
+                steps: Vec::new(),
+            });
+        } else if !line.is_empty() && !line.starts_with('#') {
+            let script = scripts.last_mut().unwrap_or_else(|| panic!("{file}: no script before line {number}"));
+            script.steps.push(step(line));
+        }
+    }
+    scripts
+}
+
+fn step(line: &str) -> Step {
+    if let Some(text) = line.strip_prefix("~ ") {
+        return Step::Statement(text.to_owned(), true);
+    }
+    let Some(command) = line.strip_prefix('!') else { return Step::Statement(line.to_owned(), false) };
+    let (what, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let (name, more) = rest.split_once(' ').unwrap_or((rest, ""));
+    let values = || more.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    match what {
+        "prepare" => Step::Prepare(name.into(), more.into()),
+        "execute" => {
+            let mut values = values();
+            let cursor = values.first().is_some_and(|v| v == "cursor");
+            if cursor {
+                values.remove(0);
+            }
+            Step::Execute { name: name.into(), cursor, values }
+        }
+        "again" => Step::Again(name.into(), values()),
+        "fetch" => Step::Fetch(name.into(), more.parse().expect("a number")),
+        "long" => {
+            let (number, text) = more.split_once(' ').expect("a parameter and a text");
+            Step::Long(name.into(), number.parse().expect("a number"), text.into())
+        }
+        "reset" => Step::Reset(name.into()),
+        "close" => Step::Close(name.into()),
+        "init_db" => Step::Named(2, name.into()),
+        "field_list" => Step::Named(4, format!("{name}\0")),
+        "reset_connection" => Step::Plain(vec![0x1f]),
+        "ping" => Step::Plain(vec![0x0e]),
+        "multi" => Step::Plain(vec![0x1b, u8::from(name == "off"), 0]),
+        "change_user" => Step::ChangeUser(name.into()),
+        "pins" => Step::Pins(rest.split_whitespace().map(str::to_owned).collect()),
+        other => panic!("no such command: {other}"),
+    }
+}

@@ -1,0 +1,27 @@
+CREATE DATABASE eq;
+CREATE DATABASE other COLLATE latin1_swedish_ci;
+GRANT ALL ON eq.* TO app@'%';
+GRANT ALL ON other.* TO app@'%';
+CREATE ROLE reader;
+CREATE ROLE writer;
+GRANT SELECT ON eq.* TO reader;
+GRANT SELECT, INSERT ON eq.* TO writer;
+GRANT reader TO app@'%';
+GRANT writer TO app@'%';
+CREATE TABLE eq.noise (id INT AUTO_INCREMENT PRIMARY KEY);
+CREATE TABLE eq.items (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40), price DECIMAL(10,2), made DATETIME, tags TEXT);
+INSERT INTO eq.items VALUES (1, 'apple', 1.50, '2020-01-02 03:04:05', NULL), (2, 'pear', 2.25, NULL, 'soft,green'), (3, 'plum', 0.75, '2021-05-06 07:08:09', ''), (4, 'quince', 4.00, NULL, 'hard'), (5, 'grape', 3.10, '2022-01-01 00:00:00', 'blue');
+CREATE TABLE eq.counter (id INT AUTO_INCREMENT PRIMARY KEY, note VARCHAR(40), UNIQUE (note));
+CREATE TABLE eq.plain (a INT, b VARCHAR(40), c VARCHAR(40));
+CREATE TABLE eq.types (id INT PRIMARY KEY, i1 TINYINT, u8 BIGINT UNSIGNED, f FLOAT, d DOUBLE, n DECIMAL(20,6), s CHAR(10), v VARCHAR(20) CHARACTER SET latin1, b VARBINARY(20), dt DATETIME(6), t TIME(3), y YEAR, bt BIT(5), e ENUM('x','y'), st SET('p','q'), j JSON);
+INSERT INTO eq.types VALUES (1, -5, 18446744073709551615, 1.5, 2.25e10, 123.456789, 'abc', 'äöü', 0x00ff10, '2020-02-29 12:13:14.123456', '-12:00:01.5', 1999, b'10101', 'y', 'p,q', '{"a": [1, 2]}'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+CREATE TABLE other.items (id INT PRIMARY KEY, name VARCHAR(40));
+INSERT INTO other.items VALUES (1, 'elsewhere');
+CREATE PROCEDURE eq.gives(IN a INT, OUT b INT, INOUT c VARCHAR(20)) BEGIN SET b = a * 2; SET c = CONCAT(c, '!'); END;
+CREATE PROCEDURE eq.selects() BEGIN SELECT 1 AS one; SELECT name FROM items ORDER BY id LIMIT 2; END;
+CREATE PROCEDURE eq.inserts() INSERT INTO counter (note) VALUES (NULL);
+CREATE PROCEDURE eq.sets() SET @hidden = 'from a procedure';
+CREATE PROCEDURE eq.fails() SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'on purpose';
+CREATE FUNCTION eq.twice(a INT) RETURNS INT DETERMINISTIC RETURN a * 2;
+CREATE FUNCTION eq.remembers(a INT) RETURNS INT DETERMINISTIC BEGIN SET @remembered = a; RETURN a; END;
+CREATE VIEW eq.names AS SELECT id, name FROM eq.items
