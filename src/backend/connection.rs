@@ -14,7 +14,7 @@ use tideover_protocol::wire::{DecodeError, Reader};
 use tokio::time::Instant;
 
 use crate::net::PacketIo;
-use crate::session::{Change, ServerStatements, SessionState, plan, tracker_setup};
+use crate::session::{Change, ServerStatements, SessionState, Step, plan, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
 use super::commits::Commits;
@@ -138,12 +138,19 @@ impl ServerConnection {
         let isolation = if self.flavor == Flavor::MariaDb { "tx_isolation" } else { "transaction_isolation" };
         let names =
             ["character_set_client", "character_set_results", "collation_connection", "sql_mode", isolation];
-        let sql = format!("SELECT {}", names.map(|n| format!("@@session.{n}")).join(","));
-        let values = self.query_row(&sql, names.len()).await?;
+        let variables = names.map(|n| format!("@@session.{n}")).join(",");
+        let values = self.query_row(&format!("SELECT {variables},CURRENT_ROLE()"), names.len() + 1).await?;
         let mut base = SessionState::new();
-        for (name, value) in names.iter().zip(values) {
-            base.set_variable(name.as_bytes(), &value);
+        for (name, value) in names.iter().zip(&values) {
+            base.set_variable(name.as_bytes(), value);
         }
+        let role = values.last().and_then(|role| str::from_utf8(role).ok()).unwrap_or_default();
+        base.set_role(&match role {
+            "" | "NONE" => "NONE".to_owned(),
+            // MySQL writes its list as SET ROLE takes it.
+            list if list.starts_with('`') => list.to_owned(),
+            name => format!("`{}`", name.replace('`', "``")),
+        });
         Ok(base)
     }
 
@@ -324,8 +331,8 @@ impl ServerConnection {
             || !plan(&self.state, wanted, &self.base).needs_fresh_connection
     }
 
-    /// Brings the server's session to `wanted`. One round trip a step; none if it is there already. Not pipelined with
-    /// the statement that follows: if a step is refused (schema dropped, right revoked), that statement must not run.
+    /// Brings the server's session to `wanted` in one round trip; none if it is there already. If a step is refused (schema
+    /// dropped, right revoked), what follows must not run: see [`queue_restore`](Self::queue_restore).
     ///
     /// # Errors
     /// The socket's; the server's refusal comes as the inner error.
@@ -333,16 +340,41 @@ impl ServerConnection {
         if self.state.fingerprint() == wanted.fingerprint() {
             return Ok(Ok(()));
         }
-        let steps = plan(&self.state, wanted, &self.base);
-        if let Some(schema) = &steps.init_db {
-            let mut command = vec![0x02];
-            command.extend_from_slice(schema);
-            if let Swallow::Error(error) = self.command(&command).await? {
-                return Ok(Err(error));
-            }
+        let steps = self.queue_restore(wanted);
+        self.io.flush().await?;
+        self.after_restore(steps, wanted).await
+    }
+
+    /// Queues what brings the server's session to `wanted`. Gives the number of answers that
+    /// [`after_restore`](Self::after_restore) has to read before those to what is sent behind it.
+    pub fn queue_restore(&mut self, wanted: &SessionState) -> usize {
+        let steps = plan(&self.state, wanted, &self.base).steps;
+        for step in &steps {
+            match step {
+                Step::InitDb(schema) => self.io.queue_parts(&[&[0x02], schema], 0),
+                Step::Query(text) => {
+                    let attributes: &[u8] =
+                        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[0, 1] } else { &[] };
+                    self.io.queue_parts(&[&[0x03], attributes, text], 0)
+                }
+            };
         }
-        for set in [&steps.set, &steps.set_user_variables].into_iter().flatten() {
-            if let Swallow::Error(error) = self.query(set).await? {
+        steps.len()
+    }
+
+    /// Reads the answers to what [`queue_restore`](Self::queue_restore) queued and the caller sent. With an inner error
+    /// the connection is in neither state and must not be used again.
+    ///
+    /// # Errors
+    /// The socket's; the server's first refusal comes as the inner error.
+    pub async fn after_restore(
+        &mut self,
+        steps: usize,
+        wanted: &SessionState,
+    ) -> io::Result<Result<(), ErrPacket>> {
+        for _ in 0..steps {
+            if let Swallow::Error(error) = self.swallow(ResponseShape::Simple).await? {
+                self.broken = true;
                 return Ok(Err(error));
             }
         }
@@ -358,9 +390,14 @@ impl ServerConnection {
         self.prepared = ServerStatements::new(STATEMENTS);
         let schema = self.state.schema().map(<[u8]>::to_vec);
         self.track().await?;
+        // MariaDB keeps the role, which the next session is rid of as of a variable.
+        let role = self.state.role().filter(|_| self.flavor == Flavor::MariaDb).map(str::to_owned);
         self.state = (*self.base).clone();
         if let Some(schema) = schema {
             self.state.set_schema(Some(&schema));
+        }
+        if let Some(role) = role {
+            self.state.set_role(&role);
         }
         self.dirty = false;
         self.clock_set = false;

@@ -9,6 +9,7 @@ mod control;
 mod lease;
 mod marks;
 mod pool;
+mod reading;
 
 pub use account::Account;
 pub use commits::Commits;

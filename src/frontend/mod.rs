@@ -19,6 +19,7 @@ mod replayer;
 mod rerun;
 mod run;
 mod session;
+mod settle;
 mod shared;
 mod trace;
 mod unit;

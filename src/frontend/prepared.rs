@@ -208,6 +208,7 @@ impl Session {
         if done.status.contains(StatusFlags::CURSOR_EXISTS) {
             self.prepared.set_cursor(id, true);
             self.tracker.pin(PinReason::OpenCursor);
+            self.handle.set_pins(self.tracker.pins());
         }
         if done.status.contains(StatusFlags::LAST_ROW_SENT) {
             self.close_cursor(id);

@@ -132,7 +132,7 @@ impl Session {
                 // What it has locked is given up only when nobody else can take it any more.
                 self.shared.gate.stop_together(pass).await;
             }
-            if let Some(lease) = self.lease.take() {
+            if let Some(lease) = self.let_go() {
                 // Gone from its server before the pass is given up: what a rollback and the end of temporary tables
                 // write there must come before a switchover goes on.
                 lease.scrubbed().await;

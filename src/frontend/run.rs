@@ -38,6 +38,7 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
+        self.settle(false).await;
         let mut hold = Hold::arrived();
         let instead;
         let mut work = work;
@@ -234,7 +235,7 @@ impl Session {
         let id = self.tracker.last_insert_id();
         let Some(lease) = &mut self.lease else { return Ok(true) };
         // A connection that was kept knows better.
-        if id == 0 || !self.fresh_lease {
+        if !self.fresh_lease {
             return Ok(true);
         }
         match lease.query(&format!("SET last_insert_id={id}")).await {
@@ -440,7 +441,7 @@ impl Session {
             lease.state = self.tracker.state().clone();
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
-        lease.dirty |= self.tracker.connection_is_suspect() || !pins.for_session().is_empty();
+        lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }
 
     /// The server connection must not be used again.

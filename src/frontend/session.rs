@@ -237,6 +237,9 @@ impl Session {
     /// Reads and runs commands until somebody ends it.
     pub(super) async fn run(mut self) {
         let end = loop {
+            if self.client.input().is_empty() {
+                self.settle(false).await;
+            }
             let end = match self.next_command().await {
                 Ok(kind) => Box::pin(self.dispatch(kind)).await,
                 Err(end) => Err(end),
@@ -246,7 +249,7 @@ impl Session {
             }
         };
         tracing::debug!(session = self.handle.id, ?end, "session ends");
-        if let Some(lease) = self.lease.take() {
+        if let Some(lease) = self.let_go() {
             lease.scrub();
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), self.client.flush()).await;
@@ -381,8 +384,12 @@ impl Session {
     /// Gives up what only the session's server has for it. The client hears of it with its next statement.
     pub(super) async fn part(&mut self) {
         self.handle.signal.lower(Signals::PART);
+        self.settle(true).await;
+        if self.lease.is_none() {
+            return;
+        }
         self.lost_pins = self.take_pins();
-        if let Some(lease) = self.lease.take() {
+        if let Some(lease) = self.let_go() {
             lease.scrubbed().await;
         }
         self.end_unit();
@@ -394,7 +401,7 @@ impl Session {
             self.lost = Some(error::rolled_back(why));
         }
         self.lost_pins = self.take_pins();
-        if let Some(lease) = self.lease.take() {
+        if let Some(lease) = self.let_go() {
             lease.scrub();
         }
         self.end_unit();
@@ -402,6 +409,7 @@ impl Session {
 
     /// Takes all pins away: what they stood for is gone. Gives the names of those that a client would miss.
     pub(super) fn take_pins(&mut self) -> Vec<&'static str> {
+        self.stain();
         let pins = self.tracker.pins();
         for pin in pins.iter() {
             self.tracker.unpin(pin);

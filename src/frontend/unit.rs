@@ -245,7 +245,7 @@ impl Session {
         self.status.remove(tideover_protocol::status::StatusFlags::IN_TRANS);
         self.handle.set_in_transaction(false);
         self.journal = None;
-        let lease: Option<Lease> = self.lease.take();
+        let lease: Option<Lease> = self.let_go();
         if let Some(lease) = lease {
             lease.scrub();
         }

@@ -4,20 +4,24 @@
 //! into a session's state, `PreparedStatements` and `ServerStatements` map statement ids between the two sides.
 //! Nothing here knows of sockets, pools or time.
 
+mod held;
 mod pin;
 mod prepared;
 mod restore;
 mod server_statements;
 mod set;
+mod sql_prepare;
 mod state;
 mod tracker;
+mod unread;
 
 pub use pin::{PinReason, Pins};
 pub use prepared::{ClientStatement, LongDataError, ParameterType, Prepared, PreparedStatements};
-pub use restore::{Restore, plan};
+pub use restore::{Restore, Step, plan};
 pub use server_statements::{ServerStatements, StatementKey};
 pub use state::{Change, SessionState, is_state, tracker_setup};
 pub use tracker::{Outcome, Tracker};
+pub use unread::{Unread, UserValue};
 
 #[cfg(test)]
 mod tests;

@@ -1,40 +1,48 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SessionState;
+use super::sql_prepare::deallocate;
 use super::state::Setting;
 
 /// What turns a server connection in one session's state into one in another's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restore {
-    /// The schema to select with COM_INIT_DB, before the rest.
-    pub init_db: Option<Vec<u8>>,
-    /// One SET statement for system variables.
-    pub set: Option<String>,
-    /// One SET statement for user variables, after `set`: literals are read in the character set that the
-    /// connection has when their statement arrives.
-    pub set_user_variables: Option<String>,
+    /// What to do, in this order.
+    pub steps: Vec<Step>,
     /// It cannot be done: a schema can be selected but not unselected. The connection needs a reset
     /// (COM_RESET_CONNECTION keeps the schema, COM_CHANGE_USER does not) or another must be taken.
     pub needs_fresh_connection: bool,
+}
+
+/// One step of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The schema to select with COM_INIT_DB.
+    InitDb(Vec<u8>),
+    /// A statement to run.
+    Query(Vec<u8>),
 }
 
 impl Restore {
     /// Whether there is nothing to do.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.init_db.is_none()
-            && self.set.is_none()
-            && self.set_user_variables.is_none()
-            && !self.needs_fresh_connection
+        self.steps.is_empty() && !self.needs_fresh_connection
+    }
+
+    fn query(&mut self, text: Option<String>) {
+        self.steps.extend(text.map(|text| Step::Query(text.into_bytes())));
     }
 }
 
 /// Plans the way from the state `from`, in which a server connection is, to the state `to`, in which a session
-/// expects it. `base` is what a new connection of that pool has, as far as known: at least `sql_mode` and the
+/// expects it. `base` is what a new connection of that pool has, as far as known: at least `sql_mode`, the role and the
 /// character sets that the login chose. A variable that is in `from` only goes back to its value in `base`, or
 /// else to its global value.
 ///
-/// The texts are plain ASCII and read the same under `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES`.
+/// But for prepared statements the texts are plain ASCII and read the same under `ANSI_QUOTES` and
+/// `NO_BACKSLASH_ESCAPES`.
 #[must_use]
 pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Restore {
     if from == to {
@@ -44,12 +52,39 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         needs_fresh_connection: from.schema().is_some() && to.schema().is_none(),
         ..Restore::default()
     };
-    if to.schema() != from.schema() {
-        restore.init_db = to.schema().map(<[u8]>::to_vec);
+    // Which schemas and variables there are to be set may depend on the role.
+    if from.role() != to.role()
+        && let Some(role) = to.role().or_else(|| base.role())
+    {
+        restore.query(Some(format!("SET ROLE {role}")));
     }
-    restore.set = variables(from, to, base);
-    restore.set_user_variables = user_variables(from, to);
+    for name in from.prepared().keys().filter(|name| !to.prepared().contains_key(*name)) {
+        restore.steps.push(Step::Query(deallocate(name)));
+    }
+    let mut now = Cow::Borrowed(from);
+    for (name, statement) in to.prepared() {
+        if from.prepared().get(name) == Some(statement) {
+            continue;
+        }
+        let then = now.at_time_of(statement);
+        settings(&mut restore, &now, &then, base);
+        restore.steps.extend(statement.statements(name).into_iter().map(Step::Query));
+        now = Cow::Owned(then);
+    }
+    settings(&mut restore, &now, to, base);
+    // Literals are read in the character set that the connection has when their statement arrives.
+    restore.query(user_variables(from, to));
     restore
+}
+
+/// Schema and variables.
+fn settings(restore: &mut Restore, from: &SessionState, to: &SessionState, base: &SessionState) {
+    if to.schema() != from.schema()
+        && let Some(schema) = to.schema()
+    {
+        restore.steps.push(Step::InitDb(schema.to_vec()));
+    }
+    restore.query(variables(from, to, base));
 }
 
 fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Option<String> {
@@ -58,21 +93,45 @@ fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Opt
     // What collation a character set gets may depend on another variable (MariaDB's character_set_collations),
     // which comes first.
     let (last, first): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.starts_with(b"collation_"));
+    let wanted = |slot: &[u8]| to.get(slot).or_else(|| base.get(slot));
     let mut set = String::new();
+    let mut names = None;
     for slot in first.into_iter().chain(last) {
         let now = from.get(slot).or_else(|| base.get(slot));
-        let wanted = to.get(slot).or_else(|| base.get(slot));
-        if now == wanted && now.is_some() {
+        if now == wanted(slot) && now.is_some() {
             continue;
         }
-        let assignment = match (wanted, from.get(slot)) {
+        if NAMES.contains(&slot.as_slice())
+            && let Some(set_names) = set_names(wanted)
+        {
+            names = Some(set_names);
+            continue;
+        }
+        let assignment = match (wanted(slot), from.get(slot)) {
             (Some(setting), _) => assignment(setting),
             (None, Some(setting)) => initial(&setting.name),
             (None, None) => None,
         };
         push(&mut set, assignment);
     }
+    push(&mut set, names);
     (!set.is_empty()).then_some(set)
+}
+
+/// What SET NAMES sets.
+const NAMES: [&[u8]; 3] = [b"character_set_client", b"character_set_results", b"collation_connection"];
+
+/// `NAMES … COLLATE …`, if that sets all three as wanted. To set them one by one gives the results the default collation of
+/// their character set, which column definitions show.
+fn set_names<'a>(wanted: impl Fn(&[u8]) -> Option<&'a Setting>) -> Option<String> {
+    let value = |slot: &[u8]| {
+        let setting = wanted(slot).filter(|setting| setting.name == slot)?;
+        str::from_utf8(&setting.value).ok().filter(|v| v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    };
+    let [client, results, collation] = NAMES.map(value);
+    let (client, collation) = (client?, collation?);
+    let belongs = collation.strip_prefix(client).is_some_and(|rest| rest.starts_with('_'));
+    (results == Some(client) && belongs).then(|| format!("NAMES {client} COLLATE {collation}"))
 }
 
 fn push(set: &mut String, assignment: Option<String>) {
@@ -146,6 +205,7 @@ fn user_variables(from: &SessionState, to: &SessionState) -> Option<String> {
         }
     }
     for (name, _) in from.user_variables() {
+        // A value that only the server knows is on the connection where it was made.
         if to.user_variable(name).is_none() {
             push(&mut set, Some(format!("@`{name}`=NULL")));
         }

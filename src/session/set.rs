@@ -3,8 +3,8 @@
 use super::restore::{DATABASE_COLLATION, quote};
 use super::state::{is_state, slot};
 use super::{Change, PinReason, Tracker};
-use crate::sql::details::{Assignment, Target, Value};
-use crate::sql::{Effects, Statement};
+use crate::sql::details::{self, Target, Value};
+use crate::sql::{Dialect, Effects, Statement};
 
 /// Takes in a SET that succeeded. Every session variable it names must be in the report, or have been set to a
 /// literal; else the session is pinned.
@@ -14,12 +14,12 @@ use crate::sql::{Effects, Statement};
 pub(super) fn take_in(
     tracker: &mut Tracker,
     statement: &Statement,
-    assignments: Option<Vec<Assignment>>,
+    (text, dialect): (&[u8], Dialect),
     changes: &[Change<'_>],
 ) {
-    let Some(assignments) = assignments else {
+    let Some(assignments) = details::assignments(text, dialect) else {
         if statement.any(Effects::SETS_USER_VARIABLE) {
-            tracker.pins.insert(PinReason::UserVariable);
+            tracker.compute_all(text, dialect);
         }
         let reported = changes.iter().any(|change| matches!(change, Change::Variable { .. }));
         if statement.any(Effects::SETS_SESSION) && !reported && !statement.any(Effects::SETS_ROLE) {
@@ -27,6 +27,10 @@ pub(super) fn take_in(
         }
         return;
     };
+    // Variables may also be set within an expression: `SET @a = (@b := 1)`.
+    if statement.any(Effects::COMPUTES_USER_VARIABLE) && details::assigns_within(text, dialect) {
+        tracker.compute_all(text, dialect);
+    }
     for assignment in assignments {
         match assignment.target {
             Target::User(name) => user_variable(tracker, &name, assignment.value),
@@ -45,7 +49,7 @@ fn user_variable(tracker: &mut Tracker, name: &str, value: Value) {
             word.to_ascii_uppercase()
         }
         _ => {
-            tracker.pins.insert(PinReason::UserVariable);
+            tracker.compute(name);
             return;
         }
     };

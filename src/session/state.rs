@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::sql_prepare::SqlStatement;
 use crate::sql::Dialect;
 
 /// What a server says about a session in an OK packet, mapped by the caller from the protocol's own types.
@@ -22,8 +23,8 @@ pub enum Change<'a> {
     Characteristics(&'a [u8]),
 }
 
-/// What must be rebuilt on another server connection for a session to go on there: schema, system variables and
-/// the user variables that were set from literals.
+/// What must be rebuilt on another server connection for a session to go on there: schema, role, system variables, user
+/// variables and SQL-level prepared statements.
 ///
 /// A variable that is not here has the value a new connection has. Names are kept in lower case. Variables that
 /// share one setting (a character set and its collation, old and new spellings) share one entry.
@@ -32,11 +33,21 @@ pub struct SessionState {
     schema: Option<Vec<u8>>,
     settings: BTreeMap<Vec<u8>, Setting>,
     users: BTreeMap<String, String>,
+    /// What follows SET ROLE.
+    role: Option<String>,
+    /// SQL-level prepared statements by name, in lower case.
+    prepared: BTreeMap<String, SqlStatement>,
     fingerprint: u64,
 }
 
+/// Stands in place of a literal for a value that only the server knows.
+pub(super) const UNREAD: &str = "";
+
+/// What decides, beside the schema, how a statement is prepared.
+pub(super) const DECIDES_PREPARATION: [&str; 3] = ["sql_mode", "character_set_client", "collation_connection"];
+
 /// A variable under the name it was last reported or set by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Setting {
     pub(super) name: Vec<u8>,
     pub(super) value: Vec<u8>,
@@ -48,6 +59,8 @@ impl PartialEq for SessionState {
             && self.schema == other.schema
             && self.settings == other.settings
             && self.users == other.users
+            && self.role == other.role
+            && self.prepared == other.prepared
     }
 }
 
@@ -84,9 +97,10 @@ impl SessionState {
         self.settings.values().map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
     }
 
-    /// The user variables that can be rebuilt: names in lower case, without `@`, and literals.
+    /// The user variables: names in lower case, without `@`, and literals.
     pub fn user_variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.users.iter().map(|(name, literal)| (name.as_str(), literal.as_str()))
+        let known = self.users.iter().filter(|(_, literal)| literal.as_str() != UNREAD);
+        known.map(|(name, literal)| (name.as_str(), literal.as_str()))
     }
 
     /// Takes in what the server reported with one answer.
@@ -163,10 +177,63 @@ impl SessionState {
         self.users.get(name).map(String::as_str)
     }
 
-    /// Whether a user variable holds a string: it is of the character set that the connection had then.
+    /// Notes that a user variable (name in lower case without `@`) is as if it had never been set.
+    pub fn forget_user_variable(&mut self, name: &str) {
+        if let Some(old) = self.users.remove(name) {
+            self.untoggle(&(3_u8, name, old.as_str()));
+        }
+    }
+
+    /// The user variables whose values only the server knows, until [`set_user_variable`](Self::set_user_variable).
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().filter(|(_, literal)| literal.as_str() == UNREAD).map(|(name, _)| name.as_str())
+    }
+
+    /// The user variables that hold a string of the character set that the connection had when they were set.
+    pub(super) fn user_strings(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().filter(|(_, literal)| literal.starts_with('\'')).map(|(name, _)| name.as_str())
+    }
+
+    /// What follows SET ROLE for a session like this; `None` if that is not known.
     #[must_use]
-    pub fn has_user_strings(&self) -> bool {
-        self.users.values().any(|literal| literal.starts_with('\''))
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    /// Notes what follows SET ROLE.
+    pub fn set_role(&mut self, role: &str) {
+        self.toggle(&(4_u8, role));
+        if let Some(old) = self.role.replace(role.to_owned()) {
+            self.untoggle(&(4_u8, old.as_str()));
+        }
+    }
+
+    /// The SQL-level prepared statements.
+    pub(super) const fn prepared(&self) -> &BTreeMap<String, SqlStatement> {
+        &self.prepared
+    }
+
+    /// Notes that a statement was prepared under a name (in lower case), or that there is none any more.
+    pub(super) fn set_prepared(&mut self, name: &str, statement: Option<SqlStatement>) {
+        if let Some(old) = self.prepared.remove(name) {
+            self.untoggle(&(5_u8, name, &old));
+        }
+        if let Some(new) = statement {
+            self.toggle(&(5_u8, name, &new));
+            self.prepared.insert(name.to_owned(), new);
+        }
+    }
+
+    /// The same state with the schema and the settings that decide how a text is prepared as they were at another time.
+    pub(super) fn at_time_of(&self, statement: &SqlStatement) -> Self {
+        let mut state = self.clone();
+        if let Some(schema) = &statement.schema {
+            state.set_schema(Some(schema));
+        }
+        for setting in &statement.settings {
+            state.set_variable(&setting.name, &setting.value);
+        }
+        state
     }
 
     /// How the server reads this session's texts.
@@ -193,7 +260,7 @@ impl SessionState {
     #[must_use]
     pub fn prepare_environment(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for slot in ["sql_mode", "character_set_client", "collation_connection"] {
+        for slot in DECIDES_PREPARATION {
             self.settings
                 .get(slot.as_bytes())
                 .map(|setting| (&setting.name, &setting.value))

@@ -1,5 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::held::Held;
 use super::restore::DATABASE_COLLATION;
 use super::{Change, PinReason, Pins, SessionState, set};
 use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
@@ -31,51 +30,15 @@ pub struct Outcome<'a> {
 pub struct Tracker {
     pub(super) state: SessionState,
     pub(super) pins: Pins,
-    last_insert_id: u64,
+    pub(super) last_insert_id: u64,
     row_count: i64,
     /// It has asked for FOUND_ROWS() without SQL_CALC_FOUND_ROWS, or for ROW_COUNT(), and may do so again.
     asks_found_rows: bool,
     asks_row_count: bool,
     suspect: bool,
-    held: Option<Box<Held>>,
-}
-
-/// What it takes to know when a pin is undone; rare, so kept apart.
-#[derive(Debug, Clone, Default)]
-struct Held {
-    temporary: Names,
-    prepared: Names,
-    handlers: Names,
-    locks: BTreeMap<String, u32>,
-    unnamed_lock: bool,
-    lock_tables: bool,
-    read_lock: bool,
-    instance_lock: bool,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Names {
-    known: BTreeSet<String>,
-    unknown: bool,
-}
-
-impl Names {
-    fn add(&mut self, name: Option<String>) {
-        match name {
-            Some(name) => {
-                self.known.insert(name);
-            }
-            None => self.unknown = true,
-        }
-    }
-
-    /// Takes one away; whether none is left.
-    fn remove(&mut self, name: Option<&String>) -> bool {
-        if let Some(name) = name {
-            self.known.remove(name);
-        }
-        self.known.is_empty() && !self.unknown
-    }
+    /// User variables were set whose names are not known, or whose values cannot be read.
+    pub(super) blind: bool,
+    pub(super) held: Option<Box<Held>>,
 }
 
 const ER_PARSE_ERROR: u16 = 1064;
@@ -127,14 +90,22 @@ impl Tracker {
         self.pins.insert(reason);
     }
 
-    /// Takes such a pin away.
-    pub const fn unpin(&mut self, reason: PinReason) {
+    /// Takes a pin away, and forgets what it stood for.
+    pub fn unpin(&mut self, reason: PinReason) {
         self.pins.remove(reason);
+        if reason == PinReason::UserVariable {
+            self.forget_unread();
+        }
     }
 
     /// The session was reset (COM_RESET_CONNECTION, COM_CHANGE_USER) and is now in `state`.
     pub fn reset(&mut self, state: SessionState) {
         *self = Self::new(state);
+    }
+
+    /// Notes what follows SET ROLE for this session.
+    pub fn set_role(&mut self, role: &str) {
+        self.state.set_role(role);
     }
 
     /// A statement is about to be routed: pins for what the last one left lapse unless it asks for that.
@@ -172,12 +143,13 @@ impl Tracker {
             let of = |name| state.variable(name).map(<[u8]>::to_vec);
             (of("character_set_connection"), of("collation_connection"))
         };
-        let before = self.state.has_user_strings().then(|| charset(&self.state));
+        let before = self.state.user_strings().next().is_some().then(|| charset(&self.state));
         let schema = self.state.schema().map(<[u8]>::to_vec);
         self.state.apply(changes);
         // Strings in user variables are of the character set that they were set in.
         if before.is_some_and(|before| before != charset(&self.state)) {
-            self.pins.insert(PinReason::UserVariable);
+            let names: Vec<String> = self.state.user_strings().map(str::to_owned).collect();
+            names.iter().for_each(|name| self.compute(name));
         }
         let from_database =
             self.state.variable("collation_connection") == Some(DATABASE_COLLATION.as_bytes());
@@ -195,6 +167,13 @@ impl Tracker {
 
     /// A statement has ended. `text` is the statement's, `dialect` what it was classified with.
     pub fn observe(&mut self, statement: &Statement, text: &[u8], dialect: Dialect, outcome: &Outcome<'_>) {
+        if statement.kind == Kind::Execute
+            && let Some(inner) = self.executed(text, dialect)
+        {
+            // What runs is known: it is taken for what the client sent.
+            let statement = classify(&inner, dialect);
+            return self.observe(&statement, &inner, dialect, outcome);
+        }
         if !statement.any(Effects::SETS_FOR_STATEMENT) {
             self.apply(outcome.changes);
         }
@@ -206,7 +185,7 @@ impl Tracker {
                 self.single(&classify(piece, dialect), piece, dialect, outcome);
             }
         } else if failed {
-            self.failed(statement, outcome);
+            self.failed(statement, (text, dialect), outcome);
         } else {
             self.single(statement, text, dialect, outcome);
         }
@@ -214,8 +193,19 @@ impl Tracker {
         self.keep_short(statement, outcome);
     }
 
-    fn failed(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
+    fn failed(
+        &mut self,
+        statement: &Statement,
+        (text, dialect): (&[u8], Dialect),
+        outcome: &Outcome<'_>,
+    ) {
         let ran = outcome.error != Some(ER_PARSE_ERROR);
+        if ran && statement.any(Effects::SETS_USER_VARIABLE) {
+            self.compute_all(text, dialect);
+        }
+        if statement.kind == Kind::Prepare {
+            self.prepare_failed(text, dialect);
+        }
         if ran && statement.any(Effects::UNSURE) {
             self.pins.insert(PinReason::Unsure);
         }
@@ -236,11 +226,11 @@ impl Tracker {
         if statement.any(tracked) {
             self.variables(statement, text, dialect, outcome);
         }
-        let holding = Effects::TEMPORARY_TABLE
-            | Effects::USER_LOCK
-            | Effects::TABLE_LOCK
-            | Effects::SQL_PREPARE
-            | Effects::HANDLER_OPEN;
+        if matches!(statement.kind, Kind::Prepare | Kind::Deallocate) {
+            self.prepare(statement, text, dialect);
+        }
+        let holding =
+            Effects::TEMPORARY_TABLE | Effects::USER_LOCK | Effects::TABLE_LOCK | Effects::HANDLER_OPEN;
         if statement.any(holding) || self.held.is_some() {
             self.holdings(statement, text, dialect);
         }
@@ -257,7 +247,13 @@ impl Tracker {
             self.pins.insert(PinReason::Unsure);
         }
         if statement.any(Effects::SETS_ROLE) {
-            self.pins.insert(PinReason::Role);
+            match details::role(text, dialect) {
+                Some(role) => {
+                    self.state.set_role(&role);
+                    self.pins.remove(PinReason::Role);
+                }
+                None => self.pins.insert(PinReason::Role),
+            }
         }
         if statement.any(Effects::SETS_NEXT_TRANSACTION) {
             self.pins.insert(PinReason::NextTransaction);
@@ -275,44 +271,12 @@ impl Tracker {
             self.pins.insert(PinReason::StoredCode);
         }
         if statement.kind == Kind::Set && statement.any(Effects::SETS_SESSION | Effects::SETS_USER_VARIABLE) {
-            set::take_in(self, statement, details::assignments(text, dialect), outcome.changes);
+            set::take_in(self, statement, (text, dialect), outcome.changes);
         } else if statement.any(Effects::SETS_USER_VARIABLE) {
-            self.pins.insert(PinReason::UserVariable);
+            self.compute_all(text, dialect);
         }
-    }
-
-    /// Things held on the server connection, and their undoing.
-    fn holdings(&mut self, statement: &Statement, text: &[u8], dialect: Dialect) {
-        let held = self.held.get_or_insert_default();
-        let schema = String::from_utf8_lossy(self.state.schema().unwrap_or_default()).into_owned();
-        held.temporary_tables(&mut self.pins, statement, || details::table_names(text, dialect, &schema));
-        held.user_locks(&mut self.pins, statement, || details::lock_name(text, dialect));
-        held.table_locks(&mut self.pins, statement, text, dialect);
-        if statement.any(Effects::SQL_PREPARE) {
-            held.prepared.add(details::prepared_name(text, dialect));
-            self.pins.insert(PinReason::SqlPrepare);
-        } else if statement.kind == Kind::Deallocate
-            && held.prepared.remove(details::prepared_name(text, dialect).as_ref())
-        {
-            self.pins.remove(PinReason::SqlPrepare);
-        }
-        if statement.any(Effects::HANDLER_OPEN) {
-            held.handlers.add(details::handler_name(text, dialect));
-            self.pins.insert(PinReason::Handler);
-        } else if statement.any(Effects::HANDLER_CLOSE)
-            && held.handlers.remove(details::handler_name(text, dialect).as_ref())
-        {
-            self.pins.remove(PinReason::Handler);
-        }
-        let kept = [
-            PinReason::TemporaryTable,
-            PinReason::UserLock,
-            PinReason::TableLock,
-            PinReason::SqlPrepare,
-            PinReason::Handler,
-        ];
-        if !kept.into_iter().any(|reason| self.pins.contains(reason)) {
-            self.held = None;
+        if self.pins.contains(PinReason::UserVariable) {
+            self.check_unread();
         }
     }
 
@@ -369,83 +333,5 @@ impl Tracker {
         keep(PinReason::CallResult, Effects::empty(), called && procedure);
         let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
         self.row_count = if outcome.result_set { -1 } else { affected };
-    }
-}
-
-impl Held {
-    fn temporary_tables(
-        &mut self,
-        pins: &mut Pins,
-        statement: &Statement,
-        names: impl Fn() -> Option<Vec<String>>,
-    ) {
-        if statement.any(Effects::TEMPORARY_TABLE) {
-            for name in names().map_or_else(|| vec![None], |names| names.into_iter().map(Some).collect()) {
-                self.temporary.add(name);
-            }
-            pins.insert(PinReason::TemporaryTable);
-        } else if pins.contains(PinReason::TemporaryTable) && statement.kind == Kind::Ddl {
-            if statement.any(Effects::DROPS_TEMPORARY) {
-                for name in names().unwrap_or_default() {
-                    self.temporary.remove(Some(&name));
-                }
-            } else {
-                // ALTER TABLE may have renamed one.
-                self.temporary.unknown = true;
-            }
-            if self.temporary.remove(None) {
-                pins.remove(PinReason::TemporaryTable);
-            }
-        }
-    }
-
-    /// Locks nest: each GET_LOCK wants its own RELEASE_LOCK. One that was not got is counted too, which only
-    /// keeps the session pinned.
-    fn user_locks(&mut self, pins: &mut Pins, statement: &Statement, name: impl Fn() -> Option<String>) {
-        if statement.any(Effects::USER_LOCK) {
-            match name() {
-                Some(name) => *self.locks.entry(name).or_default() += 1,
-                None => self.unnamed_lock = true,
-            }
-            pins.insert(PinReason::UserLock);
-        }
-        if statement.any(Effects::RELEASES_ALL_USER_LOCKS) && !statement.any(Effects::USER_LOCK) {
-            self.locks.clear();
-            self.unnamed_lock = false;
-        } else if statement.any(Effects::RELEASES_USER_LOCK)
-            && let Some(name) = name()
-            && let Some(count) = self.locks.get_mut(&name)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.locks.remove(&name);
-            }
-        }
-        if self.locks.is_empty() && !self.unnamed_lock {
-            pins.remove(PinReason::UserLock);
-        }
-    }
-
-    fn table_locks(&mut self, pins: &mut Pins, statement: &Statement, text: &[u8], dialect: Dialect) {
-        if statement.any(Effects::TABLE_LOCK) {
-            let tables = details::locks_tables(text, dialect);
-            self.lock_tables |= tables && statement.kind == Kind::LockTables;
-            self.read_lock |= tables && statement.kind != Kind::LockTables;
-            self.instance_lock |= !tables;
-        } else if statement.kind == Kind::UnlockTables {
-            if details::unlocks_tables(text, dialect) {
-                (self.lock_tables, self.read_lock) = (false, false);
-            } else {
-                self.instance_lock = false;
-            }
-        } else if matches!(statement.kind, Kind::Begin | Kind::StartTransactionReadOnly) {
-            // Beginning a transaction gives LOCK TABLES back, but not a global read lock.
-            self.lock_tables = false;
-        }
-        if self.lock_tables || self.read_lock || self.instance_lock {
-            pins.insert(PinReason::TableLock);
-        } else {
-            pins.remove(PinReason::TableLock);
-        }
     }
 }

@@ -135,6 +135,87 @@ pub fn prepared_name(text: &[u8], dialect: Dialect) -> Option<String> {
     reader.name(token).map(|name| name.to_ascii_lowercase())
 }
 
+/// What a `PREPARE` prepares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A string, as it stands in the text, quotes included.
+    Literal(Vec<u8>),
+    /// The value of a user variable (name in lower case, without `@`).
+    Variable(String),
+}
+
+/// The name, in lower case, and the source of a `PREPARE name FROM 'text'` or `FROM @variable`.
+#[must_use]
+pub fn prepare_source(text: &[u8], dialect: Dialect) -> Option<(String, Source)> {
+    let mut reader = Reader::new(text, dialect);
+    (reader.next().key == Key::Prepare).then_some(())?;
+    let token = reader.next();
+    let name = reader.name(token)?.to_ascii_lowercase();
+    let from = reader.next();
+    reader.is(from, b"from").then_some(())?;
+    let token = reader.next();
+    let source = match token.kind {
+        TokenKind::Text => Source::Literal(reader.bytes(token).to_vec()),
+        TokenKind::UserVariable => Source::Variable(reader.variable(token)?),
+        _ => return None,
+    };
+    reader.next().ends().then_some((name, source))
+}
+
+/// The names, in lower case, of all user variables in a text. `None` if one of them cannot be written in plain ASCII.
+#[must_use]
+pub fn user_variables(text: &[u8], dialect: Dialect) -> Option<Vec<String>> {
+    let mut reader = Reader::new(text, dialect);
+    let mut found = Vec::new();
+    loop {
+        let token = reader.next();
+        match token.kind {
+            TokenKind::End => return Some(found),
+            TokenKind::UserVariable => found.push(reader.variable(token)?),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a SET statement sets a user variable within an expression: `SET @a = (@b := 1)`.
+#[must_use]
+pub fn assigns_within(text: &[u8], dialect: Dialect) -> bool {
+    let mut reader = Reader::new(text, dialect);
+    let (mut before, mut depth) = (Token::START, 0_u32);
+    loop {
+        let variable = reader.last;
+        let token = reader.next();
+        match token.kind {
+            TokenKind::End => return false,
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Assign if variable.kind == TokenKind::UserVariable => {
+                let target = before.key == Key::Set || (before.kind == TokenKind::Comma && depth == 0);
+                if !target {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        before = variable;
+    }
+}
+
+/// What follows `SET ROLE`, if it reads the same in every mode.
+#[must_use]
+pub fn role(text: &[u8], dialect: Dialect) -> Option<String> {
+    let mut reader = Reader::new(text, dialect);
+    (reader.next().key == Key::Set && reader.next().key == Key::Role).then_some(())?;
+    let from = reader.last.end();
+    let mut until = from;
+    while !reader.next().ends() {
+        until = reader.last.end();
+    }
+    let role = str::from_utf8(text.get(from..until)?).ok()?.trim();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_$@%.,`' -\t\n".contains(&byte);
+    (!role.is_empty() && role.bytes().all(allowed)).then(|| role.to_owned())
+}
+
 /// The name under which a `HANDLER` is opened, read or closed.
 #[must_use]
 pub fn handler_name(text: &[u8], dialect: Dialect) -> Option<String> {
@@ -289,6 +370,15 @@ impl<'a> Reader<'a> {
         (token.kind == TokenKind::Text && text.is_ascii() && !text.contains('\\')).then(|| unquote(text))?
     }
 
+    /// The name of a user variable, in lower case. Case is folded simply, so it must be ASCII.
+    fn variable(&self, token: Token) -> Option<String> {
+        let name = str::from_utf8(self.bytes(token)).ok()?.strip_prefix('@')?;
+        let quoted = name.starts_with(['`', '\'', '"']);
+        let name = if quoted { unquote(name)? } else { name.to_owned() };
+        let plain = !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'`' && byte != b'\\');
+        plain.then(|| name.to_ascii_lowercase())
+    }
+
     fn target(&self, token: Token, global: bool) -> Option<Target> {
         let elsewhere = |name| if global { Target::Elsewhere } else { Target::Session(name) };
         match token.kind {
@@ -296,12 +386,7 @@ impl<'a> Reader<'a> {
                 let name = self.name(token)?.to_ascii_lowercase();
                 plain(&name).then(|| elsewhere(name))
             }
-            TokenKind::UserVariable => {
-                let name = str::from_utf8(self.bytes(token)).ok()?.strip_prefix('@')?;
-                let quoted = name.starts_with(['`', '\'', '"']);
-                let name = if quoted { unquote(name)? } else { name.to_owned() };
-                plain(&name).then(|| Target::User(name.to_ascii_lowercase()))
-            }
+            TokenKind::UserVariable => self.variable(token).map(Target::User),
             TokenKind::SystemVariable => system_target(str::from_utf8(self.bytes(token)).ok()?),
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::{FrameHeader, HEADER_LEN};
-use tideover_protocol::packet::{ErrPacket, OkPacket};
+use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
 use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
@@ -130,7 +130,7 @@ impl Answer {
                     told(ok.status),
                     ok.warnings,
                     escaped(&ok.info),
-                    ok.track
+                    sorted(&ok.track)
                 ),
                 Err(_) => format!("{head}malformed OK {}", escaped(payload)),
             },
@@ -139,6 +139,8 @@ impl Answer {
                 format!("{head}EOF status={:?} warnings={}", told(status), if shape_only { 0 } else { payload[1] })
             }
             Control::Err if shape_only => format!("ERR {}", u16::from_le_bytes([payload[1], payload[2]])),
+            // Behind the id, which is each side's own.
+            Control::PrepareOk { .. } => format!("{head}prepared {}", escaped(&payload[5..])),
             // New each time.
             Control::Auth => format!("{head}authentication"),
             _ => format!("{head}{control:?} {}", escaped(payload)),
@@ -146,9 +148,23 @@ impl Answer {
     }
 }
 
-/// Flags that say something of the session or the answer, and not how fast the server was.
+/// Session items: variables come in no order of their own.
+fn sorted(track: &[SessionTrack]) -> Vec<String> {
+    let mut items: Vec<String> = track
+        .iter()
+        .map(|item| match item {
+            SessionTrack::SystemVariable { name, value } => format!("{}={}", escaped(name), escaped(value)),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    items.sort();
+    items
+}
+
+/// Flags that say something of the session or the answer. Not: how fast the server was, and whether this connection of
+/// the server has prepared a statement anew.
 fn told(status: StatusFlags) -> StatusFlags {
-    status - StatusFlags::QUERY_WAS_SLOW
+    status - StatusFlags::QUERY_WAS_SLOW - StatusFlags::METADATA_CHANGED
 }
 
 /// A column definition: catalog `def`.

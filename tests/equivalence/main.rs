@@ -52,7 +52,10 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
     for (mode, capabilities) in
         [(Mode::Text, MODERN), (Mode::Prepared, MODERN), (Mode::Cursor, MODERN), (Mode::Text, OLD)]
     {
-        pair.run(&scripts, mode, capabilities).await?;
+        if let Err(error) = pair.run(&scripts, mode, capabilities).await {
+            pair.differences.push(format!("{mode:?} ended early: {error}"));
+            break;
+        }
     }
     println!("{}: {} compared, {} moved", flavor.name(), pair.compared, pair.shuffled);
     assert!(pair.differences.is_empty(), "{} differ:\n{}", pair.differences.len(), pair.differences.join("\n"));

@@ -73,6 +73,17 @@ impl Session {
         }])
     }
 
+    /// Answers as lines. The ids of prepared statements are each side's own.
+    pub(crate) fn lines(&self, answers: &[Answer], shape_only: bool) -> Vec<String> {
+        let mut lines: Vec<String> = answers.iter().flat_map(|a| a.lines(shape_only)).collect();
+        for (name, (id, _)) in &self.statements {
+            for line in lines.iter_mut().filter(|line| line.contains("Err")) {
+                *line = line.replace(&format!("({id})"), &format!("({name})"));
+            }
+        }
+        lines
+    }
+
     async fn prepare(&mut self, name: &str, text: &str) -> TestResult<Answer> {
         let answer = self.wire.command(&[&[0x16], text.as_bytes()].concat()).await?;
         if let Some(id) = answer.statement() {

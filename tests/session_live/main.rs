@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use client::{Answer, Client, Item};
 use server::Server;
-use tideover::session::{Change, Outcome, PinReason, SessionState, Tracker, plan, tracker_setup};
+use tideover::session::{Change, Outcome, PinReason, SessionState, Step, Tracker, plan, tracker_setup};
 use tideover::sql::{Dialect, classify};
 
 const SERVERS: [&str; 3] = ["mariadb-10.11", "mariadb-11.8", "mysql-9"];
@@ -51,12 +51,11 @@ impl Session {
     }
 
     fn restore(&mut self, from: &SessionState, to: &SessionState) {
-        let plan = plan(from, to, &self.base);
-        if let Some(schema) = plan.init_db {
-            self.client.run(&format!("USE `{}`", String::from_utf8(schema).unwrap()));
-        }
-        for text in [plan.set, plan.set_user_variables].into_iter().flatten() {
-            self.client.run(&text);
+        for step in plan(from, to, &self.base).steps {
+            match step {
+                Step::InitDb(schema) => self.client.run(&format!("USE `{}`", String::from_utf8(schema).unwrap())),
+                Step::Query(text) => self.client.run(&String::from_utf8(text).unwrap()),
+            };
         }
     }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::session::{Restore, plan};
+use crate::session::{PinReason, Tracker};
+use crate::sql::{Dialect, classify};
+use crate::session::{Step, plan};
 
 type Parts = &'static [(&'static str, &'static str)];
 
@@ -25,6 +27,15 @@ fn with(parts: Parts) -> SessionState {
     state
 }
 
+/// The steps as texts; a schema as `USE`.
+fn texts(from: &SessionState, to: &SessionState, base: &SessionState) -> Vec<String> {
+    let step = |step: &Step| match step {
+        Step::InitDb(schema) => format!("USE {}", String::from_utf8_lossy(schema)),
+        Step::Query(text) => String::from_utf8_lossy(text).into_owned(),
+    };
+    plan(from, to, base).steps.iter().map(step).collect()
+}
+
 #[test]
 fn values_are_quoted_as_servers_want_them() {
     let rows: &[(&str, &str, &str)] = &[
@@ -46,12 +57,12 @@ fn values_are_quoted_as_servers_want_them() {
     ];
     for (name, value, wanted) in rows {
         let to = state(&[(name, value)]);
-        let set = plan(&SessionState::new(), &to, &SessionState::new()).set;
-        assert_eq!(set, Some(format!("SET {wanted}")), "{name}");
+        let steps = texts(&SessionState::new(), &to, &SessionState::new());
+        assert_eq!(steps, [format!("SET {wanted}")], "{name}");
     }
     let mut odd = SessionState::new();
     odd.set_variable(b"a=1,b", b"2");
-    assert!(plan(&SessionState::new(), &odd, &SessionState::new()).set.is_none());
+    assert!(plan(&SessionState::new(), &odd, &SessionState::new()).steps.is_empty());
 }
 
 #[test]
@@ -69,7 +80,7 @@ fn only_differences_are_set() {
         (
             &[("character_set_connection", "utf8mb4")],
             &[],
-            Some("SET collation_connection='utf8mb4_general_ci'"),
+            Some("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"),
         ),
         // Collations come after whatever decides what they mean.
         (
@@ -80,7 +91,7 @@ fn only_differences_are_set() {
                 ("character_set_collations", "utf8mb4=utf8mb4_bin"),
             ],
             Some(
-                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,collation_connection='utf8mb4_bin'",
+                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,NAMES utf8mb4 COLLATE utf8mb4_bin",
             ),
         ),
         (
@@ -90,21 +101,71 @@ fn only_differences_are_set() {
         ),
     ];
     for (from, to, wanted) in rows {
-        assert_eq!(plan(&with(from), &with(to), &base()).set.as_deref(), *wanted, "{from:?} {to:?}");
+        let steps = texts(&with(from), &with(to), &base());
+        assert_eq!(steps.first().map(String::as_str), *wanted, "{from:?} {to:?}");
+        assert!(steps.len() < 2, "{steps:?}");
     }
 }
 
 #[test]
 fn schemas_and_user_variables() {
+    let steps = |from: Parts, to: Parts| texts(&with(from), &with(to), &base());
     let plan = |from: Parts, to: Parts| plan(&with(from), &with(to), &base());
     assert!(plan(&[("schema", "a")], &[("schema", "a")]).is_empty());
-    assert_eq!(
-        plan(&[("schema", "a")], &[("schema", "b")]),
-        Restore { init_db: Some(b"b".to_vec()), ..Restore::default() }
-    );
-    assert_eq!(plan(&[], &[("schema", "b")]).init_db, Some(b"b".to_vec()));
+    assert_eq!(steps(&[("schema", "a")], &[("schema", "b")]), ["USE b"]);
+    assert_eq!(steps(&[], &[("schema", "b")]), ["USE b"]);
     assert!(plan(&[("schema", "a")], &[]).needs_fresh_connection);
-    let users = plan(&[("@a", "1"), ("@b", "2"), ("@c", "3")], &[("@a", "1"), ("@b", "'x'"), ("@d", "NULL")]);
-    assert_eq!(users.set, None);
-    assert_eq!(users.set_user_variables.as_deref(), Some("SET @`b`='x',@`d`=NULL,@`c`=NULL"));
+    let users =
+        steps(&[("@a", "1"), ("@b", "2"), ("@c", "3")], &[("@a", "1"), ("@b", "'x'"), ("@d", "NULL")]);
+    assert_eq!(users, ["SET @`b`='x',@`d`=NULL,@`c`=NULL"]);
+    // A value that only the server knows is left alone.
+    assert!(steps(&[("@a", "1")], &[("@a", "")]).is_empty());
+    assert_eq!(steps(&[("@a", "")], &[("@a", "1")]), ["SET @`a`=1"]);
+}
+
+#[test]
+fn roles_come_first() {
+    let mut login = base();
+    login.set_role("NONE");
+    let mut other = with(&[("schema", "a")]);
+    other.set_role("reader");
+    assert_eq!(texts(&login, &other, &login), ["SET ROLE reader", "USE a"]);
+    assert_eq!(texts(&other, &with(&[("schema", "a")]), &login), ["SET ROLE NONE"]);
+}
+
+/// A statement is prepared in the schema and mode of its PREPARE, whatever the session has come to since.
+#[test]
+fn prepared_statements_are_made_where_they_were_made() {
+    let mut tracker = Tracker::new(with(&[("schema", "a")]));
+    let mut run = |text: &str, changes: &[Change<'_>]| {
+        let dialect = Dialect::default();
+        let statement = classify(text.as_bytes(), dialect);
+        tracker.observe(&statement, text.as_bytes(), dialect, &ok(changes));
+        (tracker.state().clone(), tracker.pins())
+    };
+    let (state, pins) = run("PREPARE One FROM 'SELECT \\'x\\''", &[]);
+    assert!(pins.is_empty());
+    let there = with(&[("schema", "a")]);
+    assert_eq!(texts(&there, &state, &base()), ["PREPARE `one` FROM 'SELECT \\'x\\''"]);
+    assert_eq!(texts(&state, &there, &base()), ["DEALLOCATE PREPARE `one`"]);
+    run("USE b", &[Change::Schema(b"b")]);
+    let (state, _) = run("SET sql_mode='ANSI'", &[var("sql_mode", "ANSI")]);
+    let steps = [
+        "PREPARE `one` FROM 'SELECT \\'x\\''",
+        "USE b",
+        "SET sql_mode='ANSI'",
+    ];
+    assert_eq!(texts(&there, &state, &base()), steps);
+    run("SET @t = 'SELECT 1'", &[]);
+    let (state, pins) = run("PREPARE two FROM @t", &[]);
+    assert!(pins.is_empty());
+    let mut before = state.clone();
+    before.set_prepared("two", None);
+    let steps =
+        ["SET @`tideover text`='SELECT 1'", "PREPARE `two` FROM @`tideover text`", "SET @`tideover text`=NULL"];
+    assert_eq!(texts(&before, &state, &base()), steps);
+    let (state, _) = run("DEALLOCATE PREPARE ONE", &[]);
+    assert_eq!(texts(&before, &state, &base())[0], "DEALLOCATE PREPARE `one`");
+    let (_, pins) = run("PREPARE three FROM @unknown", &[]);
+    assert!(pins.contains(PinReason::SqlPrepare));
 }

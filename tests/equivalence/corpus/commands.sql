@@ -10,7 +10,8 @@ BEGIN
 INSERT INTO plain VALUES (1, 'lost', '')
 !prepare p SELECT 1
 !reset_connection
-SELECT @a, @b, @@time_zone, @@character_set_client, @@sql_mode = '', DATABASE()
+~ SELECT @a, @b
+SELECT @a IS NULL, @b IS NULL, @@time_zone, @@character_set_client, @@sql_mode = '', DATABASE()
 EXECUTE s
 SELECT * FROM temporary
 SELECT COUNT(*) FROM plain
@@ -30,7 +31,7 @@ SELECT GET_LOCK('change', 1)
 SET autocommit = 0
 !prepare p SELECT 1
 !change_user eq
-SELECT @a, @b, @@time_zone, @@autocommit, DATABASE()
+SELECT @a IS NULL, @b IS NULL, @@time_zone, @@autocommit, DATABASE()
 SELECT * FROM temporary
 !execute p
 SELECT IS_FREE_LOCK('change')
@@ -289,11 +290,10 @@ SELECT NEXTVAL(drawn)
 SELECT LASTVAL(drawn)
 SELECT NEXT VALUE FOR drawn
 SELECT PREVIOUS VALUE FOR drawn
-SELECT 1
-SELECT LASTVAL(drawn)
 DROP SEQUENCE drawn
 
-## locks and counts together
+# With a cursor MySQL 9.7 itself crashes on one of these.
+## locks and counts together [text]
 SELECT GET_LOCK('x1', 0), IS_USED_LOCK('x1') IS NULL
 SELECT RELEASE_ALL_LOCKS()
 DO GET_LOCK('x2', 0)

@@ -1,0 +1,112 @@
+//! SQL-level PREPARE: what it takes to have the same statement on another server connection. PURE.
+
+use super::SessionState;
+use super::state::{DECIDES_PREPARATION, Setting};
+use crate::sql::details::Source;
+
+/// Statements that one session may take along, and bytes of each text. With more it is pinned.
+const MOST: usize = 64;
+const LONGEST: usize = 64 << 10;
+
+/// A statement as it was prepared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SqlStatement {
+    /// What follows FROM: a string as the client wrote it, or a literal for the value of a variable.
+    text: Vec<u8>,
+    by_variable: bool,
+    /// The default schema and what else decided how the text was read.
+    pub(super) schema: Option<Vec<u8>>,
+    pub(super) settings: Vec<Setting>,
+}
+
+impl SqlStatement {
+    /// Prepared in the state `state`. `None` if it cannot be prepared again from what is known.
+    pub(super) fn of(source: Source, state: &SessionState) -> Option<Self> {
+        let (text, by_variable) = match source {
+            Source::Literal(text) => (text, false),
+            Source::Variable(name) => (state.user_variable(&name)?.as_bytes().to_vec(), true),
+        };
+        if text.is_empty() || text.len() > LONGEST || state.prepared().len() >= MOST {
+            return None;
+        }
+        let settings = DECIDES_PREPARATION.iter().filter_map(|slot| state.settings().get(slot.as_bytes()));
+        Some(Self {
+            text,
+            by_variable,
+            schema: state.schema().map(<[u8]>::to_vec),
+            settings: settings.cloned().collect(),
+        })
+    }
+
+    /// The statements that prepare it under this name, in the state that it was prepared in.
+    pub(super) fn statements(&self, name: &str) -> Vec<Vec<u8>> {
+        let name = name.replace('`', "``");
+        if !self.by_variable {
+            return vec![[format!("PREPARE `{name}` FROM ").as_bytes(), &self.text].concat()];
+        }
+        let set = [b"SET @`tideover text`=".as_slice(), &self.text].concat();
+        let prepare = format!("PREPARE `{name}` FROM @`tideover text`");
+        vec![set, prepare.into_bytes(), b"SET @`tideover text`=NULL".to_vec()]
+    }
+
+    /// The text itself, if it is written without escapes.
+    pub(super) fn plain_text(&self) -> Option<Vec<u8>> {
+        let text = str::from_utf8(&self.text).ok()?;
+        if let Some((introducer, hex)) = text.split_once(" X'") {
+            let hex = hex.split('\'').next()?;
+            let bytes: Option<Vec<u8>> =
+                hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+            return bytes.filter(|bytes| introducer.starts_with('_') && bytes.is_ascii());
+        }
+        let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains('\\')).then(|| inner.replace(&format!("{quote}{quote}"), &quote.to_string()).into_bytes())
+    }
+}
+
+/// A name for DEALLOCATE PREPARE.
+pub(super) fn deallocate(name: &str) -> Vec<u8> {
+    format!("DEALLOCATE PREPARE `{}`", name.replace('`', "``")).into_bytes()
+}
+
+/// A user variable's value as a literal: `text` as the server sends it, `hex` of its bytes, `collation` and the column type
+/// of the result. It reads the same whatever the session's modes and character sets are. `None`: not understood.
+pub(super) fn literal(value: &super::UserValue) -> Option<String> {
+    let text = || str::from_utf8(value.text.as_deref()?).ok();
+    if value.text.is_none() {
+        return Some("NULL".to_owned());
+    }
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    match value.kind {
+        // MYSQL_TYPE_LONG, LONGLONG, INT24, SHORT, TINY
+        1 | 2 | 3 | 8 | 9 => {
+            let text = text().filter(|text| number(text))?;
+            Some(match (value.unsigned, text) {
+                (true, text) => format!("CAST({text} AS UNSIGNED)"),
+                (false, "-9223372036854775808") => format!("CAST({text} AS SIGNED)"),
+                (false, text) => text.to_owned(),
+            })
+        }
+        // FLOAT, DOUBLE
+        4 | 5 => {
+            let text = text().filter(|text| number(text))?;
+            Some(if text.contains(['e', 'E']) { text.to_owned() } else { format!("{text}e0") })
+        }
+        // DECIMAL, NEWDECIMAL
+        0 | 246 => {
+            let text = text().filter(|text| number(text))?;
+            Some(if text.contains('.') { text.to_owned() } else { format!("{text}.") })
+        }
+        _ => {
+            let hex = str::from_utf8(&value.hex).ok()?;
+            let collation = str::from_utf8(&value.collation).ok()?;
+            let name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            (hex.bytes().all(|b| b.is_ascii_hexdigit()) && name(collation)).then_some(())?;
+            let charset = collation.split('_').next().unwrap_or(collation);
+            Some(match charset {
+                "binary" => format!("_binary X'{hex}'"),
+                charset => format!("_{charset} X'{hex}' COLLATE {collation}"),
+            })
+        }
+    }
+}
