@@ -1,10 +1,13 @@
 //! What proof costs: commit tag and commit marker beside no guard at all, in one run, on the same server. `cargo bench --bench
-//! guard`; with `TIDEOVER_PROGRAM` for the release build, and `-- --quick` for one of five minutes that says less.
+//! guard`; with `TIDEOVER_PROGRAM` for the release build, and `-- --quick` for one of five minutes that says less. Then how
+//! long it takes to settle what is in doubt (`-- --settle`: only that).
 //!
 //! The proxies take turns within every round, so that whatever else the machine does falls on all of them. What counts are
 //! the ratios, medians of those of the rounds; one of a second proxy without a guard says how much of them is chance.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 #![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
+
+mod settle;
 
 use std::{
     error::Error,
@@ -76,7 +79,15 @@ impl Load {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    if !has("--settle") {
+        prices(has("--quick")).await?;
+    }
+    settle::table(if has("--quick") { 128 << 20 } else { 1 << 30 }).await
+}
+
+/// The price of tag and marker.
+async fn prices(quick: bool) -> Outcome {
     let (turn, rounds) = if quick { (Duration::from_millis(400), 11) } else { (Duration::from_secs(1), 31) };
     println!(
         "| server | settings | load | off, 1/s | off / off | tag / off | marker / off |\n|---|---|---|---|---|---|---|"
@@ -120,11 +131,9 @@ impl Bench {
             let sql = format!("INSERT INTO app.counters VALUES ({key}, 0)");
             cluster.primary().run(&[&sql]).await?;
         }
-        let program =
-            std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
         let mut proxies = Vec::new();
         for mode in MODES {
-            let options = ProxyOptions::new(&program, &cluster).set("guard", "mode", format!("\"{mode}\""));
+            let options = ProxyOptions::new(program(), &cluster).set("guard", "mode", format!("\"{mode}\""));
             if proxies.is_empty() {
                 let (printed, done) = set_up(&options).await?;
                 if !done {
@@ -150,18 +159,27 @@ impl Bench {
     }
 }
 
+/// The proxy: `make bench` names the release build.
+fn program() -> String {
+    std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into())
+}
+
+async fn connect(address: SocketAddr) -> Outcome<Conn> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname(address.ip().to_string())
+        .tcp_port(address.port())
+        .user(Some("app"))
+        .pass(Some("app"))
+        .db_name(Some("app"))
+        .prefer_socket(false);
+    Ok(Conn::new(options).await?)
+}
+
 async fn run(load: Load, address: SocketAddr, turn: Duration) -> Outcome<f64> {
     let (stop, units) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut tasks = Vec::new();
     for number in 0..CLIENTS {
-        let options = OptsBuilder::default()
-            .ip_or_hostname(address.ip().to_string())
-            .tcp_port(address.port())
-            .user(Some("app"))
-            .pass(Some("app"))
-            .db_name(Some("app"))
-            .prefer_socket(false);
-        let mut client = Conn::new(options).await?;
+        let mut client = connect(address).await?;
         // What is opened and read at first is not measured.
         load.once(&mut client, number).await?;
         let (stop, units) = (stop.clone(), units.clone());
