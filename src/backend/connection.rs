@@ -353,8 +353,11 @@ impl ServerConnection {
             match step {
                 Step::InitDb(schema) => self.io.queue_parts(&[&[0x02], schema], 0),
                 Step::Query(text) => {
-                    let attributes: &[u8] =
-                        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[0, 1] } else { &[] };
+                    let attributes: &[u8] = if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+                        &[0, 1]
+                    } else {
+                        &[]
+                    };
                     self.io.queue_parts(&[&[0x03], attributes, text], 0)
                 }
             };

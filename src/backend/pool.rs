@@ -314,6 +314,18 @@ impl AccountPool {
     /// # Errors
     /// [`AcquireError`]; nothing of the client's was sent in any case.
     pub async fn acquire(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
+        let lease = self.acquire_near(wanted).await?;
+        if lease.state.fingerprint() == wanted.fingerprint() {
+            return Ok(lease);
+        }
+        Box::pin(restored(lease, wanted)).await
+    }
+
+    /// A connection whose session can be brought to the state `wanted`, and is there already if one was to be had.
+    ///
+    /// # Errors
+    /// [`AcquireError`]; nothing was sent in any case.
+    pub async fn acquire_near(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
         // What waits is boxed: nearly every statement finds a connection, and need not carry the room for more.
         let permit = match self.slots.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
@@ -323,11 +335,7 @@ impl AccountPool {
             Some(connection) => connection,
             None => Box::pin(self.connect_within_limit()).await?,
         };
-        let lease = Lease::new(connection, self.clone(), permit);
-        if lease.state.fingerprint() == wanted.fingerprint() {
-            return Ok(lease);
-        }
-        Box::pin(restored(lease, wanted)).await
+        Ok(Lease::new(connection, self.clone(), permit))
     }
 
     /// What a session of this account starts from, once a connection was made.

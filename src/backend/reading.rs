@@ -55,7 +55,8 @@ impl ServerConnection {
         let Some(id) = id else { return Ok(None) };
         let mut values = Vec::new();
         for definition in definitions.get(1..).unwrap_or_default().chunks(COLUMNS) {
-            let column = ColumnDefinition::decode(definition.first().map_or(&[], Vec::as_slice), self.capabilities)?;
+            let column =
+                ColumnDefinition::decode(definition.first().map_or(&[], Vec::as_slice), self.capabilities)?;
             values.push(UserValue {
                 kind: column.kind,
                 unsigned: column.flags & UNSIGNED != 0,
@@ -92,7 +93,9 @@ impl ServerConnection {
         let mut frames = Vec::new();
         let mut rest = opaque.as_slice();
         while let Some(header) = FrameHeader::parse(rest) {
-            let Some(payload) = rest.get(HEADER_LEN..HEADER_LEN + header.payload_len) else { return Ok(None) };
+            let Some(payload) = rest.get(HEADER_LEN..HEADER_LEN + header.payload_len) else {
+                return Ok(None);
+            };
             if header.payload_len == MAX_PAYLOAD {
                 return Ok(None);
             }

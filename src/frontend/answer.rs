@@ -31,6 +31,8 @@ pub(super) struct Completion {
     pub(super) last_insert_id: u64,
     /// Warnings of the last OK or EOF.
     pub(super) warnings: u16,
+    /// The most that any of them had.
+    pub(super) most_warnings: u16,
     /// Session-track items of all OKs, in order.
     pub(super) track: Vec<SessionTrack>,
     /// The error, as the whole frame: withheld from the client until somebody decides.
@@ -56,6 +58,7 @@ impl Completion {
         self.status = ok.status;
         self.affected_rows = ok.affected_rows;
         self.warnings = ok.warnings;
+        self.most_warnings = self.most_warnings.max(ok.warnings);
         if ok.last_insert_id != 0 {
             self.last_insert_id = ok.last_insert_id;
             if self.results.first_insert_id != 0 {
@@ -71,6 +74,7 @@ impl Completion {
             self.any = true;
             self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
             self.warnings = u16::from_le_bytes([w0, w1]);
+            self.most_warnings = self.most_warnings.max(self.warnings);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What each command of the protocol leads to.
 
+use std::ops::Range;
+
 use tideover_protocol::command::{CommandKind, query_text};
 use tideover_protocol::response::ResponseShape;
 
@@ -59,7 +61,8 @@ impl Session {
     }
 
     pub(super) async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
-        self.tracker.begin(&statement);
+        let keeps = self.keeps_warnings(&statement, b"", sql::Dialect::default());
+        self.tracker.begin(&statement, keeps);
         let tags = Tags::default();
         let dialect = sql::Dialect::default();
         let work =
@@ -73,15 +76,10 @@ impl Session {
             return self.refuse(&error::malformed("COM_QUERY")).await;
         };
         let dialect = self.lexing();
-        let statement = sql::classify(self.command.get(range.clone()).unwrap_or_default(), dialect);
-        self.tracker.begin(&statement);
-        match statement.kind {
-            Kind::Kill { connection, id: Some(id) } => return Box::pin(self.kill(id, connection)).await,
-            Kind::Kill { id: None, .. } => {
-                return self.refuse(&error::unknown_thread(0)).await;
-            }
-            _ => {}
-        }
+        let (statement, range) = self.read_text(range, dialect);
+        let text = self.command.get(range.clone()).unwrap_or_default();
+        let keeps = self.keeps_warnings(&statement, text, dialect);
+        self.tracker.begin(&statement, keeps);
         let releases = statement.any(Effects::RELEASE);
         let work = Work {
             kind: CommandKind::Query,
@@ -92,6 +90,9 @@ impl Session {
             shape: ResponseShape::ResultSets { binary: false },
             prepared: None,
         };
+        if let Kind::Kill { connection, id } = work.statement.kind {
+            return Box::pin(self.kill_text(&work, id, connection)).await;
+        }
         self.perform(&work).await?;
         if releases {
             // COMMIT RELEASE: the server closes its connection, and so do we.
@@ -99,6 +100,24 @@ impl Session {
             return Err(End::Client);
         }
         Ok(())
+    }
+
+    /// What the text at `range` of the command is, and where it stands, once the id in it is the one that this client knows.
+    pub(super) fn read_text(
+        &mut self,
+        range: Range<usize>,
+        dialect: sql::Dialect,
+    ) -> (Statement, Range<usize>) {
+        let text = self.command.get(range.clone()).unwrap_or_default();
+        let statement = sql::classify(text, dialect);
+        if statement.any(Effects::READS_CONNECTION_ID)
+            && let Some(text) = sql::with_connection_id(text, &statement, dialect, self.handle.id)
+        {
+            self.command.truncate(range.start);
+            self.command.extend_from_slice(&text);
+            return (sql::classify(&text, dialect), range.start..self.command.len());
+        }
+        (statement, range)
     }
 
     /// How the server would read a text of this session.

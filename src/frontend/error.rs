@@ -100,6 +100,17 @@ pub(super) fn unknown_statement(id: u32, what: &str) -> ClientError {
     error("unknown_statement", 1243, "HY000", &text)
 }
 
+/// A fetch without a cursor; the texts of the two families differ in their full stop.
+pub(super) fn no_cursor(id: u32, mariadb: bool) -> ClientError {
+    let stop = if mariadb { "" } else { "." };
+    error("no_cursor", 1421, "HY000", &format!("The statement ({id}) has no open cursor{stop}"))
+}
+
+/// An execution, or data sent ahead of it, that does not fit its statement.
+pub(super) fn wrong_arguments(what: &str) -> ClientError {
+    error("wrong_arguments", 1210, "HY000", &format!("Incorrect arguments to {what}"))
+}
+
 /// Parameter data sent ahead of an execution was too much.
 pub(super) fn long_data(id: u32, limit: usize) -> ClientError {
     let text = format!(

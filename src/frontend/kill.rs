@@ -3,24 +3,48 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::packet::ErrPacket;
+
 use crate::backend::Control;
 use crate::relay::Signals;
+use crate::sql::{Effects, Kind, killed_user};
 use crate::topology::ServerId;
 
-use super::error;
+use super::command::plain;
+use super::error::{self, ClientError};
+use super::registry::{FIRST_ID, SessionHandle};
 use super::session::{End, Session};
 use super::shared::Shared;
+use super::unit::{Hold, Leased};
+use super::work::Work;
 
 /// Time for ending a statement from another connection.
 const KILL: Duration = Duration::from_secs(2);
 
+/// Counts the privileges of the account that let it kill others: MySQL's and MariaDB's names.
+const MAY_KILL: &str = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN \
+    ('SUPER','CONNECTION_ADMIN','CONNECTION ADMIN') AND \
+    GRANTEE=CONCAT(CHAR(39),REPLACE(CURRENT_USER(),'@',CONCAT(CHAR(39),'@',CHAR(39))),CHAR(39))";
+
+/// Whether we gave this id to a session.
+const fn is_ours(id: u64) -> bool {
+    id >= FIRST_ID as u64
+}
+
 /// Ends a statement, or a connection, on a server, in a task of its own.
-pub(super) fn spawn(shared: &Arc<Shared>, server: (ServerId, u32), connection: bool) {
-    let shared = shared.clone();
+pub(super) fn spawn(
+    shared: &Arc<Shared>,
+    killed: &Arc<SessionHandle>,
+    server: (ServerId, u32),
+    connection: bool,
+) {
+    let (shared, kill) = (shared.clone(), killed.kill());
     tokio::spawn(async move {
         if let Err(problem) = end(&shared, server, connection).await {
             tracing::debug!(%problem, "a statement could not be ended");
         }
+        drop(kill);
     });
 }
 
@@ -34,39 +58,105 @@ async fn end(shared: &Shared, (server, thread): (ServerId, u32), connection: boo
 }
 
 impl Session {
-    /// KILL in a text, or COM_PROCESS_KILL. Everybody may kill sessions of the same account; more would need the
-    /// server's word on rights.
-    pub(super) async fn kill(&mut self, id: u64, connection: bool) -> Result<(), End> {
+    /// KILL as a text. Ids that are none of ours are the server's, as its PROCESSLIST shows them: it gets those itself, and
+    /// everything that we cannot read.
+    pub(super) async fn kill_text(
+        &mut self,
+        work: &Work,
+        id: Option<u64>,
+        connection: bool,
+    ) -> Result<(), End> {
+        let text = work.text.of(&self.command);
+        match id {
+            Some(id) if is_ours(id) => self.kill(id, connection).await,
+            None if work.dialect.mariadb => match killed_user(text, work.dialect) {
+                Some(user) => self.kill_user(&user, connection).await,
+                None => self.perform(work).await,
+            },
+            _ => self.perform(work).await,
+        }
+    }
+
+    /// KILL of a session of ours, or COM_PROCESS_KILL.
+    async fn kill(&mut self, id: u64, connection: bool) -> Result<(), End> {
         let victim = u32::try_from(id).ok().and_then(|id| self.shared.registry.find(id));
         let Some(victim) = victim else {
             return self.refuse(&error::unknown_thread(id)).await;
         };
-        if victim.user() != self.handle.user() {
+        if victim.user() != self.handle.user() && !self.may_kill_others().await {
             let text = format!("You are not owner of thread {id}");
-            let packet = tideover_protocol::packet::ErrPacket::new(1095, "HY000", text);
-            return self.refuse(&error::ClientError { cause: "not_owner", packet }).await;
+            let packet = ErrPacket::new(1095, "HY000", text);
+            return self.refuse(&ClientError { cause: "not_owner", packet }).await;
         }
+        self.end_session(&victim, connection).await;
+        if id == u64::from(self.handle.id) {
+            let packet = ErrPacket::new(1317, "70100", "Query execution was interrupted");
+            return self.refuse(&ClientError { cause: "killed", packet }).await;
+        }
+        self.acknowledge().await
+    }
+
+    /// Every session of an account's name. Those of other proxies and of nobody's stay.
+    async fn kill_user(&mut self, user: &str, connection: bool) -> Result<(), End> {
+        if user != self.handle.user() && !self.may_kill_others().await {
+            let packet = ErrPacket::new(1095, "HY000", format!("You are not owner of thread {user}"));
+            return self.refuse(&ClientError { cause: "not_owner", packet }).await;
+        }
+        let own = self.handle.id;
+        let victims = self.shared.registry.of_user(user);
+        for victim in victims.iter().filter(|victim| victim.id != own) {
+            self.end_session(victim, connection).await;
+        }
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
+        self.say_ok_for(victims.len() as u64, sequence);
+        self.flush().await?;
+        if victims.iter().any(|victim| victim.id == own) && connection {
+            return Err(End::Told);
+        }
+        Ok(())
+    }
+
+    /// Ends the victim's statement on its server, and the session itself if so asked.
+    async fn end_session(&self, victim: &Arc<SessionHandle>, connection: bool) {
+        // From here on the victim's server connection goes to nobody else.
+        let kill = victim.kill();
         if let Some(server) = victim.server()
             && let Err(problem) = end(&self.shared, server, false).await
         {
             tracing::debug!(%problem, "a statement could not be ended");
         }
+        drop(kill);
         if connection {
             victim.signal.raise(Signals::KILL);
         }
-        if id == u64::from(self.handle.id) {
-            let text = "Query execution was interrupted";
-            let packet = tideover_protocol::packet::ErrPacket::new(1317, "70100", text);
-            return self.refuse(&error::ClientError { cause: "killed", packet }).await;
+    }
+
+    /// Whether the server lets this account kill others' connections.
+    async fn may_kill_others(&mut self) -> bool {
+        let mut hold = Hold::default();
+        if self.enter(&mut hold).await.is_err()
+            || !matches!(self.lease(true, &mut hold).await, Ok(Leased::Ready))
+        {
+            return false;
         }
-        self.acknowledge().await
+        let Some(lease) = &mut self.lease else { return false };
+        let answer = lease.query_row(MAY_KILL, 1).await;
+        lease.broken |= answer.is_err();
+        let may = answer.is_ok_and(|row| row.first().is_some_and(|count| count != b"0"));
+        self.end_unit_if_over();
+        may
     }
 
     /// COM_PROCESS_KILL: one byte, four bytes of id.
     pub(super) async fn process_kill(&mut self) -> Result<(), End> {
-        match self.command.get(1..5) {
-            Some(&[a, b, c, d]) => self.kill(u64::from(u32::from_le_bytes([a, b, c, d])), true).await,
-            _ => self.refuse(&error::malformed("COM_PROCESS_KILL")).await,
+        let Some(&[a, b, c, d]) = self.command.get(1..5) else {
+            return self.refuse(&error::malformed("COM_PROCESS_KILL")).await;
+        };
+        let id = u64::from(u32::from_le_bytes([a, b, c, d]));
+        if is_ours(id) {
+            return self.kill(id, true).await;
         }
+        let kill = Kind::Kill { connection: true, id: Some(id) };
+        self.run_plain(CommandKind::ProcessKill, plain(kill, Effects::empty())).await
     }
 }

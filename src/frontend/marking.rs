@@ -125,7 +125,7 @@ impl Session {
                     signals = handle.signal.wait(listen) => signals,
                 };
                 if signals.intersects(Signals::KILL | Signals::ABORT) {
-                    kill::spawn(shared, address, true);
+                    kill::spawn(shared, handle, address, true);
                     break None;
                 }
                 if !signals.contains(Signals::CUT) {
@@ -133,7 +133,7 @@ impl Session {
                 }
                 // The server's own answer says what became of it.
                 ended_by_us = true;
-                kill::spawn(shared, address, false);
+                kill::spawn(shared, handle, address, false);
                 listen.remove(Signals::CUT);
             }
         };

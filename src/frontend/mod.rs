@@ -4,6 +4,7 @@
 mod accept;
 mod accounts;
 mod aftermath;
+mod ahead;
 mod answer;
 mod command;
 mod doubt;

@@ -25,6 +25,8 @@ use super::work::{Text, Work};
 
 /// MariaDB's "the statement prepared last".
 const LAST_PREPARED: u32 = u32::MAX;
+/// What MySQL names in errors about the ids and arguments of prepared statements.
+const MYSQL_CHECKS: &str = "mysql_stmt_precheck";
 /// COM_STMT_PREPARE, COM_STMT_SEND_LONG_DATA, COM_STMT_CLOSE.
 const PREPARE: u8 = 0x16;
 const SEND_LONG_DATA: u8 = 0x18;
@@ -36,10 +38,11 @@ impl Session {
     /// COM_STMT_PREPARE. It runs nothing: what the text would do matters with the execution.
     pub(super) async fn prepare(&mut self) -> Result<(), End> {
         let dialect = self.lexing();
-        let statement = sql::classify(self.command.get(1..).unwrap_or_default(), dialect);
+        let (statement, _) = self.read_text(1..self.command.len(), dialect);
         let work = Work {
             kind: CommandKind::StmtPrepare,
-            tags: statement.tags,
+            // Several statements are refused, and the refusal quotes the text.
+            tags: if statement.kind == Kind::Multi { Tags::default() } else { statement.tags },
             statement: plain(Kind::Other, Effects::empty()),
             text: Text::None,
             dialect,
@@ -51,7 +54,9 @@ impl Session {
 
     /// COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE, COM_STMT_FETCH.
     pub(super) async fn execute(&mut self, kind: CommandKind) -> Result<(), End> {
+        let mysql = self.flavor() == Flavor::MySql;
         let what = match kind {
+            _ if mysql => MYSQL_CHECKS,
             CommandKind::StmtFetch => "mysqld_stmt_fetch",
             CommandKind::StmtBulkExecute => "mysqld_stmt_bulk_execute",
             _ => "mysqld_stmt_execute",
@@ -66,12 +71,24 @@ impl Session {
             return self.refuse(&error::unknown_statement(id, what)).await;
         };
         if let Some((refused, limit)) = self.refused.take_if(|(refused, _)| *refused == id) {
-            return self.refuse(&error::long_data(refused, limit)).await;
+            let why = match limit {
+                Some(limit) => error::long_data(refused, limit),
+                None if mysql => error::wrong_arguments(MYSQL_CHECKS),
+                None => error::wrong_arguments("mysqld_stmt_send_long_data"),
+            };
+            return self.refuse(&why).await;
         }
         let fetch = kind == CommandKind::StmtFetch;
+        if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
+            return self.refuse(&error::no_cursor(id, !mysql)).await;
+        }
         let statement =
             if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
-        self.tracker.begin(&statement);
+        if !fetch {
+            let dialect = self.lexing();
+            let keeps = self.keeps_warnings(&statement, prepared.key.text(), dialect);
+            self.tracker.begin(&statement, keeps);
+        }
         let work = Work {
             kind,
             statement,
@@ -81,7 +98,10 @@ impl Session {
             shape: if fetch { ResponseShape::Fetch } else { ResponseShape::ResultSets { binary: true } },
             prepared: Some(id),
         };
-        let done = self.perform(&work).await;
+        let done = match work.statement.kind {
+            Kind::Kill { connection, id } => Box::pin(self.kill_text(&work, id, connection)).await,
+            _ => self.perform(&work).await,
+        };
         if !fetch {
             self.prepared.drop_long_data(id);
         }
@@ -95,6 +115,20 @@ impl Session {
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let known = lease.prepared.get(&prepared.key);
+        if known.is_none() {
+            // It is prepared in the session's state, before anything else is sent.
+            let state = self.tracker.state();
+            match lease.restore(state).await {
+                Ok(Ok(())) => {}
+                Ok(Err(packet)) => {
+                    lease.broken = true;
+                    let _ = self.refuse(&error::ClientError { cause: "session_restore", packet }).await;
+                    return Ok(false);
+                }
+                Err(_) => return Err(Sent::Nothing),
+            }
+        }
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let server_id = match known {
             Some(id) => id,
             None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
@@ -111,10 +145,11 @@ impl Session {
         let mut command = std::mem::take(&mut lease.scratch);
         command.clear();
         if self.execution(work, &prepared, server_id, &mut command).is_err() {
-            let refused = error::malformed("COM_STMT_EXECUTE: no parameter types are known");
+            let refused = error::wrong_arguments("mysqld_stmt_execute");
             let _ = self.refuse(&refused).await;
             return Ok(false);
         }
+        let ahead = self.queue_ahead(work);
         self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         for closed in lease.prepared.take_to_close() {
@@ -137,6 +172,9 @@ impl Session {
             lease.scratch = command;
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
+        if !self.after_ahead(ahead).await? {
+            return Ok(false);
+        }
         self.after_opening().await?;
         if prelude.is_some() {
             self.after_prelude().await?;
@@ -229,10 +267,10 @@ impl Session {
             return Ok(());
         };
         let data = self.command.get(7..).unwrap_or_default();
-        if let Err(LongDataError::OverLimit { limit }) =
-            self.prepared.append_long_data(id, u16::from_le_bytes([p, q]), data)
-        {
-            self.refused = Some((id, limit));
+        match self.prepared.append_long_data(id, u16::from_le_bytes([p, q]), data) {
+            Err(LongDataError::OverLimit { limit }) => self.refused = Some((id, Some(limit))),
+            Err(LongDataError::UnknownParameter { .. }) => self.refused = Some((id, None)),
+            Ok(()) | Err(LongDataError::UnknownStatement(_)) => {}
         }
         Ok(())
     }
@@ -260,7 +298,9 @@ impl Session {
             return self.refuse(&error::malformed("COM_STMT_RESET")).await;
         };
         let Some(statement) = self.prepared.get(id) else {
-            return self.refuse(&error::unknown_statement(id, "mysqld_stmt_reset")).await;
+            let mysql = self.flavor() == Flavor::MySql;
+            let what = if mysql { MYSQL_CHECKS } else { "mysqld_stmt_reset" };
+            return self.refuse(&error::unknown_statement(id, what)).await;
         };
         if statement.cursor_open() {
             let key = statement.prepared().key.clone();

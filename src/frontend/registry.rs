@@ -14,6 +14,10 @@ use crate::relay::{Signal, Signals};
 use crate::session::Pins;
 use crate::topology::ServerId;
 
+/// The first id of a session. Servers count theirs from 1 and do not come here, so that a client can tell the ids of its
+/// PROCESSLIST (the servers') from its own, and KILL means the right one.
+pub(super) const FIRST_ID: u32 = 1 << 30;
+
 /// What others may know of a session and do to it.
 #[derive(Debug)]
 pub struct SessionHandle {
@@ -35,6 +39,8 @@ pub struct SessionHandle {
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
     pins: Mutex<Pins>,
+    /// How many are just ending a statement of this session on its server.
+    kills: AtomicUsize,
     /// Counts up when a statement leaves for the server and when its answer is there: odd in between.
     turns: AtomicU32,
     /// What `turns` was when somebody last looked for statements that take long.
@@ -118,13 +124,27 @@ impl SessionHandle {
     /// The server connection that it uses.
     pub fn set_server(&self, server: Option<(ServerId, u32)>) {
         let word = server.map_or(0, |(id, thread)| ((id.0 as u64 + 1) << 32) | u64::from(thread));
-        self.server_thread.store(word, Ordering::Release);
+        self.server_thread.store(word, Ordering::SeqCst);
+    }
+
+    /// Somebody is about to end its statement on its server: until the guard is dropped, no connection that this session
+    /// gives up is used again, for the KILL could meet somebody else's statement there.
+    #[must_use]
+    pub fn kill(self: &Arc<Self>) -> Killing {
+        self.kills.fetch_add(1, Ordering::SeqCst);
+        Killing(self.clone())
+    }
+
+    /// Whether a KILL may be on its way. To be asked after `set_server(None)`.
+    #[must_use]
+    pub fn is_being_killed(&self) -> bool {
+        self.kills.load(Ordering::SeqCst) > 0
     }
 
     /// The server connection that it uses now.
     #[must_use]
     pub fn server(&self) -> Option<(ServerId, u32)> {
-        let word = self.server_thread.load(Ordering::Acquire);
+        let word = self.server_thread.load(Ordering::SeqCst);
         let server = usize::try_from(word >> 32).ok()?.checked_sub(1)?;
         Some((ServerId(server), (word & 0xffff_ffff) as u32))
     }
@@ -174,7 +194,7 @@ impl SessionRegistry {
     /// Registers a new session under an id that no live one has. It is forgotten when the guard is dropped.
     pub fn register(self: &Arc<Self>, peer: Option<SocketAddr>) -> Registered {
         loop {
-            let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            let id = FIRST_ID | (self.next.fetch_add(1, Ordering::Relaxed) & (FIRST_ID - 1));
             let handle = Arc::new(SessionHandle {
                 id,
                 peer,
@@ -188,10 +208,11 @@ impl SessionRegistry {
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
                 pins: Mutex::default(),
+                kills: AtomicUsize::new(0),
                 turns: AtomicU32::new(0),
                 looked: AtomicU32::new(0),
             });
-            if id == 0 || self.sessions.contains_key(&id) {
+            if self.sessions.contains_key(&id) {
                 continue;
             }
             self.sessions.insert(id, handle.clone());
@@ -204,6 +225,13 @@ impl SessionRegistry {
     #[must_use]
     pub fn find(&self, id: u32) -> Option<Arc<SessionHandle>> {
         self.sessions.get(&id).map(|entry| entry.value().clone())
+    }
+
+    /// The sessions of an account's name.
+    #[must_use]
+    pub fn of_user(&self, user: &str) -> Vec<Arc<SessionHandle>> {
+        let mine = self.sessions.iter().filter(|entry| *entry.value().user.lock() == user);
+        mine.map(|entry| entry.value().clone()).collect()
     }
 
     /// Live sessions.
@@ -318,6 +346,16 @@ impl SessionRegistry {
             }
         }
         counts
+    }
+}
+
+/// Somebody is ending a statement of a session.
+#[derive(Debug)]
+pub struct Killing(Arc<SessionHandle>);
+
+impl Drop for Killing {
+    fn drop(&mut self) {
+        self.0.kills.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -93,7 +93,7 @@ impl Session {
             if let Err(error) = self.enter_again(&returning, hold).await {
                 return Ok(Err(text(&error)));
             }
-            match self.lease_as(journal.start(), hold).await {
+            match self.lease_as((journal.start(), true), hold).await {
                 Ok(Leased::Ready) => {}
                 Ok(Leased::Again | Leased::Lost(_)) => continue,
                 Err(error) => return Ok(Err(text(&error))),
@@ -186,7 +186,7 @@ impl Session {
                 if matches!(rerun, Rerun::Done) {
                     *status = lease.status;
                     handle.set_in_transaction(inside);
-                    self.fresh_lease = false;
+                    self.insert_id_here = true;
                 } else {
                     // What is still to be read, or the rest of the transaction, is nobody's.
                     lease.broken |= !lease.io.input().is_empty() || matches!(rerun, Rerun::Differs(_));

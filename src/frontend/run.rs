@@ -6,13 +6,14 @@ use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
-use crate::backend::{ServerConnection, Swallow};
+use crate::backend::ServerConnection;
 use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
-use crate::session::{Change, Outcome};
+use crate::session::{Change, Outcome, PinReason};
 use crate::sql::{Effects, Kind, Statement};
 
+use super::ahead::is_harmless;
 use super::answer::{AnswerControls, Completion};
 use super::doubt;
 use super::error::{self, ClientError};
@@ -96,7 +97,7 @@ impl Session {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
         }
-        match self.lease(hold).await {
+        match self.lease(!is_harmless(&work.statement), hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
                 let why = "a switchover would not wait for it";
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
@@ -163,16 +164,12 @@ impl Session {
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if work.statement.any(Effects::READS_LAST_INSERT_ID)
-            && !Box::pin(self.restore_last_insert_id()).await?
-        {
-            return Ok(false);
-        }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
         }
         let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
+        let ahead = self.queue_ahead(work);
         self.queue_opening(work);
         let prelude = self.prelude(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
@@ -191,6 +188,9 @@ impl Session {
             connection.io.queue_packet(&self.command, 0);
         }
         connection.io.flush().await.map_err(|_| Sent::Something)?;
+        if !self.after_ahead(ahead).await? {
+            return Ok(false);
+        }
         self.after_opening().await?;
         if prelude.is_some() {
             self.after_prelude().await?;
@@ -228,20 +228,6 @@ impl Session {
         }
         let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
         doubt::blind_spot(&work.statement, logs)
-    }
-
-    /// LAST_INSERT_ID() is the session's and not the connection's.
-    async fn restore_last_insert_id(&mut self) -> Result<bool, Sent> {
-        let id = self.tracker.last_insert_id();
-        let Some(lease) = &mut self.lease else { return Ok(true) };
-        // A connection that was kept knows better.
-        if !self.fresh_lease {
-            return Ok(true);
-        }
-        match lease.query(&format!("SET last_insert_id={id}")).await {
-            Ok(Swallow::Done(_)) => Ok(true),
-            Ok(Swallow::Error(_)) | Err(_) => Err(Sent::Nothing),
-        }
     }
 
     /// What the answer goes through on its way to the client, and the number of its first packet.
@@ -418,7 +404,8 @@ impl Session {
         let outcome = Outcome {
             error,
             status: done.status.bits(),
-            warnings: done.warnings,
+            // Those of an earlier statement of the same text may still be there.
+            warnings: done.most_warnings,
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
             result_set: done.result_set,
@@ -441,6 +428,8 @@ impl Session {
             lease.state = self.tracker.state().clone();
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
+        let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
+        self.insert_id_here |= only_there || done.last_insert_id > 0;
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }
 
@@ -454,7 +443,7 @@ impl Session {
     /// Has the running statement (or the whole connection) ended on the server, from another connection.
     fn kill_statement(&self, connection: bool) {
         if let Some(lease) = &self.lease {
-            kill::spawn(&self.shared, (lease.server, lease.thread), connection);
+            kill::spawn(&self.shared, &self.handle, (lease.server, lease.thread), connection);
         }
     }
 }

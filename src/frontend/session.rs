@@ -57,8 +57,8 @@ pub(super) struct Session {
     /// What the client's session amounts to: what a server connection must be brought to, and why it cannot be.
     pub(super) tracker: Tracker,
     pub(super) prepared: PreparedStatements,
-    /// A statement whose next execution must be refused, since its long data was too much.
-    pub(super) refused: Option<(u32, usize)>,
+    /// A statement whose next execution must be refused: its long data was more than this, or for no parameter of it.
+    pub(super) refused: Option<(u32, Option<usize>)>,
     /// The client's id of the statement prepared last.
     pub(super) last_prepared: u32,
     /// How texts are read, while session state (its fingerprint) and primary (its epoch) are the same.
@@ -67,8 +67,8 @@ pub(super) struct Session {
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
-    /// The lease was taken for the present statement: nothing of this session ran on it before.
-    pub(super) fresh_lease: bool,
+    /// What LAST_INSERT_ID() is on the leased connection is what it is for this session.
+    pub(super) insert_id_here: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -120,7 +120,7 @@ impl Session {
             lexing: None,
             pool: None,
             lease: None,
-            fresh_lease: false,
+            insert_id_here: false,
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
@@ -425,7 +425,11 @@ impl Session {
 
     /// An OK of our own.
     pub(super) fn say_ok(&mut self, sequence: u8) {
-        let ok = OkPacket { status: self.client_status(), ..OkPacket::default() };
+        self.say_ok_for(0, sequence);
+    }
+
+    pub(super) fn say_ok_for(&mut self, affected_rows: u64, sequence: u8) {
+        let ok = OkPacket { affected_rows, status: self.client_status(), ..OkPacket::default() };
         let mut payload = BytesMut::new();
         ok.encode(self.capabilities, &mut payload);
         self.client.queue_packet(&payload, sequence);

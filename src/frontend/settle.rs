@@ -50,7 +50,11 @@ impl Session {
     /// Takes the lease away. What the session holds on it must not be seen by anybody else.
     pub(super) fn let_go(&mut self) -> Option<Lease> {
         self.stain();
-        self.lease.take()
+        self.handle.set_server(None);
+        let mut lease = self.lease.take()?;
+        // A KILL that is on its way must not meet somebody else's statement.
+        lease.broken |= self.handle.is_being_killed();
+        Some(lease)
     }
 
     /// Has the connection reset before anybody else gets it, if the session has something there.

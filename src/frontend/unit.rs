@@ -166,27 +166,30 @@ impl Session {
         result.map_err(|gone| gone.unwrap_or_else(|| self.timed_out(hold)))
     }
 
-    /// A lease on the present primary in the session's state.
-    pub(super) async fn lease(&mut self, hold: &mut Hold) -> Result<Leased, ClientError> {
-        self.lease_as(None, hold).await
+    /// A lease on the present primary. `restored`: in the session's state; else [`queue_ahead`](Self::queue_ahead) sees
+    /// to that.
+    pub(super) async fn lease(&mut self, restored: bool, hold: &mut Hold) -> Result<Leased, ClientError> {
+        self.lease_as((None, restored), hold).await
     }
 
     /// The same in another state of the session.
     pub(super) async fn lease_as(
         &mut self,
-        state: Option<&SessionState>,
+        (state, restored): (Option<&SessionState>, bool),
         hold: &mut Hold,
     ) -> Result<Leased, ClientError> {
-        self.fresh_lease = self.lease.is_none();
         if self.lease.is_some() {
             return Ok(self.check_kept_lease());
         }
+        self.insert_id_here = false;
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
             Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
-        match pool.acquire(state.unwrap_or_else(|| self.tracker.state())).await {
+        let state = state.unwrap_or_else(|| self.tracker.state());
+        let acquired = if restored { pool.acquire(state).await } else { pool.acquire_near(state).await };
+        match acquired {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
                 self.lease = Some(lease);

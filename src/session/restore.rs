@@ -126,7 +126,9 @@ const NAMES: [&[u8]; 3] = [b"character_set_client", b"character_set_results", b"
 fn set_names<'a>(wanted: impl Fn(&[u8]) -> Option<&'a Setting>) -> Option<String> {
     let value = |slot: &[u8]| {
         let setting = wanted(slot).filter(|setting| setting.name == slot)?;
-        str::from_utf8(&setting.value).ok().filter(|v| v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        str::from_utf8(&setting.value)
+            .ok()
+            .filter(|v| v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     };
     let [client, results, collation] = NAMES.map(value);
     let (client, collation) = (client?, collation?);

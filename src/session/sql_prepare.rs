@@ -54,13 +54,17 @@ impl SqlStatement {
         let text = str::from_utf8(&self.text).ok()?;
         if let Some((introducer, hex)) = text.split_once(" X'") {
             let hex = hex.split('\'').next()?;
-            let bytes: Option<Vec<u8>> =
-                hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+            let bytes: Option<Vec<u8>> = hex
+                .as_bytes()
+                .chunks(2)
+                .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
+                .collect();
             return bytes.filter(|bytes| introducer.starts_with('_') && bytes.is_ascii());
         }
         let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
         let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
-        (!inner.contains('\\')).then(|| inner.replace(&format!("{quote}{quote}"), &quote.to_string()).into_bytes())
+        (!inner.contains('\\'))
+            .then(|| inner.replace(&format!("{quote}{quote}"), &quote.to_string()).into_bytes())
     }
 }
 
@@ -76,7 +80,8 @@ pub(super) fn literal(value: &super::UserValue) -> Option<String> {
     if value.text.is_none() {
         return Some("NULL".to_owned());
     }
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let number =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     match value.kind {
         // MYSQL_TYPE_LONG, LONGLONG, INT24, SHORT, TINY
         1 | 2 | 3 | 8 | 9 => {
@@ -100,7 +105,8 @@ pub(super) fn literal(value: &super::UserValue) -> Option<String> {
         _ => {
             let hex = str::from_utf8(&value.hex).ok()?;
             let collation = str::from_utf8(&value.collation).ok()?;
-            let name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let name =
+                |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             (hex.bytes().all(|b| b.is_ascii_hexdigit()) && name(collation)).then_some(())?;
             let charset = collation.split('_').next().unwrap_or(collation);
             Some(match charset {

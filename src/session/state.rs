@@ -44,7 +44,8 @@ pub struct SessionState {
 pub(super) const UNREAD: &str = "";
 
 /// What decides, beside the schema, how a statement is prepared.
-pub(super) const DECIDES_PREPARATION: [&str; 3] = ["sql_mode", "character_set_client", "collation_connection"];
+pub(super) const DECIDES_PREPARATION: [&str; 3] =
+    ["sql_mode", "character_set_client", "collation_connection"];
 
 /// A variable under the name it was last reported or set by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

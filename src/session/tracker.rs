@@ -109,11 +109,12 @@ impl Tracker {
     }
 
     /// A statement is about to be routed: pins for what the last one left lapse unless it asks for that.
-    pub const fn begin(&mut self, statement: &Statement) {
+    /// `keeps_warnings`: it leaves those of the statement before it.
+    pub const fn begin(&mut self, statement: &Statement, keeps_warnings: bool) {
         self.suspect = false;
         self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
         self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
-        if !statement.any(Effects::READS_DIAGNOSTICS) {
+        if !statement.any(Effects::READS_DIAGNOSTICS) && !keeps_warnings {
             self.pins.remove(PinReason::Warnings);
         }
         if !statement.any(Effects::READS_FOUND_ROWS) {
@@ -193,12 +194,7 @@ impl Tracker {
         self.keep_short(statement, outcome);
     }
 
-    fn failed(
-        &mut self,
-        statement: &Statement,
-        (text, dialect): (&[u8], Dialect),
-        outcome: &Outcome<'_>,
-    ) {
+    fn failed(&mut self, statement: &Statement, (text, dialect): (&[u8], Dialect), outcome: &Outcome<'_>) {
         let ran = outcome.error != Some(ER_PARSE_ERROR);
         if ran && statement.any(Effects::SETS_USER_VARIABLE) {
             self.compute_all(text, dialect);

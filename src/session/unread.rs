@@ -52,7 +52,11 @@ impl Tracker {
     pub fn stains(&self) -> Pins {
         let readable = self.unread(true).is_some();
         let stains = self.pins.for_session().iter();
-        stains.filter(|reason| !readable || !matches!(reason, PinReason::UserVariable | PinReason::LastInsertId)).collect()
+        stains
+            .filter(|reason| {
+                !readable || !matches!(reason, PinReason::UserVariable | PinReason::LastInsertId)
+            })
+            .collect()
     }
 
     /// Takes in what was read: the values, in the order of the names, and LAST_INSERT_ID().
@@ -117,7 +121,8 @@ impl Tracker {
             return;
         }
         let source = details::prepare_source(text, dialect).filter(|_| !dialect.multibyte_unsafe);
-        let name = source.as_ref().map(|(name, _)| name.clone()).or_else(|| details::prepared_name(text, dialect));
+        let name =
+            source.as_ref().map(|(name, _)| name.clone()).or_else(|| details::prepared_name(text, dialect));
         if let Some(name) = &name {
             self.state.set_prepared(name, None);
         }

@@ -375,7 +375,8 @@ impl<'a> Reader<'a> {
         let name = str::from_utf8(self.bytes(token)).ok()?.strip_prefix('@')?;
         let quoted = name.starts_with(['`', '\'', '"']);
         let name = if quoted { unquote(name)? } else { name.to_owned() };
-        let plain = !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'`' && byte != b'\\');
+        let plain = !name.is_empty()
+            && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'`' && byte != b'\\');
         plain.then(|| name.to_ascii_lowercase())
     }
 

@@ -10,6 +10,7 @@ mod ddl;
 pub mod details;
 mod dialect;
 mod effects;
+mod ids;
 mod key;
 mod lexer;
 pub mod program;
@@ -22,6 +23,7 @@ mod words;
 pub use classify::classify;
 pub use dialect::Dialect;
 pub use effects::Effects;
+pub use ids::{killed_user, with_connection_id};
 pub use statement::{Kind, Statement};
 pub use tags::Tags;
 

@@ -111,6 +111,8 @@ fn kill(walk: &mut Walk<'_>) -> Piece {
             }
             TokenKind::Word if token.key == Key::Query => connection = false,
             TokenKind::Word if token.key == Key::User => plain = false,
+            // MariaDB's KILL QUERY ID means a statement's number.
+            TokenKind::Word if walk.lexer.bytes(token).eq_ignore_ascii_case(b"id") => plain = false,
             TokenKind::Word | TokenKind::End | TokenKind::Semicolon => {}
             _ => plain = false,
         }

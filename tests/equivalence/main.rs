@@ -58,6 +58,11 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
         }
     }
     println!("{}: {} compared, {} moved", flavor.name(), pair.compared, pair.shuffled);
-    assert!(pair.differences.is_empty(), "{} differ:\n{}", pair.differences.len(), pair.differences.join("\n"));
+    assert!(
+        pair.differences.is_empty(),
+        "{} differ:\n{}",
+        pair.differences.len(),
+        pair.differences.join("\n")
+    );
     pair.scene.finish()
 }

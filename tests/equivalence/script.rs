@@ -61,9 +61,11 @@ impl Script {
 /// All scripts of a file.
 pub(crate) fn parse(file: &str, text: &str) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
+    let mut began = 0;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim_end();
         if let Some(title) = line.strip_prefix("## ") {
+            began = number + 1;
             let (title, words) = title.split_once('[').unwrap_or((title, ""));
             scripts.push(Script {
                 title: format!("{file}:{} {}", number + 1, title.trim()),
@@ -71,11 +73,33 @@ pub(crate) fn parse(file: &str, text: &str) -> Vec<Script> {
                 steps: Vec::new(),
             });
         } else if !line.is_empty() && !line.starts_with('#') {
-            let script = scripts.last_mut().unwrap_or_else(|| panic!("{file}: no script before line {number}"));
-            script.steps.push(step(line));
+            let script =
+                scripts.last_mut().unwrap_or_else(|| panic!("{file}: no script before line {number}"));
+            script.steps.push(step(&own_variables(line, began)));
         }
     }
     scripts
+}
+
+/// Gives the user variables of a script names of their own: what columns say of a variable that was never set differs from
+/// what they say of one that was, in whichever session, and is NULL.
+fn own_variables(line: &str, script: usize) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('@') {
+        let (head, tail) = rest.split_at(at);
+        let name =
+            tail.trim_start_matches('@').split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
+        let length = name.map_or(0, str::len);
+        let signs = tail.len() - tail.trim_start_matches('@').len();
+        out += head;
+        out += &tail[..signs + length];
+        if signs == 1 && length > 0 && !head.ends_with(['\'', '`', '/']) {
+            out += &format!("_{script}");
+        }
+        rest = &tail[signs + length..];
+    }
+    out + rest
 }
 
 fn step(line: &str) -> Step {

@@ -184,8 +184,14 @@ impl FakeServer {
             return Answer::Rows(vec!["value"; 7], values);
         }
         if text.starts_with("SELECT @@session.character_set_client") {
-            let values =
-                ["utf8mb4", "utf8mb4", "utf8mb4_general_ci", "STRICT_TRANS_TABLES", "REPEATABLE-READ", "NONE"];
+            let values = [
+                "utf8mb4",
+                "utf8mb4",
+                "utf8mb4_general_ci",
+                "STRICT_TRANS_TABLES",
+                "REPEATABLE-READ",
+                "NONE",
+            ];
             return Answer::Rows(vec!["value"; 6], values.map(str::to_owned).to_vec());
         }
         Answer::Rows(vec!["server"], vec![self.number.to_string()])

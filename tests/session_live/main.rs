@@ -41,7 +41,7 @@ impl Session {
     /// Runs a statement as the proxy would; its error, if any.
     fn run(&mut self, text: &str) -> Option<u16> {
         let statement = classify(text.as_bytes(), self.dialect);
-        self.tracker.begin(&statement);
+        self.tracker.begin(&statement, false);
         let answer = self.client.query(text);
         let changes: Vec<_> = answer.items.iter().map(change).collect();
         self.tracker.observe(&statement, text.as_bytes(), self.dialect, &outcome(&answer, &changes));
@@ -53,7 +53,9 @@ impl Session {
     fn restore(&mut self, from: &SessionState, to: &SessionState) {
         for step in plan(from, to, &self.base).steps {
             match step {
-                Step::InitDb(schema) => self.client.run(&format!("USE `{}`", String::from_utf8(schema).unwrap())),
+                Step::InitDb(schema) => {
+                    self.client.run(&format!("USE `{}`", String::from_utf8(schema).unwrap()))
+                }
                 Step::Query(text) => self.client.run(&String::from_utf8(text).unwrap()),
             };
         }

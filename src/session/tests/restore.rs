@@ -1,7 +1,7 @@
 use super::*;
 use crate::session::{PinReason, Tracker};
-use crate::sql::{Dialect, classify};
 use crate::session::{Step, plan};
+use crate::sql::{Dialect, classify};
 
 type Parts = &'static [(&'static str, &'static str)];
 
@@ -150,19 +150,18 @@ fn prepared_statements_are_made_where_they_were_made() {
     assert_eq!(texts(&state, &there, &base()), ["DEALLOCATE PREPARE `one`"]);
     run("USE b", &[Change::Schema(b"b")]);
     let (state, _) = run("SET sql_mode='ANSI'", &[var("sql_mode", "ANSI")]);
-    let steps = [
-        "PREPARE `one` FROM 'SELECT \\'x\\''",
-        "USE b",
-        "SET sql_mode='ANSI'",
-    ];
+    let steps = ["PREPARE `one` FROM 'SELECT \\'x\\''", "USE b", "SET sql_mode='ANSI'"];
     assert_eq!(texts(&there, &state, &base()), steps);
     run("SET @t = 'SELECT 1'", &[]);
     let (state, pins) = run("PREPARE two FROM @t", &[]);
     assert!(pins.is_empty());
     let mut before = state.clone();
     before.set_prepared("two", None);
-    let steps =
-        ["SET @`tideover text`='SELECT 1'", "PREPARE `two` FROM @`tideover text`", "SET @`tideover text`=NULL"];
+    let steps = [
+        "SET @`tideover text`='SELECT 1'",
+        "PREPARE `two` FROM @`tideover text`",
+        "SET @`tideover text`=NULL",
+    ];
     assert_eq!(texts(&before, &state, &base()), steps);
     let (state, _) = run("DEALLOCATE PREPARE ONE", &[]);
     assert_eq!(texts(&before, &state, &base())[0], "DEALLOCATE PREPARE `one`");

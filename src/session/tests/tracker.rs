@@ -14,7 +14,7 @@ const DIALECT: Dialect = Dialect {
 
 fn run(tracker: &mut Tracker, text: &str, outcome: &Outcome<'_>) {
     let statement = classify(text.as_bytes(), DIALECT);
-    tracker.begin(&statement);
+    tracker.begin(&statement, false);
     tracker.observe(&statement, text.as_bytes(), DIALECT, outcome);
 }
 
