@@ -20,6 +20,8 @@ pub(super) struct Ahead {
     steps: usize,
     /// To `SET last_insert_id`.
     insert_id: bool,
+    /// To what gives FOUND_ROWS() and ROW_COUNT() their values.
+    counts: usize,
 }
 
 /// Whether the statement does no harm in a session that is not in the right state: it may be sent behind the steps that
@@ -27,6 +29,33 @@ pub(super) struct Ahead {
 pub(super) fn is_harmless(statement: &Statement) -> bool {
     let begins = matches!(statement.kind, Kind::Begin | Kind::StartTransactionReadOnly);
     begins || (statement.any(Effects::READS_ONLY) && !statement.any(Effects::MULTI))
+}
+
+/// Rows from which on FOUND_ROWS() is not carried to another connection.
+const MOST_ROWS: u64 = 1_000_000;
+
+/// A query that leaves this number for FOUND_ROWS().
+fn leaves_found_rows(rows: u64) -> Option<String> {
+    Some(match rows {
+        0 => "SELECT 1 FROM DUAL WHERE 0".to_owned(),
+        1 => "SELECT 1".to_owned(),
+        rows if rows <= MOST_ROWS => format!(
+            "SELECT SQL_CALC_FOUND_ROWS 1 FROM JSON_TABLE(CONCAT('[',REPEAT('0,',{}),'0]'),'$[*]' \
+             COLUMNS(a INT PATH '$')) AS t LIMIT 1",
+            rows - 1
+        ),
+        _ => return None,
+    })
+}
+
+/// A statement that leaves this number for ROW_COUNT() and nothing else. There is none for several rows.
+const fn leaves_row_count(rows: i64) -> Option<&'static str> {
+    match rows {
+        -1 => Some("SELECT 1"),
+        0 => Some("DO 0"),
+        1 => Some("SELECT 1 INTO @`tideover text`"),
+        _ => None,
+    }
 }
 
 /// Whether a statement leaves the warnings of the one before it: on MariaDB all do that name no table (seen on 10.11 and
@@ -55,6 +84,7 @@ impl Session {
     pub(super) fn queue_ahead(&mut self, work: &Work) -> Ahead {
         let mut ahead = Ahead::default();
         let id = self.tracker.last_insert_id();
+        let fresh = std::mem::take(&mut self.fresh_lease);
         let Some(lease) = &mut self.lease else { return ahead };
         if lease.state.fingerprint() != self.tracker.state().fingerprint() {
             ahead.steps = lease.queue_restore(self.tracker.state());
@@ -67,12 +97,27 @@ impl Session {
             ahead.insert_id = true;
             lease.queue_query(&format!("SET last_insert_id={id}"));
         }
+        if statement.any(Effects::READS_FOUND_ROWS)
+            && !self.found_rows_here
+            && let Some(sql) = self.tracker.found_rows().and_then(leaves_found_rows)
+        {
+            ahead.counts += 1;
+            lease.queue_query(&sql);
+        }
+        // A connection that was kept has it from the statement before.
+        if fresh
+            && statement.any(Effects::READS_ROW_COUNT)
+            && let Some(sql) = leaves_row_count(self.tracker.row_count())
+        {
+            ahead.counts += 1;
+            lease.queue_query(sql);
+        }
         ahead
     }
 
     /// Reads the answers to it. `Ok(false)`: the state could not be restored, and the client was told.
     pub(super) async fn after_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
-        if ahead.steps == 0 && !ahead.insert_id {
+        if ahead.steps == 0 && !ahead.insert_id && ahead.counts == 0 {
             return Ok(true);
         }
         Box::pin(self.read_ahead(ahead)).await
@@ -94,6 +139,11 @@ impl Session {
                 Ok(Swallow::Error(_)) => {}
                 Err(_) => return Err(Sent::Something),
             }
+        }
+        for _ in 0..ahead.counts {
+            // Refused, it leaves a wrong count, which is all that there was before.
+            let shape = ResponseShape::ResultSets { binary: false };
+            lease.swallow(shape).await.map_err(|_| Sent::Something)?;
         }
         Ok(true)
     }

@@ -39,6 +39,8 @@ pub(super) struct Completion {
     pub(super) error: Option<Vec<u8>>,
     /// Parameters and columns of a prepared statement, and its id on the server.
     pub(super) prepared: Option<(u32, u16, u16)>,
+    /// Rows of the last result set.
+    pub(super) rows: u64,
     /// A result set came.
     pub(super) result_set: bool,
     /// At least one OK or EOF came.

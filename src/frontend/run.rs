@@ -275,6 +275,7 @@ impl Session {
                 Answer::Finished => {
                     let gone = exchange.client_gone();
                     controls.done.result_set = exchange.scanner().saw_result_set();
+                    controls.done.rows = exchange.scanner().rows();
                     self.finished(work, controls.done, exchange.mark().rows());
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
@@ -303,6 +304,7 @@ impl Session {
                 }
                 Answer::Withheld => {
                     controls.done.result_set = exchange.scanner().saw_result_set();
+                    controls.done.rows = exchange.scanner().rows();
                     let answer = (exchange, controls.done, first);
                     return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }
@@ -409,6 +411,7 @@ impl Session {
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
             result_set: done.result_set,
+            rows: done.rows,
             changes: &changes,
         };
         let before = self.tracker.pins();
@@ -430,6 +433,7 @@ impl Session {
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
         self.insert_id_here |= only_there || done.last_insert_id > 0;
+        self.found_rows_here |= done.result_set || pins.contains(PinReason::FoundRows);
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }
 

@@ -67,8 +67,12 @@ pub(super) struct Session {
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
+    /// The lease was taken for the present statement: nothing of this session ran on it before.
+    pub(super) fresh_lease: bool,
     /// What LAST_INSERT_ID() is on the leased connection is what it is for this session.
     pub(super) insert_id_here: bool,
+    /// The same for FOUND_ROWS().
+    pub(super) found_rows_here: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -120,7 +124,9 @@ impl Session {
             lexing: None,
             pool: None,
             lease: None,
+            fresh_lease: false,
             insert_id_here: false,
+            found_rows_here: false,
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),

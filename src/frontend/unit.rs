@@ -179,9 +179,11 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Leased, ClientError> {
         if self.lease.is_some() {
+            self.fresh_lease = false;
             return Ok(self.check_kept_lease());
         }
-        self.insert_id_here = false;
+        self.fresh_lease = true;
+        (self.insert_id_here, self.found_rows_here) = (false, false);
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
             Box::pin(self.await_topology(hold)).await?;

@@ -24,7 +24,11 @@ impl SqlStatement {
     pub(super) fn of(source: Source, state: &SessionState) -> Option<Self> {
         let (text, by_variable) = match source {
             Source::Literal(text) => (text, false),
-            Source::Variable(name) => (state.user_variable(&name)?.as_bytes().to_vec(), true),
+            // Not NULL, which nothing can be prepared from.
+            Source::Variable(name) => {
+                let literal = state.user_variable(&name).filter(|l| !l.contains("NULL"))?;
+                (literal.as_bytes().to_vec(), true)
+            }
         };
         if text.is_empty() || text.len() > LONGEST || state.prepared().len() >= MOST {
             return None;
@@ -75,10 +79,10 @@ pub(super) fn deallocate(name: &str) -> Vec<u8> {
 
 /// A user variable's value as a literal: `text` as the server sends it, `hex` of its bytes, `collation` and the column type
 /// of the result. It reads the same whatever the session's modes and character sets are. `None`: not understood.
-pub(super) fn literal(value: &super::UserValue) -> Option<String> {
+pub(super) fn literal(name: &str, value: &super::UserValue) -> Option<String> {
     let text = || str::from_utf8(value.text.as_deref()?).ok();
     if value.text.is_none() {
-        return Some("NULL".to_owned());
+        return Some(null(name, value));
     }
     let number =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
@@ -114,5 +118,22 @@ pub(super) fn literal(value: &super::UserValue) -> Option<String> {
                 charset => format!("_{charset} X'{hex}' COLLATE {collation}"),
             })
         }
+    }
+}
+
+/// NULL, of the type that the variable has on the server: columns show it. What stands for it goes on with a second
+/// assignment, which MariaDB needs: there a variable that becomes NULL keeps its type.
+fn null(name: &str, value: &super::UserValue) -> String {
+    let collation = str::from_utf8(&value.collation).unwrap_or_default();
+    match value.kind {
+        1 | 2 | 3 | 8 | 9 => format!("0,@`{name}`=CAST(NULL AS SIGNED)"),
+        4 | 5 => format!("0e0,@`{name}`=NULL+0e0"),
+        0 | 246 => format!("0.0,@`{name}`=CAST(NULL AS DECIMAL)"),
+        _ => match collation.split_once('_') {
+            Some((charset, _)) if collation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                format!("_{charset}'' COLLATE {collation},@`{name}`=CONVERT(NULL USING {charset})")
+            }
+            _ => "NULL".to_owned(),
+        },
     }
 }

@@ -18,6 +18,8 @@ pub struct Outcome<'a> {
     pub last_insert_id: u64,
     /// A result set came before.
     pub result_set: bool,
+    /// Rows of the last one.
+    pub rows: u64,
     /// What the session trackers reported.
     pub changes: &'a [Change<'a>],
 }
@@ -32,6 +34,7 @@ pub struct Tracker {
     pub(super) pins: Pins,
     pub(super) last_insert_id: u64,
     row_count: i64,
+    found_rows: FoundRows,
     /// It has asked for FOUND_ROWS() without SQL_CALC_FOUND_ROWS, or for ROW_COUNT(), and may do so again.
     asks_found_rows: bool,
     asks_row_count: bool,
@@ -39,6 +42,20 @@ pub struct Tracker {
     /// User variables were set whose names are not known, or whose values cannot be read.
     pub(super) blind: bool,
     pub(super) held: Option<Box<Held>>,
+}
+
+/// What FOUND_ROWS() gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundRows {
+    Known(u64),
+    /// Only the server knows: SQL_CALC_FOUND_ROWS, a cursor, several results.
+    Unknown,
+}
+
+impl Default for FoundRows {
+    fn default() -> Self {
+        Self::Known(0)
+    }
 }
 
 const ER_PARSE_ERROR: u16 = 1064;
@@ -76,6 +93,15 @@ impl Tracker {
     #[must_use]
     pub const fn row_count(&self) -> i64 {
         self.row_count
+    }
+
+    /// What FOUND_ROWS() gives, if that is known.
+    #[must_use]
+    pub const fn found_rows(&self) -> Option<u64> {
+        match self.found_rows {
+            FoundRows::Known(rows) => Some(rows),
+            FoundRows::Unknown => None,
+        }
     }
 
     /// Whether the last statement failed in a way that may have left something on the server connection that no
@@ -116,9 +142,6 @@ impl Tracker {
         self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
         if !statement.any(Effects::READS_DIAGNOSTICS) && !keeps_warnings {
             self.pins.remove(PinReason::Warnings);
-        }
-        if !statement.any(Effects::READS_FOUND_ROWS) {
-            self.pins.remove(PinReason::FoundRows);
         }
         if !statement.any(Effects::READS_ROW_COUNT) {
             self.pins.remove(PinReason::RowCount);
@@ -317,9 +340,6 @@ impl Tracker {
             self.row_count = -1;
             return;
         }
-        let counted =
-            statement.any(Effects::CALCULATES_FOUND_ROWS) || (self.asks_found_rows && outcome.result_set);
-        keep(PinReason::FoundRows, Effects::READS_FOUND_ROWS, counted);
         keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count);
         let drew = statement.effects.contains(Effects::SEQUENCE.union(Effects::WRITES));
         keep(PinReason::Sequence, Effects::empty(), drew);
@@ -329,5 +349,30 @@ impl Tracker {
         keep(PinReason::CallResult, Effects::empty(), called && procedure);
         let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
         self.row_count = if outcome.result_set { -1 } else { affected };
+        self.count_found_rows(statement, outcome);
+    }
+
+    /// FOUND_ROWS() after a SELECT is the number of its rows, unless it was to be calculated, and stays that until the next.
+    fn count_found_rows(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
+        const CURSOR_EXISTS: u16 = 0x40;
+        let select = matches!(statement.kind, Kind::Select | Kind::With);
+        let counted = select
+            && outcome.result_set
+            && outcome.status & CURSOR_EXISTS == 0
+            && !statement.any(Effects::CALCULATES_FOUND_ROWS | Effects::MULTI);
+        let touches = outcome.result_set
+            || select
+            || statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::MULTI | Effects::UNSURE);
+        if counted {
+            self.found_rows = FoundRows::Known(outcome.rows);
+        } else if touches {
+            self.found_rows = FoundRows::Unknown;
+        }
+        let unknown = self.found_rows == FoundRows::Unknown;
+        if unknown && (self.asks_found_rows || statement.any(Effects::CALCULATES_FOUND_ROWS)) {
+            self.pins.insert(PinReason::FoundRows);
+        } else if !unknown {
+            self.pins.remove(PinReason::FoundRows);
+        }
     }
 }

@@ -62,7 +62,11 @@ impl Tracker {
     /// Takes in what was read: the values, in the order of the names, and LAST_INSERT_ID().
     pub fn learn(&mut self, unread: &Unread, values: &[UserValue], last_insert_id: u64) {
         for (name, value) in unread.names.iter().zip(values) {
-            match literal(value) {
+            let unset =
+                value.text.is_none() && value.collation == b"binary" && !matches!(value.kind, 0..=9 | 246);
+            match literal(name, value) {
+                // Never set, for all that can be seen.
+                Some(_) if unset => self.state.forget_user_variable(name),
                 Some(literal) if literal.len() <= MOST => self.state.set_user_variable(name, &literal),
                 _ => self.blind = true,
             }

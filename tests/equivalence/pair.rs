@@ -32,6 +32,11 @@ pub(crate) const OLD: Capabilities = PLAIN
     .union(Capabilities::LOCAL_FILES)
     .union(Capabilities::FOUND_ROWS);
 
+/// How long the proxy may take to notice what it has been told.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a session is waited for that only reads its state. One that is slower is not moved, which is no difference.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// Run on both servers before anything else.
 const SETUP: &str = include_str!("setup.sql");
 
@@ -108,8 +113,9 @@ impl Pair {
         let proxied = Wire::connect(self.scene.proxy.address(), "app", Some("eq"), client).await?;
         let (mut direct, mut proxied) = (Session::new(direct), Session::new(proxied));
         let id = proxied.wire.id;
+        let mut kept = Vec::new();
         for step in &script.steps {
-            if self.is_free(id).await? {
+            if self.is_free(id, &mut kept).await? {
                 shuffle.turn().await?;
                 self.shuffled += 1;
             }
@@ -149,26 +155,38 @@ impl Pair {
     }
 
     async fn check_pins(&mut self, script: &Script, id: u32, wanted: &[String]) -> TestResult {
-        // Warnings are there until the next statement.
-        let mut found = pins(&self.view(id).await?);
-        found.retain(|pin| pin != "warnings");
-        if found != wanted {
-            self.differences.push(format!("{}: pinned for {found:?} and not {wanted:?}\n", script.title));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Warnings are there until the next statement.
+            let mut found = pins(&self.view(id).await?);
+            found.retain(|pin| pin != "warnings");
+            if found == wanted {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                self.differences.push(format!("{}: pinned for {found:?} and not {wanted:?}\n", script.title));
+                return Ok(());
+            }
+            sleep(Duration::from_millis(1)).await;
         }
-        Ok(())
     }
 
     /// Whether the session has no server connection. Waits while it only has one to read its state from it.
-    async fn is_free(&self, id: u32) -> TestResult<bool> {
-        let deadline = Instant::now() + Duration::from_millis(100);
+    /// `kept`: pins that were waited for before, in vain.
+    async fn is_free(&self, id: u32, kept: &mut Vec<String>) -> TestResult<bool> {
+        let deadline = Instant::now() + SETTLING;
         loop {
             let view = self.view(id).await?;
             if view["server"].is_null() {
                 return Ok(true);
             }
-            let stays =
-                view["state"] == "transaction" || !pins(&view).iter().all(|pin| SETTLED.contains(&&**pin));
-            if stays || Instant::now() > deadline {
+            let pins = pins(&view);
+            let stays = view["state"] == "transaction" || pins.iter().any(|pin| !SETTLED.contains(&&**pin));
+            if stays || pins == *kept {
+                return Ok(false);
+            }
+            if Instant::now() > deadline {
+                *kept = pins;
                 return Ok(false);
             }
             sleep(Duration::from_millis(1)).await;

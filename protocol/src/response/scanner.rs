@@ -29,6 +29,8 @@ pub struct ResponseScanner {
     first: bool,
     saw_result_set: bool,
     saw_rows: bool,
+    /// Rows of the present result set that have begun.
+    rows: u64,
     unsolicited: bool,
     /// The EOF after the metadata said that OUT parameters and then another result follow.
     out_params: bool,
@@ -100,6 +102,7 @@ impl ResponseScanner {
             first: true,
             saw_result_set: false,
             saw_rows: false,
+            rows: 0,
             unsolicited: false,
             out_params: false,
         }
@@ -200,6 +203,11 @@ impl ResponseScanner {
         matches!(self.state, State::Head) && !self.is_amid_frame()
     }
 
+    /// How many rows of the last result set have begun.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// True once the last frame has been handed out.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
@@ -271,7 +279,10 @@ impl ResponseScanner {
         match self.state {
             State::Columns { left } => self.state = self.columns_left(left.saturating_sub(1)),
             State::PrepareRest { left } if left > 1 => self.state = State::PrepareRest { left: left - 1 },
-            State::Rows if !self.is_end(first, len) => self.saw_rows = true,
+            State::Rows if !self.is_end(first, len) => {
+                self.saw_rows = true;
+                self.rows += 1;
+            }
             State::Fields | State::Events if !self.is_end(first, len) => {}
             _ => return self.whole(header, payload),
         }
@@ -348,6 +359,7 @@ impl ResponseScanner {
             return Err(Violation::Malformed(DecodeError::Invalid("bytes after a column count")));
         }
         self.saw_result_set = true;
+        self.rows = 0;
         self.state = self.columns_left(if metadata_follows { columns } else { 0 });
         Ok(())
     }

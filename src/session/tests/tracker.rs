@@ -110,24 +110,31 @@ fn short_pins_wait_for_one_statement() {
     assert_eq!(tracker.pins(), pins(&[PinReason::Warnings]));
     assert_eq!(tracker.row_count(), -1);
 
-    run(&mut tracker, "SELECT SQL_CALC_FOUND_ROWS 1", &Outcome { result_set: true, ..ok(&[]) });
+    let rows = |rows| Outcome { result_set: true, rows, ..ok(&[]) };
+    run(&mut tracker, "SELECT SQL_CALC_FOUND_ROWS 1", &rows(1));
+    assert_eq!((tracker.pins(), tracker.found_rows()), (pins(&[PinReason::FoundRows]), None));
+    // A write leaves it.
+    run(&mut tracker, "INSERT INTO t VALUES (1)", &ok(&[]));
     assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
-    run(&mut tracker, "SELECT FOUND_ROWS()", &Outcome { result_set: true, ..ok(&[]) });
-    assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
-    // Who asked once may ask again.
-    run(&mut tracker, "SELECT a FROM t", &Outcome { result_set: true, ..ok(&[]) });
-    assert_eq!(tracker.pins(), pins(&[PinReason::FoundRows]));
+    run(&mut tracker, "SELECT FOUND_ROWS()", &rows(1));
+    assert_eq!((tracker.pins(), tracker.found_rows()), (Pins::NONE, Some(1)));
+    run(&mut tracker, "SELECT a FROM t", &rows(7));
     run(&mut tracker, "COMMIT", &ok(&[]));
+    assert_eq!((tracker.pins(), tracker.found_rows()), (Pins::NONE, Some(7)));
+    // Who asked once may ask again.
+    run(&mut tracker, "SHOW TABLES", &rows(2));
+    assert_eq!((tracker.pins(), tracker.found_rows()), (pins(&[PinReason::FoundRows]), None));
+    run(&mut tracker, "SELECT 1", &rows(1));
     assert!(tracker.pins().is_empty());
 
-    run(&mut tracker, "SELECT NEXTVAL(s)", &ok(&[]));
+    run(&mut tracker, "SELECT NEXTVAL(s)", &rows(1));
     assert_eq!(tracker.pins(), pins(&[PinReason::Sequence]));
-    run(&mut tracker, "SELECT LASTVAL(s)", &ok(&[]));
+    run(&mut tracker, "SELECT LASTVAL(s)", &rows(1));
     assert_eq!(tracker.pins(), pins(&[PinReason::Sequence]));
     run(&mut tracker, "CALL p()", &ok(&[]));
-    assert_eq!(tracker.pins(), pins(&[PinReason::CallResult]));
-    run(&mut tracker, "SELECT LAST_INSERT_ID()", &ok(&[]));
-    run(&mut tracker, "SELECT 1", &ok(&[]));
+    assert_eq!(tracker.pins(), pins(&[PinReason::CallResult, PinReason::FoundRows]));
+    run(&mut tracker, "SELECT LAST_INSERT_ID()", &rows(1));
+    run(&mut tracker, "SELECT 1", &rows(1));
     assert!(tracker.pins().is_empty());
 }
 

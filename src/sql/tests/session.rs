@@ -101,7 +101,7 @@ fn the_rest() {
         ("KILL 5", Kill { connection: true, id: Some(5) }, ""),
         ("KILL CONNECTION 5", Kill { connection: true, id: Some(5) }, ""),
         ("KILL QUERY 5", Kill { connection: false, id: Some(5) }, ""),
-        ("KILL SOFT QUERY ID 5", Kill { connection: false, id: Some(5) }, ""),
+        ("KILL SOFT QUERY ID 5", Kill { connection: false, id: None }, ""),
         ("KILL USER 'x'", Kill { connection: true, id: None }, ""),
         ("KILL @a", Kill { connection: true, id: None }, "READS_USER_VARIABLE"),
         ("KILL 5 + 1", Kill { connection: true, id: None }, ""),
