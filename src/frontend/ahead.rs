@@ -13,6 +13,17 @@ use super::error::ClientError;
 use super::session::Session;
 use super::work::Work;
 
+/// What a leased connection knows of its session beside the session's state.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Here {
+    /// The lease was taken for the present statement: nothing of this session ran on it before.
+    pub(super) fresh: bool,
+    /// LAST_INSERT_ID() is what it is for this session.
+    pub(super) insert_id: bool,
+    /// So is FOUND_ROWS().
+    pub(super) found_rows: bool,
+}
+
 /// Answers that come before the statement's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ahead {
@@ -84,7 +95,7 @@ impl Session {
     pub(super) fn queue_ahead(&mut self, work: &Work) -> Ahead {
         let mut ahead = Ahead::default();
         let id = self.tracker.last_insert_id();
-        let fresh = std::mem::take(&mut self.fresh_lease);
+        let fresh = std::mem::take(&mut self.here.fresh);
         let Some(lease) = &mut self.lease else { return ahead };
         if lease.state.fingerprint() != self.tracker.state().fingerprint() {
             ahead.steps = lease.queue_restore(self.tracker.state());
@@ -93,12 +104,12 @@ impl Session {
         let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
         let may_read = statement.any(Effects::READS_LAST_INSERT_ID) || (id > 0 && statement.any(code));
         // LAST_INSERT_ID() is the session's and not the connection's.
-        if may_read && !self.insert_id_here {
+        if may_read && !self.here.insert_id {
             ahead.insert_id = true;
             lease.queue_query(&format!("SET last_insert_id={id}"));
         }
         if statement.any(Effects::READS_FOUND_ROWS)
-            && !self.found_rows_here
+            && !self.here.found_rows
             && let Some(sql) = self.tracker.found_rows().and_then(leaves_found_rows)
         {
             ahead.counts += 1;
@@ -135,7 +146,7 @@ impl Session {
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         if ahead.insert_id {
             match lease.swallow(ResponseShape::Simple).await {
-                Ok(Swallow::Done(_)) => self.insert_id_here = true,
+                Ok(Swallow::Done(_)) => self.here.insert_id = true,
                 Ok(Swallow::Error(_)) => {}
                 Err(_) => return Err(Sent::Something),
             }

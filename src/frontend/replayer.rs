@@ -186,7 +186,7 @@ impl Session {
                 if matches!(rerun, Rerun::Done) {
                     *status = lease.status;
                     handle.set_in_transaction(inside);
-                    (self.fresh_lease, self.insert_id_here) = (false, true);
+                    (self.here.fresh, self.here.insert_id) = (false, true);
                 } else {
                     // What is still to be read, or the rest of the transaction, is nobody's.
                     lease.broken |= !lease.io.input().is_empty() || matches!(rerun, Rerun::Differs(_));

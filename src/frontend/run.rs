@@ -432,8 +432,8 @@ impl Session {
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
-        self.insert_id_here |= only_there || done.last_insert_id > 0;
-        self.found_rows_here |= done.result_set || pins.contains(PinReason::FoundRows);
+        self.here.insert_id |= only_there || done.last_insert_id > 0;
+        self.here.found_rows |= done.result_set || pins.contains(PinReason::FoundRows);
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }
 

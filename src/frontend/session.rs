@@ -22,6 +22,7 @@ use crate::replay::{Fixed, Journal};
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
+use super::ahead::Here;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::journaling::Recorded;
@@ -67,12 +68,8 @@ pub(super) struct Session {
     pub(super) pool: Option<Arc<AccountPool>>,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
-    /// The lease was taken for the present statement: nothing of this session ran on it before.
-    pub(super) fresh_lease: bool,
-    /// What LAST_INSERT_ID() is on the leased connection is what it is for this session.
-    pub(super) insert_id_here: bool,
-    /// The same for FOUND_ROWS().
-    pub(super) found_rows_here: bool,
+    /// What the leased connection knows of the session.
+    pub(super) here: Here,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -124,9 +121,7 @@ impl Session {
             lexing: None,
             pool: None,
             lease: None,
-            fresh_lease: false,
-            insert_id_here: false,
-            found_rows_here: false,
+            here: Here::default(),
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),

@@ -30,7 +30,7 @@ impl Session {
         }
         let Some(unread) = self.tracker.unread(at_once) else { return };
         let Some(lease) = &mut self.lease else { return };
-        self.found_rows_here = false;
+        self.here.found_rows = false;
         let limit = if at_once { READ_AT_ONCE } else { READ };
         match timeout(limit, lease.read_session(&unread)).await {
             Ok(Ok(Some((values, last_insert_id)))) => {

@@ -179,11 +179,11 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<Leased, ClientError> {
         if self.lease.is_some() {
-            self.fresh_lease = false;
+            self.here.fresh = false;
             return Ok(self.check_kept_lease());
         }
-        self.fresh_lease = true;
-        (self.insert_id_here, self.found_rows_here) = (false, false);
+        self.here.fresh = true;
+        (self.here.insert_id, self.here.found_rows) = (false, false);
         let Some(pool) = self.pool_of_primary() else {
             self.end_unit();
             Box::pin(self.await_topology(hold)).await?;
