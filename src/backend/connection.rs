@@ -342,12 +342,13 @@ impl ServerConnection {
         }
         let steps = self.queue_restore(wanted);
         self.io.flush().await?;
-        self.after_restore(steps, wanted).await
+        self.after_restore(&steps, wanted).await
     }
 
-    /// Queues what brings the server's session to `wanted`. Gives the number of answers that
-    /// [`after_restore`](Self::after_restore) has to read before those to what is sent behind it.
-    pub fn queue_restore(&mut self, wanted: &SessionState) -> usize {
+    /// Queues what brings the server's session to `wanted`. Gives, for each answer that
+    /// [`after_restore`](Self::after_restore) has to read before those to what is sent behind it, whether it may be a
+    /// refusal: a statement cannot be prepared again while its table is gone.
+    pub fn queue_restore(&mut self, wanted: &SessionState) -> Vec<bool> {
         let steps = plan(&self.state, wanted, &self.base).steps;
         for step in &steps {
             match step {
@@ -362,7 +363,8 @@ impl ServerConnection {
                 }
             };
         }
-        steps.len()
+        let prepares = |step: &Step| matches!(step, Step::Query(text) if text.starts_with(b"PREPARE "));
+        steps.iter().map(prepares).collect()
     }
 
     /// Reads the answers to what [`queue_restore`](Self::queue_restore) queued and the caller sent. With an inner error
@@ -372,11 +374,16 @@ impl ServerConnection {
     /// The socket's; the server's first refusal comes as the inner error.
     pub async fn after_restore(
         &mut self,
-        steps: usize,
+        steps: &[bool],
         wanted: &SessionState,
     ) -> io::Result<Result<(), ErrPacket>> {
-        for _ in 0..steps {
+        for may_fail in steps {
             if let Swallow::Error(error) = self.swallow(ResponseShape::Simple).await? {
+                if *may_fail {
+                    // It is not quite in that state, and must not be taken for it by the next session.
+                    self.dirty = true;
+                    continue;
+                }
                 self.broken = true;
                 return Ok(Err(error));
             }
@@ -393,14 +400,14 @@ impl ServerConnection {
         self.prepared = ServerStatements::new(STATEMENTS);
         let schema = self.state.schema().map(<[u8]>::to_vec);
         self.track().await?;
-        // MariaDB keeps the role, which the next session is rid of as of a variable.
-        let role = self.state.role().filter(|_| self.flavor == Flavor::MariaDb).map(str::to_owned);
+        // The servers keep the role (seen on all three): whatever the next session's is, it must be set.
+        let same_role = self.state.role() == self.base.role();
         self.state = (*self.base).clone();
         if let Some(schema) = schema {
             self.state.set_schema(Some(&schema));
         }
-        if let Some(role) = role {
-            self.state.set_role(&role);
+        if !same_role {
+            self.state.set_role("");
         }
         self.dirty = false;
         self.clock_set = false;

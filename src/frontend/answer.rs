@@ -116,6 +116,7 @@ impl AnswerControls {
         let mine = std::mem::take(&mut ok.track);
         if client_tracks {
             ok.track = mine.iter().filter(|item| is_for_client(item)).cloned().collect();
+            ok.track.extend(unreported_charset(&mine));
         }
         done.track.extend(mine);
         let changed = !ok.track.is_empty();
@@ -176,6 +177,22 @@ fn whole_frame(length: usize, sequence: u8, encode: impl FnOnce(&mut BytesMut)) 
         header.copy_from_slice(&FrameHeader { payload_len, sequence }.to_bytes());
     }
     out
+}
+
+/// From 11 on MariaDB reports `character_set_connection` under the name of its collation, which our tracking names first.
+/// SET NAMES and SET CHARACTER SET would have told the client of it.
+fn unreported_charset(track: &[SessionTrack]) -> Option<SessionTrack> {
+    let value = |wanted: &[u8]| {
+        track.iter().find_map(|item| match item {
+            SessionTrack::SystemVariable { name, value } if name == wanted => Some(value.as_slice()),
+            _ => None,
+        })
+    };
+    let collation = value(b"collation_connection")?;
+    (value(b"character_set_client").is_some() && value(b"character_set_connection").is_none())
+        .then_some(())?;
+    let charset = collation.split(|byte| *byte == b'_').next()?.to_vec();
+    Some(SessionTrack::SystemVariable { name: b"character_set_connection".to_vec(), value: charset })
 }
 
 /// Whether a client with session tracking would be told this by a server with default settings.

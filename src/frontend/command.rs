@@ -176,8 +176,7 @@ impl Session {
 
     /// COM_RESET_CONNECTION: the session is as after login, but for its schema.
     async fn reset_connection(&mut self) -> Result<(), End> {
-        let mariadb = self.flavor() == Flavor::MariaDb;
-        let role = self.tracker.state().role().filter(|_| mariadb).map(str::to_owned);
+        let role = self.tracker.state().role().map(str::to_owned);
         self.forget_everything();
         let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
         match self.pool_of_primary().and_then(|p| p.base()) {
@@ -185,7 +184,7 @@ impl Session {
             // Without a primary the base is not to be had: what the last one had is as good.
             None => self.start_from(&crate::session::SessionState::new(), schema.as_deref()),
         }
-        // It keeps the role on MariaDB.
+        // The servers keep the role (seen on all three).
         if let Some(role) = role {
             self.tracker.set_role(&role);
         }

@@ -415,7 +415,11 @@ impl Session {
             changes: &changes,
         };
         let before = self.tracker.pins();
-        self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
+        // To prepare a statement or to fetch rows changes nothing of what the statement before left.
+        let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
+        if !quiet || error.is_some() {
+            self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
+        }
         let pins = self.tracker.pins();
         if pins != before {
             for pin in pins.iter().filter(|pin| !before.contains(*pin)) {

@@ -140,6 +140,10 @@ impl Tracker {
         self.suspect = false;
         self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
         self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
+        // Of one that never asked, the next statement is not waited for longer than this.
+        if !self.asks_found_rows {
+            self.pins.remove(PinReason::FoundRows);
+        }
         if !statement.any(Effects::READS_DIAGNOSTICS) && !keeps_warnings {
             self.pins.remove(PinReason::Warnings);
         }

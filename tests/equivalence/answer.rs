@@ -68,31 +68,20 @@ impl Answer {
         }
     }
 
-    /// The values of a text result's first row, as text.
-    pub(crate) fn first_row(&self) -> Vec<Option<String>> {
-        let rows = self.frames().into_iter().filter(|(_, payload)| !is_metadata(payload));
-        let Some((_, mut row)) = rows.last() else { return Vec::new() };
-        let mut values = Vec::new();
-        while let Some(&length) = row.first() {
-            let end = if length < 0xfb { 1 + usize::from(length) } else { 1 };
-            values.push((length < 0xfb).then(|| String::from_utf8_lossy(&row[1..end]).into_owned()));
-            row = &row[end..];
-        }
-        values
-    }
-
-    fn frames(&self) -> Vec<(u8, &[u8])> {
-        let mut found = Vec::new();
+    /// The first value of a text result's last row, if it is short.
+    pub(crate) fn value(&self) -> Option<String> {
+        let mut last = None;
         for part in &self.parts {
             let Part::Opaque(bytes) = part else { continue };
             let mut rest = bytes.as_slice();
             while let Some(header) = FrameHeader::parse(rest) {
-                let end = HEADER_LEN + header.payload_len;
-                found.push((header.sequence, &rest[HEADER_LEN..end.min(rest.len())]));
-                rest = &rest[end.min(rest.len())..];
+                let (frame, tail) = rest.split_at((HEADER_LEN + header.payload_len).min(rest.len()));
+                last = Some(&frame[HEADER_LEN..]);
+                rest = tail;
             }
         }
-        found
+        let (length, value) = last?.split_first()?;
+        value.get(..usize::from(*length)).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
     /// One line for each frame, with all that must be the same. `shape_only`: rows, counts and texts may differ.
@@ -142,7 +131,7 @@ impl Answer {
                 let status = StatusFlags::from_wire(u16::from_le_bytes([payload[3], payload[4]]));
                 format!(
                     "{head}EOF status={:?} warnings={}",
-                    told(status),
+                    told(status) - StatusFlags::SESSION_STATE_CHANGED - StatusFlags::NO_INDEX_USED,
                     if shape_only { 0 } else { payload[1] }
                 )
             }
@@ -174,7 +163,11 @@ fn sorted(track: &[SessionTrack]) -> Vec<String> {
 /// Flags that say something of the session or the answer. Not: how fast the server was, and whether this connection of
 /// the server has prepared a statement anew.
 fn told(status: StatusFlags) -> StatusFlags {
-    status - StatusFlags::QUERY_WAS_SLOW - StatusFlags::METADATA_CHANGED
+    status
+        - StatusFlags::QUERY_WAS_SLOW
+        - StatusFlags::METADATA_CHANGED
+        - StatusFlags::NO_INDEX_USED
+        - StatusFlags::NO_GOOD_INDEX_USED
 }
 
 /// A column definition: catalog `def`.

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "what was compared is for people")]
 
 mod answer;
+mod ids;
 mod pair;
 mod script;
 mod session;

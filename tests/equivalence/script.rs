@@ -1,6 +1,7 @@
 //! Scripts: what one session does, line by line.
 //!
-//! `## title [words]` begins one. Words: `mariadb`, `mysql`: only there; `text`: not prepared, not with cursors; `old`: the
+//! `## title [words]` begins one. Words: `mariadb`, `mysql`: only there; `not11`: not on
+//! MariaDB 11; `text`: not prepared, not with cursors; `old`: the
 //! capabilities of an old client too. `#` begins a comment, `~ ` a statement whose answer differs by nature: only its form is
 //! compared. `!` begins a command of the protocol, see [`Step`].
 
@@ -49,7 +50,8 @@ impl Script {
     }
 
     pub(crate) fn runs_on(&self, flavor: Flavor) -> bool {
-        !self.has(if flavor.is_mariadb() { "mysql" } else { "mariadb" })
+        let not = if flavor.is_mariadb() { "mysql" } else { "mariadb" };
+        !self.has(not) && !(self.has("not11") && flavor == Flavor::MariaDb118)
     }
 
     /// Whether it holds nothing but statements, so that it can be run by other protocols.

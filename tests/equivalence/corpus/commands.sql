@@ -18,7 +18,6 @@ SELECT COUNT(*) FROM plain
 SELECT LAST_INSERT_ID()
 !execute p
 SELECT IS_FREE_LOCK('reset')
-SELECT @@warning_count
 DELETE FROM counter
 !pins
 
@@ -61,7 +60,7 @@ BEGIN
 SELECT DATABASE()
 COMMIT
 
-## what stays on its server is named
+## what stays on its server is named [text]
 CREATE TEMPORARY TABLE scratch (a INT)
 !pins temporary_table
 INSERT INTO scratch VALUES (1), (2)
@@ -94,7 +93,7 @@ XA ROLLBACK 'one'
 !pins
 SELECT COUNT(*) FROM plain
 
-## what moves is not pinned
+## what moves is not pinned [text]
 SET @a = 1 + 1
 !pins
 SELECT @b := 2, @c := 'x'
@@ -207,7 +206,7 @@ COMMIT
 COMMIT
 ROLLBACK
 
-## server information [old]
+## server information [old text]
 SELECT VERSION(), @@version
 SELECT USER(), CURRENT_USER(), SESSION_USER(), SYSTEM_USER()
 SHOW DATABASES
@@ -229,7 +228,7 @@ SHOW TRIGGERS
 SHOW FULL TABLES
 ~ SHOW STATUS LIKE 'Uptime'
 ~ SELECT UUID(), NOW(), RAND(), SYSDATE()
-SELECT CONNECTION_ID() = CONNECTION_ID(), CONNECTION_ID() > 0 AS x
+SELECT CONNECTION_ID() > 0 AS x, IF(CONNECTION_ID() = 0, 1, 2) AS y
 ~ SELECT CONNECTION_ID()
 SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'eq' ORDER BY 1
 CHECKSUM TABLE items

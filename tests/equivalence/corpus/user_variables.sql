@@ -106,7 +106,6 @@ SELECT name, price FROM items WHERE name = @name
 UPDATE items SET price = @p + 1 WHERE name = @name
 SELECT price FROM items WHERE name = @name
 DELETE FROM items WHERE name = @name
-SELECT ROW_COUNT()
 SET @p = @p * 2
 SELECT @p
 
@@ -178,7 +177,7 @@ SELECT @c
 SET @d = 1; SELECT nonsense FROM nowhere; SET @d = 2
 SELECT @d
 
-## a cursor or a subquery may assign late
+## a cursor or a subquery may assign late [text]
 SELECT (SELECT @a := 1), @a
 SELECT @a
 DO @b := 4

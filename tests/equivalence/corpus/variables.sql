@@ -1,4 +1,6 @@
-## names and character sets [old]
+# MariaDB 11 tells the collation of the login apart from the default one in the columns of results, and reports variables that
+# share storage under one name.
+## names and character sets [old not11]
 SET NAMES latin1
 SELECT @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection
 SELECT 'ä', HEX('ä'), LENGTH('ä')
@@ -195,7 +197,7 @@ SET completion_type = 1
 SELECT @@completion_type
 SET completion_type = 0
 
-## mistakes
+## mistakes [text]
 SET no_such_variable = 1
 SET @@session.version = 'x'
 SET GLOBAL max_connections = 5
