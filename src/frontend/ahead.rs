@@ -131,6 +131,18 @@ impl Session {
         ahead
     }
 
+    /// Reads the answers to everything that went in front of a statement. `Ok(false)`: as [`after_ahead`](Self::after_ahead).
+    pub(super) async fn after_all(&mut self, ahead: Ahead, prelude: bool) -> Result<bool, Sent> {
+        if !self.after_ahead(ahead).await? {
+            return Ok(false);
+        }
+        self.after_opening().await?;
+        if prelude {
+            self.after_prelude().await?;
+        }
+        Ok(true)
+    }
+
     /// Reads the answers to it. `Ok(false)`: the state could not be restored, and the client was told.
     pub(super) async fn after_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
         if ahead.steps.is_empty() && !ahead.insert_id && ahead.counts == 0 {

@@ -115,18 +115,8 @@ impl Session {
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let known = lease.prepared.get(&prepared.key);
-        if known.is_none() {
-            // It is prepared in the session's state, before anything else is sent.
-            let state = self.tracker.state();
-            match lease.restore(state).await {
-                Ok(Ok(())) => {}
-                Ok(Err(packet)) => {
-                    lease.broken = true;
-                    let _ = self.refuse(&error::ClientError { cause: "session_restore", packet }).await;
-                    return Ok(false);
-                }
-                Err(_) => return Err(Sent::Nothing),
-            }
+        if known.is_none() && !self.restore_first().await? {
+            return Ok(false);
         }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let server_id = match known {
@@ -172,14 +162,21 @@ impl Session {
             lease.scratch = command;
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
-        if !self.after_ahead(ahead).await? {
-            return Ok(false);
+        self.after_all(ahead, prelude.is_some()).await
+    }
+
+    /// A statement is prepared in the session's state, before anything else is sent. `Ok(false)`: the client was told why not.
+    async fn restore_first(&mut self) -> Result<bool, Sent> {
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        match lease.restore(self.tracker.state()).await {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(packet)) => {
+                lease.broken = true;
+                let _ = self.refuse(&error::ClientError { cause: "session_restore", packet }).await;
+                Ok(false)
+            }
+            Err(_) => Err(Sent::Nothing),
         }
-        self.after_opening().await?;
-        if prelude.is_some() {
-            self.after_prelude().await?;
-        }
-        Ok(true)
     }
 
     /// Appends the command as the server connection needs it.

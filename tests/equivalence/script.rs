@@ -61,7 +61,8 @@ impl Script {
 }
 
 /// All scripts of a file.
-pub(crate) fn parse(file: &str, text: &str) -> Vec<Script> {
+/// `salt`: part of the names of user variables.
+pub(crate) fn parse(file: &str, text: &str, salt: usize) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
     let mut began = 0;
     for (number, line) in text.lines().enumerate() {
@@ -77,7 +78,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Vec<Script> {
         } else if !line.is_empty() && !line.starts_with('#') {
             let script =
                 scripts.last_mut().unwrap_or_else(|| panic!("{file}: no script before line {number}"));
-            script.steps.push(step(&own_variables(line, began)));
+            script.steps.push(step(&own_variables(line, began * 10 + salt)));
         }
     }
     scripts
