@@ -183,7 +183,7 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> TestResult {
-        let mut piece = [0; 16 << 10];
+        let mut piece = vec![0; 16 << 10];
         match self.stream.read(&mut piece).await? {
             0 => Err("the connection was closed".into()),
             count => {
