@@ -140,13 +140,13 @@ impl Pair {
                 (one, two) = (failed(&one), failed(&two));
             }
             if one != two {
-                self.differ(script, mode, step, &one, &two);
+                self.differ(script, (mode, step), &one, &two);
             }
         }
         Ok(())
     }
 
-    fn differ(&mut self, script: &Script, mode: Mode, step: &Step, one: &[String], two: &[String]) {
+    fn differ(&mut self, script: &Script, (mode, step): (Mode, &Step), one: &[String], two: &[String]) {
         let mut text = format!("{} ({mode:?}): {step:?}\n", script.title);
         for line in 0..one.len().max(two.len()) {
             let (a, b) = (one.get(line), two.get(line));

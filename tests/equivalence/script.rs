@@ -51,7 +51,7 @@ impl Script {
 
     pub(crate) fn runs_on(&self, flavor: Flavor) -> bool {
         let not = if flavor.is_mariadb() { "mysql" } else { "mariadb" };
-        !self.has(not) && !(self.has("not11") && flavor == Flavor::MariaDb118)
+        !self.has(not) && (flavor != Flavor::MariaDb118 || !self.has("not11"))
     }
 
     /// Whether it holds nothing but statements, so that it can be run by other protocols.
