@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod net;
 pub mod relay;
 pub mod replay;
+pub mod route;
 pub mod session;
 pub mod sql;
 pub mod switchover;
