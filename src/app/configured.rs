@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, ServerTlsMode, TlsMode};
+use tideover_config::{
+    AuthMode, Config, Credential, FailoverMode, OnLoss, Reads, ServerTlsMode, TlsMode,
+};
 use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
@@ -10,6 +12,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
+use crate::route::{Consistency, Rule, Rules, RoutingOptions, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
@@ -48,6 +51,7 @@ impl From<&Config> for Settings {
                 tideover_config::GuardMode::Marker => GuardMode::Marker,
                 tideover_config::GuardMode::Off => GuardMode::Off,
             },
+            routing: routing(config),
             hold_sessions: config.hold.max_sessions,
             hold_max_ttl: config.hold.max_ttl,
             session: SessionOptions {
@@ -101,6 +105,38 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
         replication_user,
         replication_password,
         warm: own.warm_connections,
+    }
+}
+
+fn routing(config: &Config) -> RoutingOptions {
+    let own = &config.routing;
+    let share = |address: &tideover_config::ServerAddress| {
+        let said = own.servers.iter().find(|share| share.address == *address);
+        Share {
+            weight: said.map_or(100, |share| share.weight),
+            near: said.is_some_and(|share| share.zone.is_some() && share.zone == own.zone),
+            maintenance: said.is_some_and(|share| share.maintenance),
+        }
+    };
+    let rule = |given: &tideover_config::RouteRule| {
+        let mut rule = Rule::new(given.to == Reads::Replicas);
+        rule.user.clone_from(&given.user);
+        rule.schema.clone_from(&given.schema);
+        rule.pattern.clone_from(&given.pattern);
+        rule
+    };
+    RoutingOptions {
+        replicas: own.reads == Reads::Replicas,
+        consistency: match own.consistency {
+            tideover_config::Consistency::Session => Consistency::Session,
+            tideover_config::Consistency::Eventual => Consistency::Eventual,
+            tideover_config::Consistency::Strong => Consistency::Strong,
+        },
+        max_lag: own.max_lag,
+        wait: own.wait,
+        slow_start: own.slow_start,
+        shares: config.cluster.servers.iter().map(share).collect(),
+        rules: Rules(own.rules.iter().map(rule).collect()),
     }
 }
 

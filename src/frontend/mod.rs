@@ -14,6 +14,7 @@ mod kill;
 mod marking;
 mod outcome;
 mod prepared;
+mod reading;
 mod registry;
 mod replayer;
 mod rerun;

@@ -65,6 +65,9 @@ impl Session {
         }
         self.unit.answered();
         self.resume = None;
+        if self.read_is_over(work) {
+            Box::pin(self.capture()).await;
+        }
         if self.wrap.identity_or_off() {
             self.unwrap_statement();
         }
@@ -80,7 +83,9 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
+        let on_replica = self.lost_pins.is_empty() && self.to_replica(work).await;
         if self.lost_pins.is_empty()
+            && !on_replica
             && let Err(error) = self.enter(hold).await
         {
             return Ok(Err(Box::new(error)));
@@ -357,17 +362,21 @@ impl Session {
         let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));
+        self.note_seen(work, &done, false);
         let Some(lease) = &mut self.lease else { return };
         if done.any {
             lease.status = done.status;
-            self.status = done.status;
+            if !lease.reading {
+                self.status = done.status;
+            }
         }
         self.note_prepared(work, &done);
         self.track(work, &done, None);
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, None));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// After an error the status flags are not known: inside a transaction the server is asked.
@@ -382,6 +391,7 @@ impl Session {
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
         self.note_commit(work, &done, (true, false));
+        self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
@@ -393,7 +403,8 @@ impl Session {
         self.handle.set_in_transaction(self.in_transaction());
         self.journalize(work, &before, (&done, rows, Some(code)));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// Takes in what an answer says of commits, and what it leaves unsaid.
@@ -438,6 +449,12 @@ impl Session {
                 journal.keep_start(&lease.state);
             }
             lease.state = self.tracker.state().clone();
+        }
+        if lease.reading && !pins.for_session().is_empty() {
+            // Never seen: what goes to a replica leaves nothing behind. If it did, it must not bind the session to one.
+            lease.broken = true;
+            self.lost_pins = self.take_pins();
+            return;
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         lease.dirty |= self.tracker.connection_is_suspect() || !pins.for_session().is_empty();

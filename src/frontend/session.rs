@@ -25,6 +25,7 @@ use crate::topology::{Flavor, ServerId};
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::journaling::Recorded;
+use super::reading::Reading;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 use super::trace::UnitTrace;
@@ -65,6 +66,10 @@ pub(super) struct Session {
     pub(super) lexing: Option<((u64, u64), crate::sql::Dialect)>,
     /// The pool on the present primary.
     pub(super) pool: Option<Arc<AccountPool>>,
+    /// The pool of the replica that served the last read.
+    pub(super) reading_pool: Option<Arc<AccountPool>>,
+    /// What the session has seen, for reads on replicas.
+    pub(super) reading: Reading,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
     /// The lease was taken for the present statement: nothing of this session ran on it before.
@@ -119,6 +124,8 @@ impl Session {
             last_prepared: 0,
             lexing: None,
             pool: None,
+            reading_pool: None,
+            reading: Reading::default(),
             lease: None,
             fresh_lease: false,
             pass: None,

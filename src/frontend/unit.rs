@@ -214,7 +214,7 @@ impl Session {
     fn check_kept_lease(&self) -> Leased {
         let primary = self.shared.store.peek().primary().map(|p| p.id);
         let Some(lease) = &self.lease else { return Leased::Again };
-        if primary.is_some_and(|primary| primary != lease.server) {
+        if !lease.reading && primary.is_some_and(|primary| primary != lease.server) {
             Leased::Lost(MOVED)
         } else if lease.io.stream().has_input() {
             Leased::Lost("the connection to its server was lost")

@@ -53,6 +53,8 @@ pub enum Why {
     Transaction,
     /// It changes the session.
     Session,
+    /// The session is tied to the primary just now: a transaction, pins, settings of its own.
+    Tied,
     /// It sets a user variable.
     UserVariable,
     /// It writes a file on the server.
@@ -79,7 +81,7 @@ pub enum Why {
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Reads,
         Self::HintReplica,
         Self::HintPrimary,
@@ -92,6 +94,7 @@ impl Why {
         Self::StoredCode,
         Self::Transaction,
         Self::Session,
+        Self::Tied,
         Self::UserVariable,
         Self::File,
         Self::Several,
@@ -121,6 +124,7 @@ impl Why {
             Self::StoredCode => "stored_code",
             Self::Transaction => "transaction",
             Self::Session => "session",
+            Self::Tied => "tied",
             Self::UserVariable => "user_variable",
             Self::File => "file",
             Self::Several => "several",
@@ -151,6 +155,7 @@ impl Why {
             Self::StoredCode => "it runs code that is not in its text and may do anything",
             Self::Transaction => "it begins or ends a transaction",
             Self::Session => "it changes the session",
+            Self::Tied => "the session is tied to the primary",
             Self::UserVariable => "it sets a user variable",
             Self::File => "it writes a file on the server",
             Self::Several => "there are several statements in it",

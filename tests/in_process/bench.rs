@@ -95,6 +95,7 @@ impl Bench {
             journals: tideover::replay::Budget::new(1 << 20, 64 << 20),
             flights: tideover::flight::Flights::new(),
             acknowledged: Arc::default(),
+            routing: Arc::new(tideover::route::Desk::new(routing())),
             registry: SessionRegistry::new(),
             accounts,
             control: account,
@@ -118,6 +119,19 @@ impl Bench {
         });
         let target = Target { address: "proxy:1".into() };
         Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
+    }
+}
+
+/// The primary serves everything.
+fn routing() -> tideover::route::RoutingOptions {
+    tideover::route::RoutingOptions {
+        replicas: false,
+        consistency: tideover::route::Consistency::Session,
+        max_lag: Duration::from_secs(10),
+        wait: Duration::from_millis(10),
+        slow_start: Duration::ZERO,
+        shares: Vec::new(),
+        rules: tideover::route::Rules::default(),
     }
 }
 

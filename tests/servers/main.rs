@@ -18,6 +18,7 @@ mod hold;
 mod hostile;
 mod planned;
 mod preflight;
+mod reads;
 mod sessions;
 mod shapes;
 mod signals;
