@@ -24,7 +24,20 @@ const fn row(module: &'static str, may: &'static [&'static str]) -> Row {
 const TABLE: &[Row] = &[
     row(
         "cli",
-        &["app", "admin", "demo", "switchover", "guard", "monitor", "backend", "net", "flight", "topology"],
+        &[
+            "app",
+            "admin",
+            "demo",
+            "switchover",
+            "guard",
+            "monitor",
+            "backend",
+            "net",
+            "flight",
+            "route",
+            "topology",
+            "sql",
+        ],
     ),
     row("demo", &[]),
     row(

@@ -74,8 +74,11 @@ pub struct RouteRule {
 }
 
 const READS: &[(&str, Reads)] = &[("replicas", Reads::Replicas), ("primary", Reads::Primary)];
-const CONSISTENCY: &[(&str, Consistency)] =
-    &[("session", Consistency::Session), ("eventual", Consistency::Eventual), ("strong", Consistency::Strong)];
+const CONSISTENCY: &[(&str, Consistency)] = &[
+    ("session", Consistency::Session),
+    ("eventual", Consistency::Eventual),
+    ("strong", Consistency::Strong),
+];
 
 const TO: &[(&str, Reads)] = &[("replica", Reads::Replicas), ("primary", Reads::Primary)];
 
@@ -96,8 +99,9 @@ impl Routing {
         routing.servers =
             servers.filter_map(|(at, (_, table))| ServerShare::read(section.reader, at, table)).collect();
         let rules = rules.into_iter().enumerate();
-        routing.rules =
-            rules.filter_map(|(at, (place, table))| RouteRule::read(section.reader, at, place, table)).collect();
+        routing.rules = rules
+            .filter_map(|(at, (place, table))| RouteRule::read(section.reader, at, place, table))
+            .collect();
         section.close();
         routing
     }

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use tideover_config::{
-    AuthMode, Config, Credential, FailoverMode, OnLoss, Reads, ServerTlsMode, TlsMode,
-};
+use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, Reads, ServerTlsMode, TlsMode};
 use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
@@ -12,7 +10,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
-use crate::route::{Consistency, Rule, Rules, RoutingOptions, Share};
+use crate::route::{Consistency, RoutingOptions, Rule, Rules, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};

@@ -137,10 +137,9 @@ impl ServerConnection {
     async fn set_own(&mut self, sql: &str) -> io::Result<()> {
         match self.query(sql).await? {
             Swallow::Done(_) => Ok(()),
-            Swallow::Error(error) => Err(io::Error::other(format!(
-                "{sql}: {}",
-                String::from_utf8_lossy(&error.message)
-            ))),
+            Swallow::Error(error) => {
+                Err(io::Error::other(format!("{sql}: {}", String::from_utf8_lossy(&error.message))))
+            }
         }
     }
 

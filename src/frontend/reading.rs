@@ -118,8 +118,8 @@ impl Session {
             return None;
         }
         let by_rule = self.rule(work).filter(|_| decided.why() != Why::HintReplica);
-        let wanted = decided.why() == Why::HintReplica
-            || by_rule.unwrap_or(self.shared.routing.options().replicas);
+        let wanted =
+            decided.why() == Why::HintReplica || by_rule.unwrap_or(self.shared.routing.options().replicas);
         if first_try {
             self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
         }
@@ -235,7 +235,11 @@ impl Session {
         lease.broken = true;
         let answer = timeout(within + GRACE, lease.query_row(&sql, 1)).await;
         let Ok(Ok(row)) = answer else {
-            tracing::debug!(session = self.handle.id, server = lease.server.0, "a replica cannot be waited for");
+            tracing::debug!(
+                session = self.handle.id,
+                server = lease.server.0,
+                "a replica cannot be waited for"
+            );
             return None;
         };
         lease.broken = false;
@@ -251,14 +255,21 @@ impl Session {
     /// is the statement that it does not run.
     pub(super) fn replica_failed(&mut self, broke: Broke, answered: bool) -> Attempt {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Attempt::Again };
-        tracing::debug!(session = self.handle.id, server = server.0, ?broke, answered, "a read goes elsewhere");
+        tracing::debug!(
+            session = self.handle.id,
+            server = server.0,
+            ?broke,
+            answered,
+            "a read goes elsewhere"
+        );
         self.read_ended(false);
         if answered {
             // Whatever a replica has against a statement, the primary has the last word.
             self.reading.avoid = ALL_SERVERS;
         } else {
             self.break_lease();
-            self.reading.avoid |= 1_u64.checked_shl(u32::try_from(server.0).unwrap_or(64)).unwrap_or(ALL_SERVERS);
+            self.reading.avoid |=
+                1_u64.checked_shl(u32::try_from(server.0).unwrap_or(64)).unwrap_or(ALL_SERVERS);
             self.shared.routing.suspect(server);
             self.shared.monitor.kick();
         }
@@ -352,8 +363,17 @@ const MAY_SEE_MORE: Effects = MAY_COMMIT_AND_FAIL.difference(Effects::ENDS.union
 fn sees_data(work: &Work) -> bool {
     let silent = matches!(
         work.statement.kind,
-        Kind::Set | Kind::Use | Kind::Begin | Kind::StartTransactionReadOnly | Kind::Commit | Kind::Rollback
-            | Kind::Savepoint | Kind::ReleaseSavepoint | Kind::RollbackTo | Kind::Empty | Kind::Prepare
+        Kind::Set
+            | Kind::Use
+            | Kind::Begin
+            | Kind::StartTransactionReadOnly
+            | Kind::Commit
+            | Kind::Rollback
+            | Kind::Savepoint
+            | Kind::ReleaseSavepoint
+            | Kind::RollbackTo
+            | Kind::Empty
+            | Kind::Prepare
             | Kind::Deallocate
     );
     !silent && work.kind != CommandKind::StmtPrepare

@@ -142,7 +142,8 @@ impl Metrics {
 
     /// Counts a statement that ran on the primary, or on a replica.
     pub fn statement(&self, kind: StatementKind, on_replica: bool) {
-        if let Some(counter) = self.statements.get(usize::from(on_replica)).and_then(|s| s.get(kind as usize)) {
+        if let Some(counter) = self.statements.get(usize::from(on_replica)).and_then(|s| s.get(kind as usize))
+        {
             counter.inc();
         }
     }

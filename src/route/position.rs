@@ -81,7 +81,8 @@ impl Position {
             return;
         }
         for (source, first, last) in GtidSet::parse(&text).intervals() {
-            let since = self.set.intervals().find(|(of, ..)| *of == source).map_or(first, |(_, since, _)| since);
+            let since =
+                self.set.intervals().find(|(of, ..)| *of == source).map_or(first, |(_, since, _)| since);
             let mut whole = GtidSet::default();
             whole.add(source, (since.min(first), last));
             self.set.add_all(&whole);

@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One `[[route]]` table: what it names must all fit.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn the_first_that_fits_decides() {
         let report = Rule { user: Some("report".to_owned()), ..Rule::new(true) };
-        let shop = Rule { schema: Some("shop".to_owned()), pattern: Some("*stock*".to_owned()), ..Rule::new(false) };
+        let shop =
+            Rule { schema: Some("shop".to_owned()), pattern: Some("*stock*".to_owned()), ..Rule::new(false) };
         let rules = Rules(vec![report, shop]);
         assert_eq!(rules.decide(b"report", b"shop", b"SELECT * FROM stock"), Some(true));
         assert_eq!(rules.decide(b"app", b"Shop", b"SELECT * FROM Stock"), Some(false));

@@ -6,9 +6,9 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-use super::{Dialect, Effects};
 use super::key::Key;
 use super::words::{self, WordId};
+use super::{Dialect, Effects};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {

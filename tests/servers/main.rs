@@ -19,6 +19,7 @@ mod hostile;
 mod planned;
 mod preflight;
 mod reads;
+mod routes;
 mod sessions;
 mod shapes;
 mod signals;

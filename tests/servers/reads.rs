@@ -29,7 +29,9 @@ struct Tally {
 }
 
 async fn scene(flavor: Flavor) -> TestResult<Scene> {
-    let scene = Scene::with(ClusterOptions::new(flavor), |options| {
+    let mut cluster = ClusterOptions::new(flavor);
+    cluster.server_options = vec!["--log-bin-trust-function-creators=1".to_owned()];
+    let scene = Scene::with(cluster, |options| {
         options.set("routing", "reads", "\"replicas\"").set("routing", "slow_start", "\"0s\"")
     })
     .await?;
@@ -115,14 +117,7 @@ async fn replica_stopped(flavor: Flavor) -> TestResult {
     let root = scene.cluster.primary();
     let body = "CREATE FUNCTION writes() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE app.r0 SET n = n + 1 WHERE id = 8; \
                 RETURN 1; END";
-    root.run(&["SET GLOBAL log_bin_trust_function_creators = 1"]).await?;
-    root.run(&[
-        "CREATE DATABASE IF NOT EXISTS app",
-        "USE app",
-        body,
-        "CREATE VIEW hidden AS SELECT writes() AS one",
-    ])
-    .await?;
+    root.run(&["USE app", body, "CREATE VIEW hidden AS SELECT writes() AS one"]).await?;
     scene.cluster.wait_in_sync().await?;
     let mut connection = scene.connect().await?;
     for n in 1..=5_u64 {
@@ -132,7 +127,7 @@ async fn replica_stopped(flavor: Flavor) -> TestResult {
     }
     // Replicas that apply nothing serve nobody who has written since; the primary does.
     for replica in scene.cluster.replicas() {
-        replica.run(&["STOP SLAVE SQL_THREAD"]).await.or(replica.run(&["STOP REPLICA SQL_THREAD"]).await)?;
+        replica.run(&["STOP REPLICA SQL_THREAD"]).await?;
     }
     let began = Instant::now();
     for n in 10..=20_u64 {
@@ -142,7 +137,7 @@ async fn replica_stopped(flavor: Flavor) -> TestResult {
     }
     println!("{flavor}: 11 writes and reads beside stopped replicas in {:?}", began.elapsed());
     for replica in scene.cluster.replicas() {
-        replica.run(&["START SLAVE SQL_THREAD"]).await.or(replica.run(&["START REPLICA SQL_THREAD"]).await)?;
+        replica.run(&["START REPLICA SQL_THREAD"]).await?;
     }
     // Who read on the primary for want of a replica comes back.
     let before = on_replicas(&scene).await?;
@@ -307,7 +302,9 @@ impl Watcher {
             self.connection.query_first(format!("SELECT n FROM r{table} WHERE id = {row}")).await?;
         self.connection.query_drop("COMMIT").await?;
         if seen != Some(value) {
-            return Err(format!("session {}: {seen:?} and not {value} in its transaction", self.number).into());
+            return Err(
+                format!("session {}: {seen:?} and not {value} in its transaction", self.number).into()
+            );
         }
         self.own[table as usize] = value;
         self.tally.writes.fetch_add(1, Ordering::Relaxed);
@@ -344,7 +341,9 @@ impl Watcher {
         let before = &mut self.seen[table as usize][row as usize];
         let seen = seen.ok_or("a row is missing")?;
         if seen < *before {
-            return Err(format!("session {}: row {row} of r{table} was {before} and is {seen}", self.number).into());
+            return Err(
+                format!("session {}: row {row} of r{table} was {before} and is {seen}", self.number).into()
+            );
         }
         *before = seen;
         Ok(())

@@ -258,7 +258,11 @@ fn show_and_explain() {
         ("ANALYZE FORMAT=JSON SELECT 1", Explain, "READS_ONLY | VARIES"),
         ("ANALYZE UPDATE t SET a = 1", Explain, "WRITES | VARIES"),
         ("ANALYZE FORMAT=JSON UPDATE t SET a = 1", Explain, "WRITES | VARIES"),
-        ("EXPLAIN FORMAT=JSON INTO @v SELECT 1", Explain, "SETS_USER_VARIABLE | COMPUTES_USER_VARIABLE | VARIES"),
+        (
+            "EXPLAIN FORMAT=JSON INTO @v SELECT 1",
+            Explain,
+            "SETS_USER_VARIABLE | COMPUTES_USER_VARIABLE | VARIES",
+        ),
     ]);
 }
 
