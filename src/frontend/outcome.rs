@@ -33,7 +33,7 @@ impl Session {
         let frame = done.error.clone().unwrap_or_default();
         let packet = self.error_in(&frame);
         let broke = self.broke(&packet, ended_by_us).await;
-        if self.is_on_replica() && !Self::is_wanted_error(broke) {
+        if self.is_on_replica() && !self.in_transaction() && !Self::is_wanted_error(broke) {
             if !delivered {
                 self.answer_at = Some(first);
             }
@@ -85,7 +85,7 @@ impl Session {
         (sent, broke, delivered, place): (Sent, Broke, bool, Place),
         _done: Option<Completion>,
     ) -> Result<Attempt, End> {
-        if self.is_on_replica() {
+        if self.is_on_replica() && !self.in_transaction() {
             return Ok(self.replica_failed(broke, false));
         }
         let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::backend::{Lease, Use};
 use crate::relay::Signals;
 use crate::replay::Broke;
-use crate::route::{Consistency, Position, Why, everything, route};
+use crate::route::{Consistency, Position, Route, Why, everything, route};
 use crate::sql::{Effects, Kind};
 use crate::topology::{Flavor, ServerId, Topology};
 
@@ -60,6 +60,10 @@ pub(super) struct Reading {
     noted: bool,
     /// The floor is to be asked for its position behind the present answer.
     capture: bool,
+    /// A READ ONLY transaction runs, or is about to begin, on a replica.
+    pub(super) transaction: bool,
+    /// One of this session's had to leave its replica: the next ones run on the primary.
+    has_left: bool,
     /// When the present read has left for a replica.
     left: Option<(ServerId, Instant)>,
     draw: u32,
@@ -84,7 +88,7 @@ impl Session {
     /// who answers a read.
     pub(super) async fn to_replica(&mut self, work: &Work) -> bool {
         if self.is_on_replica() {
-            if !self.tracker.pins().is_empty() {
+            if self.in_transaction() || !self.tracker.pins().is_empty() {
                 // It asks for what its last read left there.
                 return true;
             }
@@ -101,12 +105,11 @@ impl Session {
 
     /// A replica for the statement, if its text, the session and what it has seen allow one.
     fn choose_replica(&mut self, work: &Work) -> Option<Chosen> {
-        let text_command = work.kind == CommandKind::Query;
-        // A cursor would stay on its server.
-        let plain_execution =
-            work.kind == CommandKind::StmtExecute && self.command.get(5).is_some_and(|flags| *flags == 0);
-        if !text_command && !plain_execution {
+        if !self.is_plain(work) {
             return None;
+        }
+        if work.statement.kind == Kind::StartTransactionReadOnly {
+            return self.choose_for_transaction();
         }
         let decided = route(&work.statement);
         let first_try = self.reading.avoid == 0;
@@ -124,6 +127,49 @@ impl Session {
             self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
         }
         if wanted { self.replica_with_all() } else { None }
+    }
+
+    /// Whether the command leaves nothing open on its server: a cursor would stay there.
+    fn is_plain(&self, work: &Work) -> bool {
+        match work.kind {
+            CommandKind::Query => true,
+            CommandKind::StmtExecute => self.command.get(5).is_some_and(|flags| *flags == 0),
+            _ => false,
+        }
+    }
+
+    /// A READ ONLY transaction runs as a whole on one replica; it must be possible to do it again on the primary.
+    fn choose_for_transaction(&mut self) -> Option<Chosen> {
+        let desk = &self.shared.routing;
+        let by_default = desk.options().replicas && desk.options().rules.0.is_empty();
+        let journaled = self.shared.journals.per_transaction > 0;
+        if !by_default || !journaled || self.reading.has_left || !self.is_free() {
+            return None;
+        }
+        let chosen = self.replica_with_all()?;
+        self.reading.transaction = true;
+        Some(chosen)
+    }
+
+    /// Whether a statement of a READ ONLY transaction on a replica must run on the primary, and the transaction with it.
+    pub(super) fn must_leave_replica(&mut self, work: &Work) -> bool {
+        if !self.is_on_replica() || !self.in_transaction() || work.kind == CommandKind::StmtPrepare {
+            return false;
+        }
+        let ends = Effects::ENDS.union(Effects::HINT_PRIMARY);
+        let stays = match (work.statement.kind, route(&work.statement)) {
+            (Kind::Commit | Kind::Rollback, _) => !work.statement.any(Effects::MULTI),
+            (Kind::Savepoint | Kind::ReleaseSavepoint | Kind::RollbackTo | Kind::Empty, _) => true,
+            (_, Route::Replica(_)) => self.is_plain(work),
+            // All of a transaction's answers may be about the server that it runs on.
+            (
+                _,
+                Route::Primary(Why::ServerState | Why::Varies | Why::Clock | Why::UniqueId | Why::LooksBack),
+            ) => self.is_plain(work) && !work.statement.any(ends),
+            _ => false,
+        };
+        self.reading.has_left |= !stays;
+        !stays
     }
 
     fn rule(&self, work: &Work) -> Option<bool> {
@@ -328,6 +374,7 @@ impl Session {
     /// whole answer if nothing was noted of it.
     pub(super) fn read_is_over(&mut self, work: &Work) -> bool {
         self.reading.avoid = 0;
+        self.reading.transaction &= self.in_transaction();
         self.read_ended(false);
         if !std::mem::take(&mut self.reading.noted) && sees_data(work) && self.shared.routing.is_on() {
             self.reading.floor = Some(NOWHERE);

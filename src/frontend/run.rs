@@ -2,18 +2,16 @@
 
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
-use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::{ServerConnection, Swallow};
-use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Kind, Statement};
+use crate::sql::{Effects, Kind};
 
-use super::answer::{AnswerControls, Completion};
+use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
 use super::kill;
@@ -101,11 +99,15 @@ impl Session {
             return Ok(Err(Box::new(error::state_lost(&pins))));
         }
         match self.lease(hold).await {
+            Ok(Leased::Ready) if self.must_leave_replica(work) => {
+                let why = "a statement in it can run on the primary only";
+                return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+            }
             Ok(Leased::Ready) if self.should_move(work) => {
                 let why = "a switchover would not wait for it";
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
-            Ok(Leased::Ready) if self.ends_with_mark(work) => {
+            Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
                 return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
             }
             Ok(Leased::Ready) if self.may_wrap(work) => {
@@ -368,11 +370,13 @@ impl Session {
             lease.status = done.status;
             if !lease.reading {
                 self.status = done.status;
+            } else if self.reading.transaction {
+                self.status.set(StatusFlags::IN_TRANS, done.status.contains(StatusFlags::IN_TRANS));
             }
         }
         self.note_prepared(work, &done);
         self.track(work, &done, None);
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, None));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         let on_replica = self.is_on_replica();
@@ -400,7 +404,7 @@ impl Session {
                 Err(_) => lease.broken = true,
             }
         }
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, Some(code)));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
         let on_replica = self.is_on_replica();
@@ -472,27 +476,5 @@ impl Session {
         if let Some(lease) = &self.lease {
             kill::spawn(&self.shared, (lease.server, lease.thread), connection);
         }
-    }
-}
-
-fn change(item: &SessionTrack) -> Option<Change<'_>> {
-    Some(match item {
-        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
-        SessionTrack::Schema(name) => Change::Schema(name),
-        SessionTrack::StateChange(true) => Change::State,
-        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
-        _ => return None,
-    })
-}
-
-fn metric_kind(statement: &Statement) -> StatementKind {
-    if statement.any(Effects::READS_ONLY) {
-        StatementKind::Read
-    } else if statement.any(Effects::WRITES) {
-        StatementKind::Write
-    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
-        StatementKind::Transaction
-    } else {
-        StatementKind::Other
     }
 }

@@ -359,7 +359,7 @@ impl Session {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
             return Err(End::Told);
         }
-        if signals.contains(Signals::PART) {
+        if signals.contains(Signals::PART) && !self.in_transaction() {
             self.part().await;
             return Ok(());
         }

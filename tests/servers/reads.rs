@@ -91,6 +91,7 @@ async fn reads_its_writes(flavor: Flavor) -> TestResult {
     connection.query_drop("INSERT INTO r0 VALUES (5000, 1)").await?;
     let number: Option<u64> = connection.query_first("SELECT @@server_id").await?;
     assert_eq!(number, scene.cluster.primary().query_one("SELECT @@server_id").await?);
+    read_only_transactions(&scene, &mut connection).await?;
     // Errors are the primary's.
     let missing = crate::support::refused(&mut connection, "SELECT * FROM nothing_of_this_name").await?;
     assert_eq!(missing.0, 1146);
@@ -99,6 +100,37 @@ async fn reads_its_writes(flavor: Flavor) -> TestResult {
     let own: Option<u64> = connection.query_first("SELECT a FROM own").await?;
     assert_eq!(own, Some(3));
     scene.finish()
+}
+
+/// READ ONLY transactions run as a whole on one replica, and move to the primary with a statement that must.
+async fn read_only_transactions(scene: &Scene, connection: &mut Conn) -> TestResult {
+    let server = "SELECT @@server_id";
+    let primary: Option<u64> = scene.cluster.primary().query_one(server).await?;
+    let mut elsewhere = 0;
+    for n in 1..=20_u64 {
+        connection.query_drop(format!("UPDATE r2 SET n = {n} WHERE id = 7")).await?;
+        connection.query_drop("START TRANSACTION READ ONLY").await?;
+        let seen: Option<u64> = connection.query_first("SELECT n FROM r2 WHERE id = 7").await?;
+        assert_eq!(seen, Some(n), "its own write in a READ ONLY transaction");
+        let first: Option<u64> = connection.query_first(server).await?;
+        let seen: Option<u64> = connection.exec_first("SELECT n FROM r2 WHERE id = ?", (7,)).await?;
+        assert_eq!(seen, Some(n), "prepared");
+        let second: Option<u64> = connection.query_first(server).await?;
+        assert_eq!(first, second, "on one server");
+        elsewhere += u64::from(first != primary);
+        if n == 20 {
+            let got: Option<u64> = connection.query_first("SELECT GET_LOCK('reads', 0)").await?;
+            let third: Option<u64> = connection.query_first(server).await?;
+            assert_eq!((got, third), (Some(1), primary), "what must be on the primary is");
+            connection.query_drop("DO RELEASE_ALL_LOCKS()").await?;
+            let refused = crate::support::refused(connection, "UPDATE r2 SET n = 0 WHERE id = 7").await?;
+            assert_eq!(refused.0, 1792, "{}", refused.1);
+        }
+        connection.query_drop(if n % 2 == 0 { "COMMIT" } else { "ROLLBACK" }).await?;
+    }
+    println!("{elsewhere} of 20 READ ONLY transactions ran on replicas");
+    assert!(elsewhere > 0);
+    Ok(())
 }
 
 #[tokio::test]
@@ -172,7 +204,7 @@ async fn nobody_can_tell(flavor: Flavor) -> TestResult {
         let (options, tally) = (scene.options("app", "app"), tally.clone());
         sessions.spawn(async move { Watcher::new(number, Conn::new(options).await?, tally).run().await });
     }
-    let end = Instant::now() + length(Duration::from_secs(12), Duration::from_secs(600));
+    let end = Instant::now() + length(Duration::from_secs(8), Duration::from_secs(600));
     let mut round = 0_u32;
     while Instant::now() < end && !sessions.is_empty() {
         disturb(&scene, round).await?;
@@ -360,4 +392,93 @@ impl Watcher {
         }
         Ok(())
     }
+}
+
+#[tokio::test]
+async fn mariadb_10_11_replicas_killed_in_turn() -> TestResult {
+    killed_in_turn(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mysql_9_replicas_killed_in_turn() -> TestResult {
+    killed_in_turn(Flavor::Mysql9).await
+}
+
+/// Rows of a result that takes long enough to be cut.
+const ROWS: u64 = 8_000;
+
+/// Readers whose replicas die amid their answers: no error, and every answer whole.
+async fn killed_in_turn(flavor: Flavor) -> TestResult {
+    let scene = scene(flavor).await?;
+    let mut connection = scene.connect().await?;
+    connection.query_drop("CREATE TABLE big (id INT PRIMARY KEY, filler VARCHAR(200) NOT NULL)").await?;
+    for from in (0..ROWS).step_by(1000) {
+        let rows: Vec<String> = (from..from + 1000).map(|id| format!("({id}, REPEAT('x', 180))")).collect();
+        connection.query_drop(format!("INSERT INTO big VALUES {}", rows.join(","))).await?;
+    }
+    scene.cluster.wait_in_sync().await?;
+    let tally = Arc::new(Tally::default());
+    let mut readers = JoinSet::new();
+    for number in 0..length(SESSIONS, ALL_SESSIONS) {
+        let (options, tally) = (scene.options("app", "app"), tally.clone());
+        readers.spawn(async move { read_on(number, Conn::new(options).await?, tally).await });
+    }
+    sleep(Duration::from_secs(2)).await;
+    for round in 0..length(2, 60_usize) {
+        let replicas = scene.cluster.replicas();
+        let replica = replicas[round % replicas.len()];
+        replica.kill().await?;
+        sleep(Duration::from_secs(1)).await;
+        replica.start_again().await?;
+        sleep(Duration::from_secs(1)).await;
+    }
+    // One that hangs is known by the monitor alone.
+    let replica = scene.cluster.replicas()[0];
+    replica.freeze()?;
+    sleep(Duration::from_secs(4)).await;
+    replica.thaw()?;
+    tally.stop.store(true, Ordering::Relaxed);
+    let mut times = Vec::new();
+    while let Some(ended) = readers.join_next().await {
+        times.extend(ended??);
+    }
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 1000).copied().unwrap_or_default();
+    println!(
+        "{flavor}: {} reads beside dying replicas: median {:?}, p99 {:?}, worst {:?}",
+        times.len(),
+        at(500),
+        at(990),
+        times.last()
+    );
+    assert!(times.len() > 100);
+    scene.finish()
+}
+
+/// Small and big reads until told to stop; gives the times of the small ones.
+async fn read_on(number: u64, mut connection: Conn, tally: Arc<Tally>) -> TestResult<Vec<Duration>> {
+    let mut times = Vec::new();
+    let mut count = number;
+    while !tally.stop.load(Ordering::Relaxed) {
+        count += 1;
+        if count.is_multiple_of(16) {
+            let ids: Vec<u64> = connection
+                .query("SELECT id, filler FROM big ORDER BY id")
+                .await
+                .map(|rows: Vec<(u64, String)>| rows.into_iter().map(|(id, _)| id).collect())?;
+            if !ids.iter().copied().eq(0..ROWS) {
+                return Err(format!("reader {number}: {} rows, not {ROWS} in order", ids.len()).into());
+            }
+        } else {
+            let began = Instant::now();
+            let id = count * 7919 % ROWS;
+            let seen: Option<u64> = connection.exec_first("SELECT id FROM big WHERE id = ?", (id,)).await?;
+            if seen != Some(id) {
+                return Err(format!("reader {number}: {seen:?} and not {id}").into());
+            }
+            times.push(began.elapsed());
+        }
+    }
+    connection.disconnect().await?;
+    Ok(times)
 }
