@@ -48,6 +48,8 @@ pub(super) struct Completion {
     pub(super) kept: Option<BytesMut>,
     /// What all OKs said, for the journal.
     pub(super) results: Results,
+    /// All generated ids but the first, in order.
+    pub(super) more_insert_ids: Vec<u64>,
 }
 
 impl Completion {
@@ -59,6 +61,9 @@ impl Completion {
         self.warnings = ok.warnings;
         if ok.last_insert_id != 0 {
             self.last_insert_id = ok.last_insert_id;
+            if self.results.first_insert_id != 0 {
+                self.more_insert_ids.push(ok.last_insert_id);
+            }
         }
         self.results.ok(ok.affected_rows, ok.last_insert_id);
     }

@@ -47,7 +47,7 @@ async fn mysql_9_by_somebody_else_with_kill() -> TestResult {
 }
 
 /// Clients in long transactions, and as many with a bit of everything.
-struct Load {
+pub(crate) struct Load {
     long: Workload,
     short: Workload,
 }
@@ -55,7 +55,7 @@ struct Load {
 const CLIENTS: u16 = 16;
 
 impl Load {
-    async fn start(scene: &Scene, most: Duration) -> TestResult<Self> {
+    pub(crate) async fn start(scene: &Scene, most: Duration) -> TestResult<Self> {
         // Enough accounts that they seldom wait for each other's.
         let common = WorkloadOptions { clients: CLIENTS, accounts: 5000, ..scene.workload() };
         let long_hold = Duration::from_millis(50)..most;
@@ -66,7 +66,7 @@ impl Load {
     /// Nobody noticed anything. Gives the number of long transactions. `torn`: so many transactions may have been told
     /// 1213, because their connections were killed, and their locks with them, before the server had stopped all writes:
     /// then another transaction can have changed what they had read, and committed it.
-    async fn close(self, scene: &Scene, torn: u64) -> TestResult<u64> {
+    pub(crate) async fn close(self, scene: &Scene, torn: u64) -> TestResult<u64> {
         // All must have stopped before any books are compared: they share the accounts.
         let (long, short) = tokio::join!(self.long.stop(), self.short.stop());
         let primary = scene.cluster.find_primary().await?;

@@ -242,10 +242,6 @@ impl Cluster {
         server.run(&accounts::setup(server.flavor)).await?;
         server.set_read_only_at_start(true);
         server.run(&self.flavor.read_only(true)).await?;
-        if !self.flavor.is_mariadb() {
-            // MySQL leaves out what a server of the same number wrote, which this one has lost. Until its next start.
-            server.run(&[format!("SET GLOBAL server_id={}", server.port)]).await?;
-        }
         server.run(&self.flavor.follow(self.primary().port)).await?;
         wait_replicating(server).await
     }
