@@ -121,24 +121,7 @@ impl App {
         for listener in &bound {
             addresses.push(listener.address().map_err(|e| listen_error("a socket", e))?);
         }
-        let shard_parts = ShardParts {
-            options: settings.session.clone(),
-            gate: parts.gate.clone(),
-            store: parts.store.clone(),
-            pools: parts.pools.clone(),
-            monitor: parts.monitor.clone(),
-            guard: parts.guard.clone(),
-            journals: Budget::new(settings.journals.0, settings.journals.1),
-            flights: parts.flights.clone(),
-            acknowledged: parts.acknowledged.clone(),
-            routing: parts.routing.clone(),
-            registry: parts.registry.clone(),
-            accounts,
-            control: parts.control.clone(),
-            metrics: parts.metrics.clone(),
-            tls,
-            rsa: Arc::new(rsa),
-        };
+        let shard_parts = parts.for_shards(&settings, accounts, tls, rsa);
         let shards = Shards::start(settings.shards, settings.sched_batch, &bound, shard_parts)
             .map_err(|e| StartError::System(e.to_string()))?;
         for address in &addresses {
@@ -242,6 +225,33 @@ impl Parts {
             targets,
             connector,
         })
+    }
+
+    fn for_shards(
+        &self,
+        settings: &Settings,
+        accounts: Arc<AccountDirectory>,
+        tls: Option<Arc<crate::net::ServerTls>>,
+        rsa: RsaKey,
+    ) -> ShardParts {
+        ShardParts {
+            options: settings.session.clone(),
+            gate: self.gate.clone(),
+            store: self.store.clone(),
+            pools: self.pools.clone(),
+            monitor: self.monitor.clone(),
+            guard: self.guard.clone(),
+            journals: Budget::new(settings.journals.0, settings.journals.1),
+            flights: self.flights.clone(),
+            acknowledged: self.acknowledged.clone(),
+            routing: self.routing.clone(),
+            registry: self.registry.clone(),
+            accounts,
+            control: self.control.clone(),
+            metrics: self.metrics.clone(),
+            tls,
+            rsa: Arc::new(rsa),
+        }
     }
 }
 

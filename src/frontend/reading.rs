@@ -86,7 +86,7 @@ impl Session {
 
     /// Before each attempt: whether there is a lease of a replica for it. Then it passes no gate: no switchover changes
     /// who answers a read.
-    pub(super) async fn to_replica(&mut self, work: &Work) -> bool {
+    pub(super) async fn enter_replica(&mut self, work: &Work) -> bool {
         if self.is_on_replica() {
             if self.in_transaction() || !self.tracker.pins().is_empty() {
                 // It asks for what its last read left there.
@@ -121,8 +121,8 @@ impl Session {
             return None;
         }
         let by_rule = self.rule(work).filter(|_| decided.why() != Why::HintReplica);
-        let wanted =
-            decided.why() == Why::HintReplica || by_rule.unwrap_or(self.shared.routing.options().replicas);
+        let wanted = decided.why() == Why::HintReplica
+            || by_rule.unwrap_or_else(|| self.shared.routing.options().replicas);
         if first_try {
             self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
         }
@@ -217,7 +217,7 @@ impl Session {
         let server = match reading.floor {
             Some(floor) if desk.may_serve(&topology, floor, reading.avoid) => {
                 // Now and then, so that sessions leave a replica that has more to do than others.
-                reading.capture = draw % MOVES == 0
+                reading.capture = draw.is_multiple_of(MOVES)
                     && desk.is_outdone(&topology, (floor, reading.avoid), draw)
                     && can_tell(&topology, floor);
                 floor

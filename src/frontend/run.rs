@@ -81,7 +81,7 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
-        let on_replica = self.lost_pins.is_empty() && self.to_replica(work).await;
+        let on_replica = self.lost_pins.is_empty() && self.enter_replica(work).await;
         if self.lost_pins.is_empty()
             && !on_replica
             && let Err(error) = self.enter(hold).await

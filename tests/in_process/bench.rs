@@ -81,9 +81,7 @@ impl Bench {
             targets: targets.clone(),
             account: account.clone(),
         });
-        let user = FixedUser::Password(Zeroizing::new(b"app".to_vec()));
-        let users = AuthMode::Users(HashMap::from([(b"app".to_vec(), user)]));
-        let accounts = AccountDirectory::new(users, store.clone(), targets, connector, account.clone());
+        let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
         let shared = Arc::new(Shared {
             shard: 0,
             options: options_of_sessions(),
@@ -120,6 +118,11 @@ impl Bench {
         let target = Target { address: "proxy:1".into() };
         Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
     }
+}
+
+fn users() -> AuthMode {
+    let user = FixedUser::Password(Zeroizing::new(b"app".to_vec()));
+    AuthMode::Users(HashMap::from([(b"app".to_vec(), user)]))
 }
 
 /// The primary serves everything.
