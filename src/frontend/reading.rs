@@ -6,6 +6,7 @@
 //! has. A session that shall leave its floor asks that server for its position behind an answer (`capture`), when the
 //! client has the answer already.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tideover_protocol::command::CommandKind;
@@ -13,10 +14,10 @@ use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::status::StatusFlags;
 use tokio::time::{Instant, timeout};
 
-use crate::backend::{Lease, Use};
+use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
 use crate::relay::Signals;
 use crate::replay::Broke;
-use crate::route::{Consistency, Position, Route, Why, everything, route};
+use crate::route::{Consistency, Desk, Position, Route, Why, everything, route};
 use crate::sql::{Effects, Kind};
 use crate::topology::{Flavor, ServerId, Topology};
 
@@ -24,6 +25,7 @@ use super::answer::Completion;
 use super::run::Attempt;
 use super::session::Session;
 use super::trace::MAY_COMMIT_AND_FAIL;
+use super::unit::is_passing;
 use super::work::Work;
 
 /// Getting a connection to a replica takes at most this long; then the primary serves.
@@ -48,11 +50,16 @@ const SYSTEM: [&[u8]; 4] = [b"information_schema", b"mysql", b"performance_schem
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     needs: Position,
-    floor: Option<ServerId>,
+    /// The server and its life: what it had may be gone when it comes back.
+    floor: Option<(ServerId, u64)>,
     /// The server, its life and the version of `needs` for which it is known that the server has all of it.
     covered: Option<(ServerId, u64, u64)>,
     /// Servers that must not serve the present statement, by bit.
     avoid: u64,
+    /// Servers that do not let this account in, by bit.
+    closed: u64,
+    /// To take a read out of the count that is under way when the session ends.
+    desk: Option<Arc<Desk>>,
     /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
     on_primary: u32,
     patience: u32,
@@ -69,6 +76,14 @@ pub(super) struct Reading {
     draw: u32,
     /// Whether the session's settings allow reads elsewhere, for this fingerprint of its state.
     settings: Option<(u64, bool)>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let (Some(desk), Some((server, _))) = (&self.desk, self.left.take()) {
+            desk.end(server, None);
+        }
+    }
 }
 
 /// A replica that shall serve, and whether its position must be waited for.
@@ -197,7 +212,9 @@ impl Session {
             return free;
         }
         let schema = state.schema().unwrap_or_default();
-        let free = !SYSTEM.iter().any(|name| schema.eq_ignore_ascii_case(name))
+        let logs = state.variable("sql_log_bin").is_none_or(|value| !matches!(value, b"OFF" | b"0"));
+        let free = logs
+            && !SYSTEM.iter().any(|name| schema.eq_ignore_ascii_case(name))
             && state.variable("transaction_read_only").is_none()
             && state.variable("tx_read_only").is_none();
         self.reading.settings = Some((fingerprint, free));
@@ -209,26 +226,27 @@ impl Session {
         let desk = &self.shared.routing;
         let topology = self.shared.store.peek();
         let reading = &mut self.reading;
+        let avoid = reading.avoid | reading.closed;
         let draw = next_draw(&mut reading.draw, self.handle.id);
         if desk.options().consistency == Consistency::Eventual {
-            let server = desk.choose(&topology, reading.avoid, draw)?;
+            let server = desk.choose(&topology, avoid, draw)?;
             return Some(Chosen { server, wait: false });
         }
         let server = match reading.floor {
-            Some(floor) if desk.may_serve(&topology, floor, reading.avoid) => {
+            Some((floor, life)) if life == desk.lives(floor) && desk.may_serve(&topology, floor, avoid) => {
                 // Now and then, so that sessions leave a replica that has more to do than others.
                 reading.capture = draw.is_multiple_of(MOVES)
-                    && desk.is_outdone(&topology, (floor, reading.avoid), draw)
+                    && desk.is_outdone(&topology, (floor, avoid), draw)
                     && can_tell(&topology, floor);
                 floor
             }
             Some(_) => {
                 reading.on_primary += 1;
                 let enough = reading.on_primary >= reading.patience.max(PATIENCE);
-                reading.capture = enough && desk.choose(&topology, reading.avoid, draw).is_some();
+                reading.capture = enough && desk.choose(&topology, avoid, draw).is_some();
                 return None;
             }
-            None => desk.choose(&topology, reading.avoid, draw)?,
+            None => desk.choose(&topology, avoid, draw)?,
         };
         let now = (server, desk.lives(server), reading.needs.version());
         if reading.covered == Some(now) {
@@ -254,8 +272,14 @@ impl Session {
             Ok(Ok(lease)) => lease,
             failed => {
                 tracing::debug!(session = self.handle.id, ?failed, "no connection to a replica");
-                if !matches!(failed, Ok(Err(crate::backend::AcquireError::Exhausted { .. }))) {
-                    self.shared.routing.suspect(server);
+                match failed {
+                    Ok(Err(AcquireError::Exhausted { .. } | AcquireError::Restore(_))) => {}
+                    Ok(Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })))
+                        if !is_passing(&failure) =>
+                    {
+                        self.reading.closed |= bit(server);
+                    }
+                    _ => self.shared.routing.suspect(server),
                 }
                 return false;
             }
@@ -268,6 +292,7 @@ impl Session {
         self.handle.set_server(Some((lease.server, lease.thread)));
         self.lease = Some(lease);
         self.shared.routing.begin(server);
+        self.reading.desk.get_or_insert_with(|| self.shared.routing.clone());
         self.reading.left = Some((server, Instant::now()));
         true
     }
@@ -314,8 +339,7 @@ impl Session {
             self.reading.avoid = ALL_SERVERS;
         } else {
             self.break_lease();
-            self.reading.avoid |=
-                1_u64.checked_shl(u32::try_from(server.0).unwrap_or(64)).unwrap_or(ALL_SERVERS);
+            self.reading.avoid |= bit(server);
             self.shared.routing.suspect(server);
             self.shared.monitor.kick();
         }
@@ -345,7 +369,7 @@ impl Session {
         self.reading.noted = true;
         let server = lease.server;
         if lease.reading {
-            self.reading.floor = Some(server);
+            self.reading.floor = Some((server, self.shared.routing.lives(server)));
             self.read_ended(true);
             return;
         }
@@ -366,18 +390,18 @@ impl Session {
             }
         }
         if unclear || gtid.is_some() || sees_data(work) {
-            self.reading.floor = Some(server);
+            self.reading.floor = Some((server, self.shared.routing.lives(server)));
         }
     }
 
-    /// A statement is over: whether [`capture`](Self::capture) is due. `work` was answered otherwise than by a server's
-    /// whole answer if nothing was noted of it.
-    pub(super) fn read_is_over(&mut self, work: &Work) -> bool {
+    /// A statement is over: whether [`capture`](Self::capture) is due. If nothing was noted of it, it was answered otherwise
+    /// than by a server: the guard may have found out that it was committed, under a GTID that is not known here.
+    pub(super) fn read_is_over(&mut self) -> bool {
         self.reading.avoid = 0;
         self.reading.transaction &= self.in_transaction();
         self.read_ended(false);
-        if !std::mem::take(&mut self.reading.noted) && sees_data(work) && self.shared.routing.is_on() {
-            self.reading.floor = Some(NOWHERE);
+        if !std::mem::take(&mut self.reading.noted) && self.shared.routing.is_on() {
+            self.reading.floor = Some((NOWHERE, 0));
         }
         std::mem::take(&mut self.reading.capture)
     }
@@ -389,7 +413,9 @@ impl Session {
         let free = !self.in_transaction() && self.tracker.pins().is_empty();
         let floor = self.reading.floor;
         // The primary has what every floor had.
-        let fits = |lease: &&mut Lease| !lease.broken && (!lease.reading || floor == Some(lease.server));
+        let fits = |lease: &&mut Lease| {
+            !lease.broken && (!lease.reading || floor.is_some_and(|(of, _)| of == lease.server))
+        };
         let Some(lease) = self.lease.as_mut().filter(|_| free).filter(fits) else { return };
         lease.broken = true;
         let sql = everything(lease.flavor);
@@ -435,6 +461,10 @@ fn can_tell(topology: &Topology, replica: ServerId) -> bool {
 /// MariaDB's GTID domains have an order each.
 fn has_domains(gtid: &str) -> bool {
     !gtid.contains(':') && gtid.contains(',')
+}
+
+fn bit(server: ServerId) -> u64 {
+    u32::try_from(server.0).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(ALL_SERVERS)
 }
 
 fn next_draw(draw: &mut u32, seed: u32) -> u32 {

@@ -63,7 +63,7 @@ impl Session {
         }
         self.unit.answered();
         self.resume = None;
-        if self.read_is_over(work) {
+        if self.read_is_over() {
             Box::pin(self.capture()).await;
         }
         if self.wrap.identity_or_off() {

@@ -267,7 +267,7 @@ pub(super) enum Leased {
 }
 
 /// Refusals of a login that say "not now" and not "not you": too many connections, shutting down.
-fn is_passing(failure: &ConnectFailure) -> bool {
+pub(super) fn is_passing(failure: &ConnectFailure) -> bool {
     match failure {
         ConnectFailure::Refused { error, .. } => matches!(error.code, 1040 | 1053 | 1077 | 1203 | 1129),
         _ => true,
