@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mysql_async::{Conn, prelude::Queryable};
 use tideover_sandbox::servers::{ClusterOptions, Flavor};
+use tideover_sandbox::workload::Workload;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -20,6 +21,9 @@ const TABLES: u64 = 3;
 /// Rows that all of them write to.
 const SHARED: u64 = 4;
 
+/// Where it shall not depend on the machine's speed who serves.
+const PATIENT: &str = "\"5s\"";
+
 /// What the sessions did together.
 #[derive(Debug, Default)]
 struct Tally {
@@ -28,11 +32,15 @@ struct Tally {
     stop: AtomicBool,
 }
 
-async fn scene(flavor: Flavor) -> TestResult<Scene> {
+/// Two replicas that serve reads, waited for as long as `wait` says.
+async fn scene(flavor: Flavor, wait: &str) -> TestResult<Scene> {
     let mut cluster = ClusterOptions::new(flavor);
     cluster.server_options = vec!["--log-bin-trust-function-creators=1".to_owned()];
     let scene = Scene::with(cluster, |options| {
-        options.set("routing", "reads", "\"replicas\"").set("routing", "slow_start", "\"0s\"")
+        options
+            .set("routing", "reads", "\"replicas\"")
+            .set("routing", "slow_start", "\"0s\"")
+            .set("routing", "wait", wait)
     })
     .await?;
     scene.wait_roles().await?;
@@ -67,7 +75,7 @@ async fn mysql_9_reads_its_writes() -> TestResult {
 
 /// One session, step by step.
 async fn reads_its_writes(flavor: Flavor) -> TestResult {
-    let scene = scene(flavor).await?;
+    let scene = scene(flavor, PATIENT).await?;
     let mut connection = scene.connect().await?;
     let before = on_replicas(&scene).await?;
     for n in 1..=200_u64 {
@@ -145,7 +153,7 @@ async fn mysql_9_replica_stopped() -> TestResult {
 
 /// A function that writes is refused by the replicas' sessions if it hides in a view, and runs on the primary.
 async fn replica_stopped(flavor: Flavor) -> TestResult {
-    let scene = scene(flavor).await?;
+    let scene = scene(flavor, "\"10ms\"").await?;
     let root = scene.cluster.primary();
     let body = "CREATE FUNCTION writes() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE app.r0 SET n = n + 1 WHERE id = 8; \
                 RETURN 1; END";
@@ -197,7 +205,7 @@ async fn mysql_9_nobody_can_tell() -> TestResult {
 /// Sessions that write and read, replicas that lag, die and are promoted: each session sees its own writes, and never an
 /// older value than it has seen.
 async fn nobody_can_tell(flavor: Flavor) -> TestResult {
-    let scene = scene(flavor).await?;
+    let scene = scene(flavor, "\"10ms\"").await?;
     let tally = Arc::new(Tally::default());
     let mut sessions = JoinSet::new();
     for number in 0..length(SESSIONS, ALL_SESSIONS) {
@@ -395,6 +403,38 @@ impl Watcher {
 }
 
 #[tokio::test]
+async fn mariadb_10_11_books_agree() -> TestResult {
+    books_agree(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mysql_9_books_agree() -> TestResult {
+    books_agree(Flavor::Mysql9).await
+}
+
+/// The ordinary load with its books, its reads on replicas, through switchovers.
+async fn books_agree(flavor: Flavor) -> TestResult {
+    let scene = Scene::with(ClusterOptions::new(flavor), |options| {
+        options.set("routing", "reads", "\"replicas\"").set("routing", "slow_start", "\"0s\"")
+    })
+    .await?;
+    scene.wait_roles().await?;
+    let workload = Workload::start(scene.workload()).await?;
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..length(2, 20) {
+        scene.switch().await?;
+        sleep(Duration::from_millis(500)).await;
+    }
+    let replicas = on_replicas(&scene).await?;
+    let (report, books) = scene.close(workload).await?;
+    println!("{flavor}: {} units, {replicas} reads on replicas", report.snapshot.total_ok());
+    assert!(report.snapshot.is_clean(), "clients noticed: {:#?}", report.snapshot);
+    assert!(books.is_clean() && books.unknown == 0, "{books:#?}");
+    assert!(replicas > 0);
+    scene.finish()
+}
+
+#[tokio::test]
 async fn mariadb_10_11_replicas_killed_in_turn() -> TestResult {
     killed_in_turn(Flavor::MariaDb1011).await
 }
@@ -409,7 +449,7 @@ const ROWS: u64 = 8_000;
 
 /// Readers whose replicas die amid their answers: no error, and every answer whole.
 async fn killed_in_turn(flavor: Flavor) -> TestResult {
-    let scene = scene(flavor).await?;
+    let scene = scene(flavor, "\"10ms\"").await?;
     let mut connection = scene.connect().await?;
     connection.query_drop("CREATE TABLE big (id INT PRIMARY KEY, filler VARCHAR(200) NOT NULL)").await?;
     for from in (0..ROWS).step_by(1000) {
