@@ -184,3 +184,54 @@ fn users(config: &Config) -> HashMap<Vec<u8>, FixedUser> {
     };
     config.auth.users.iter().map(user).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_reads() {
+        let text = r#"
+            listen = ["127.0.0.1:1"]
+            cluster.servers = ["a:1", "b:1", "c:1"]
+            monitor.user = "m"
+            [routing]
+            zone = "east"
+            wait = "20ms"
+            [[server]]
+            address = "b:1"
+            weight = 300
+            zone = "east"
+            [[server]]
+            address = "c:1"
+            maintenance = true
+            [[route]]
+            user = "report"
+            to = "replica"
+        "#;
+        let config = tideover_config::parse(text, "text").expect("a configuration");
+        let routing = Settings::from(&config).routing;
+        let shares: Vec<_> = routing.shares.iter().map(|s| (s.weight, s.near, s.maintenance)).collect();
+        assert_eq!(shares, [(100, false, false), (300, true, false), (100, false, true)]);
+        assert!(!routing.replicas && routing.wait == std::time::Duration::from_millis(20));
+        assert_eq!(routing.rules.decide(b"report", b"", b"SELECT 1"), Some(true));
+        assert_eq!(routing.rules.decide(b"app", b"", b"SELECT 1"), None);
+        assert!(crate::route::Desk::new(routing).is_on(), "for those of the rule");
+    }
+
+    #[test]
+    fn mistakes_in_tables_of_reads_are_named() {
+        let head = "listen = [\"127.0.0.1:1\"]\ncluster.servers = [\"a:1\"]\nmonitor.user = \"m\"\n";
+        for (more, key) in [
+            ("[[server]]\naddress = \"b:1\"\n", "server.0.address"),
+            ("[[server]]\nweight = 5\n", "server.0.address"),
+            ("[[server]]\naddress = \"a:1\"\nweight = 0\n", "server.0.weight"),
+            ("[[route]]\nto = \"primary\"\n", "route.0"),
+            ("[[route]]\nuser = \"u\"\nto = \"nowhere\"\n", "route.0.to"),
+        ] {
+            let problems =
+                tideover_config::parse(&format!("{head}{more}"), "text").expect_err(more).to_string();
+            assert!(problems.contains(key), "{problems}");
+        }
+    }
+}
