@@ -303,7 +303,8 @@ impl Watcher {
                 1 => self.transaction(table).await?,
                 2 => self.bump(table).await?,
                 3 => self.on_primary(table).await?,
-                4..=9 => self.read_own(table).await?,
+                4 => self.read_only().await?,
+                5..=9 => self.read_own(table).await?,
                 _ => self.read_shared(table).await?,
             }
             if self.next(16) == 0 {
@@ -386,6 +387,23 @@ impl Watcher {
             );
         }
         *before = seen;
+        Ok(())
+    }
+
+    /// A READ ONLY transaction over its own rows, which nobody else changes: if its replica dies it can be done again.
+    async fn read_only(&mut self) -> TestResult {
+        let row = self.own_row();
+        self.connection.query_drop("START TRANSACTION READ ONLY").await?;
+        let mut seen = [None; TABLES as usize];
+        for (table, seen) in seen.iter_mut().enumerate() {
+            let sql = format!("SELECT n FROM r{table} WHERE id = {row}");
+            *seen = self.connection.query_first::<u64, _>(sql).await?;
+        }
+        self.connection.query_drop("COMMIT").await?;
+        self.tally.reads.fetch_add(TABLES, Ordering::Relaxed);
+        if seen != self.own.map(Some) {
+            return Err(format!("session {}: wrote {:?} and reads {seen:?}", self.number, self.own).into());
+        }
         Ok(())
     }
 
