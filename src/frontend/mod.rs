@@ -21,6 +21,7 @@ mod rerun;
 mod run;
 mod session;
 mod shared;
+mod torn;
 mod trace;
 mod unit;
 mod work;
