@@ -22,6 +22,7 @@ mod rerun;
 mod run;
 mod session;
 mod shared;
+mod torn;
 mod trace;
 mod unit;
 mod work;

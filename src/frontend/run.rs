@@ -16,7 +16,7 @@ use super::doubt;
 use super::error::{self, ClientError};
 use super::kill;
 use super::outcome::resume_from;
-use super::session::{End, Session};
+use super::session::{End, MOVED, Session};
 use super::unit::{Hold, Leased};
 use super::work::{Text, Work, tagged};
 
@@ -97,6 +97,9 @@ impl Session {
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
+        }
+        if self.is_beside_torn() && !self.pause_for_torn().await {
+            return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }
         match self.lease(hold).await {
             Ok(Leased::Ready) if self.must_leave_replica(work) => {
@@ -263,6 +266,9 @@ impl Session {
         controls.wrapped = self.wrap.open;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
+        if self.place(&work.statement) == Place::Inside && self.journal.is_some() && resume.is_none() {
+            exchange.heed(Signals::TORN);
+        }
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
         if journaled {
             exchange.digest_rows();
@@ -306,6 +312,15 @@ impl Session {
                     self.kill_statement(true);
                     self.break_lease();
                     return Err(End::Told);
+                }
+                Answer::Interrupted(signals) if signals.contains(Signals::TORN) => {
+                    exchange.heed(Signals::empty());
+                    if !self.pause_for_torn().await {
+                        // Its answer is what it is because somebody lost a lock: as if it had not come.
+                        let failure = (Sent::Something, Broke::Lost, false, place);
+                        self.resume = resume_from(&exchange, first, self.answer_at);
+                        return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
+                    }
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.

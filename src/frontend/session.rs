@@ -74,6 +74,8 @@ pub(super) struct Session {
     pub(super) lease: Option<Lease>,
     /// The lease was taken for the present statement: nothing of this session ran on it before.
     pub(super) fresh_lease: bool,
+    /// The lease is lost with its transaction, which is done again when the client goes on.
+    pub(super) left_lost: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -128,6 +130,7 @@ impl Session {
             reading: Reading::default(),
             lease: None,
             fresh_lease: false,
+            left_lost: false,
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
@@ -278,6 +281,7 @@ impl Session {
                 Waited::Input => {}
                 Waited::Gone => return Err(End::Client),
                 Waited::Told(signals) => Box::pin(self.told_while_idle(signals)).await?,
+                Waited::Torn => Box::pin(self.torn_while_idle()).await?,
             }
         }
     }
@@ -337,6 +341,7 @@ impl Session {
         }
         // A timer only where one can matter: idle clients have none.
         let mut patience: Option<std::pin::Pin<Box<Sleep>>> = amid.then(|| Box::pin(sleep(AMID_COMMAND)));
+        let server = self.lease.as_ref().filter(|_| self.in_transaction() && !self.left_lost);
         let (client, signal) = (&mut self.client, &self.handle.signal);
         poll_fn(|cx| {
             match client.poll_fill(cx) {
@@ -349,13 +354,16 @@ impl Session {
             {
                 return Poll::Ready(Waited::Gone);
             }
+            if server.is_some_and(|lease| lease.io.stream().poll_unasked(cx).is_ready()) {
+                return Poll::Ready(Waited::Torn);
+            }
             signal.poll(wanted, cx).map(Waited::Told)
         })
         .await
     }
 
     /// The client is silent: a transaction is done again at once, so that it has its locks before others go on.
-    async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
+    pub(super) async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
             return Err(End::Told);
         }
@@ -491,4 +499,5 @@ enum Waited {
     Input,
     Gone,
     Told(Signals),
+    Torn,
 }

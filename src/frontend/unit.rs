@@ -190,6 +190,7 @@ impl Session {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
                 self.lease = Some(lease);
+                self.left_lost = false;
                 Ok(Leased::Ready)
             }
             Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })) if !is_passing(&failure) => {

@@ -79,8 +79,11 @@ async fn chaos(flavor: Flavor) -> TestResult {
         sleep(Duration::from_millis(200 + random(800))).await;
         eprintln!("{flavor}, round {round}: {event:?}");
     }
-    let transactions = load.close(&scene, torn).await?;
-    println!("{flavor}: {} events, {transactions} long transactions", length(EVENTS.len(), 100));
+    let (transactions, told) = load.close(&scene, torn).await?;
+    println!(
+        "{flavor}: {} events, {torn} of them with a KILL, {transactions} long transactions, {told} were told 1213",
+        length(EVENTS.len(), 100)
+    );
     scene.finish()
 }
 
