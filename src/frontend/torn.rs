@@ -16,7 +16,7 @@ use crate::relay::Signals;
 use crate::topology::{ServerId, Topology};
 
 use super::registry::SessionRegistry;
-use super::session::{End, Session};
+use super::session::Session;
 
 /// Whoever ends connections ends the next one within this time.
 const LINGER: Duration = Duration::from_millis(20);
@@ -80,26 +80,6 @@ impl Torn {
 }
 
 impl Session {
-    /// The client is silent, and the server has ended the connection with the transaction on it. If its server is no longer
-    /// the primary, the transaction follows; if it is, somebody wanted the locks to be free, and they stay free until the
-    /// client goes on.
-    pub(super) async fn torn_while_idle(&mut self) -> Result<(), End> {
-        self.left_lost = true;
-        let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Ok(()) };
-        let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);
-        let (monitor, which) = (self.shared.monitor.clone(), [server]);
-        tokio::select! {
-            _ = monitor.look(&which) => {}
-            () = self.client.stream().hung_up() => return Err(End::Client),
-        }
-        drop(tearing);
-        self.shared.registry.torn.calm().await;
-        if is_writable(&self.shared.store.peek(), server) {
-            return Ok(());
-        }
-        self.told_while_idle(Signals::SERVER_LOST).await
-    }
-
     /// Another transaction on the same server has lost its locks: waits until the server was looked at. Gives whether ours
     /// may go on there.
     pub(super) async fn pause_for_torn(&mut self) -> bool {
@@ -116,7 +96,7 @@ impl Session {
 }
 
 /// Whether transactions can be finished on a server, as far as is known.
-fn is_writable(topology: &Topology, server: ServerId) -> bool {
+pub(super) fn is_writable(topology: &Topology, server: ServerId) -> bool {
     topology.primary().is_none_or(|primary| primary.id == server)
         && topology.server(server).is_some_and(|seen| !seen.is_up() || !seen.read_only)
 }
