@@ -3,7 +3,6 @@
 use crate::relay::Signals;
 
 use super::session::{End, MOVED, Session};
-use super::torn::is_writable;
 use super::unit::Hold;
 
 impl Session {
@@ -61,8 +60,7 @@ impl Session {
             () = self.client.stream().hung_up() => return Err(End::Client),
         }
         drop(tearing);
-        self.shared.registry.torn.calm().await;
-        if is_writable(&self.shared.store.peek(), server) {
+        if self.calm_or_condemned(server).await {
             return Ok(());
         }
         self.told_while_idle(Signals::SERVER_LOST).await

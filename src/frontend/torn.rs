@@ -85,8 +85,25 @@ impl Session {
     pub(super) async fn pause_for_torn(&mut self) -> bool {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return true };
         self.handle.signal.lower(Signals::TORN);
-        self.shared.registry.torn.calm().await;
-        is_writable(&self.shared.store.peek(), server)
+        self.calm_or_condemned(server).await
+    }
+
+    /// Waits until all is calm, or the server is known to be on its way out. Gives whether it is not.
+    pub(super) async fn calm_or_condemned(&self, server: ServerId) -> bool {
+        let condemned = async {
+            loop {
+                let topology = self.shared.store.load();
+                if !is_writable(&topology, server) {
+                    return;
+                }
+                let _ = self.shared.store.newer_than(topology.version).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = condemned => false,
+            () = self.shared.registry.torn.calm() => is_writable(&self.shared.store.peek(), server),
+        }
     }
 
     /// Whether a transaction of ours is open on a server where another one has just lost its locks.
@@ -96,7 +113,7 @@ impl Session {
 }
 
 /// Whether transactions can be finished on a server, as far as is known.
-pub(super) fn is_writable(topology: &Topology, server: ServerId) -> bool {
+fn is_writable(topology: &Topology, server: ServerId) -> bool {
     topology.primary().is_none_or(|primary| primary.id == server)
         && topology.server(server).is_some_and(|seen| !seen.is_up() || !seen.read_only)
 }
