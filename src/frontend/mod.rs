@@ -20,6 +20,7 @@ mod registry;
 mod replayer;
 mod rerun;
 mod run;
+mod seen;
 mod session;
 mod shared;
 mod torn;

@@ -393,16 +393,6 @@ impl Session {
         Ok(())
     }
 
-    /// Gives up what only the session's server has for it. The client hears of it with its next statement.
-    pub(super) async fn part(&mut self) {
-        self.handle.signal.lower(Signals::PART);
-        self.lost_pins = self.take_pins();
-        if let Some(lease) = self.lease.take() {
-            lease.scrubbed().await;
-        }
-        self.end_unit();
-    }
-
     /// The open transaction is gone, and nothing is known of what it did; the client hears of it with its next statement.
     pub(super) fn lose_transaction(&mut self, why: &'static str) {
         if self.in_transaction() {
