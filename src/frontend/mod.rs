@@ -9,6 +9,7 @@ mod command;
 mod doubt;
 mod error;
 mod handshake;
+mod idle;
 mod ids;
 mod journaling;
 mod kill;

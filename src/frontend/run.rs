@@ -87,15 +87,8 @@ impl Session {
         {
             return Ok(Err(Box::new(error)));
         }
-        // Before, or while it waited. Whoever rolls back is told with the next statement: to drivers an error here means
-        // that the connection is broken.
-        if !self.lost_pins.is_empty() && work.statement.kind == Kind::Rollback {
-            self.acknowledge().await?;
-            return Ok(Ok(Attempt::Done));
-        }
         if !self.lost_pins.is_empty() {
-            let pins = std::mem::take(&mut self.lost_pins);
-            return Ok(Err(Box::new(error::state_lost(&pins))));
+            return self.tell_lost_pins(work).await.map(Ok);
         }
         if self.is_beside_torn() && !self.pause_for_torn().await {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
@@ -137,6 +130,17 @@ impl Session {
                 Box::pin(self.failed(work, hold, (sent, Broke::Lost, false, place), None)).await.map(Ok)
             }
         }
+    }
+
+    /// State that only its server had was lost before the command, or while it waited. Whoever rolls back is told with the
+    /// next statement: to drivers an error here means that the connection is broken.
+    async fn tell_lost_pins(&mut self, work: &Work) -> Result<Attempt, End> {
+        if work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Attempt::Done);
+        }
+        let pins = std::mem::take(&mut self.lost_pins);
+        Ok(Attempt::Refused(error::state_lost(&pins)))
     }
 
     /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
@@ -316,14 +320,11 @@ impl Session {
                     self.break_lease();
                     return Err(End::Told);
                 }
-                Answer::Interrupted(signals) if signals.contains(Signals::TORN) => {
+                // If not, its answer is what it is because somebody lost a lock: as if it had not come.
+                Answer::Interrupted(signals)
+                    if signals.contains(Signals::TORN) && self.pause_for_torn().await =>
+                {
                     exchange.heed(Signals::empty());
-                    if !self.pause_for_torn().await {
-                        // Its answer is what it is because somebody lost a lock: as if it had not come.
-                        let failure = (Sent::Something, Broke::Lost, false, place);
-                        self.resume = resume_from(&exchange, first, self.answer_at);
-                        return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
-                    }
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.

@@ -362,37 +362,6 @@ impl Session {
         .await
     }
 
-    /// The client is silent: a transaction is done again at once, so that it has its locks before others go on.
-    pub(super) async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
-        if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
-            return Err(End::Told);
-        }
-        if signals.contains(Signals::PART) && !self.in_transaction() {
-            self.part().await;
-            return Ok(());
-        }
-        let (why, look) = if signals.contains(Signals::CUT) {
-            ("a switchover could not wait for it any longer", false)
-        } else if signals.contains(Signals::MOVED) {
-            (MOVED, false)
-        } else {
-            ("the connection to its server was lost", true)
-        };
-        if self.journal.is_none() {
-            self.lose_transaction(why);
-            return Ok(());
-        }
-        let server = self.lease.as_ref().map(|l| l.server).filter(|_| look);
-        if look {
-            self.break_lease();
-        }
-        let mut hold = Hold::default();
-        if let Err(error) = self.replay(why, server, &mut hold).await? {
-            self.lost = Some(error);
-        }
-        Ok(())
-    }
-
     /// The open transaction is gone, and nothing is known of what it did; the client hears of it with its next statement.
     pub(super) fn lose_transaction(&mut self, why: &'static str) {
         if self.in_transaction() {

@@ -16,7 +16,7 @@ use crate::relay::Signals;
 use crate::topology::{ServerId, Topology};
 
 use super::registry::SessionRegistry;
-use super::session::{End, Session};
+use super::session::Session;
 
 /// Whoever ends connections ends the next one within this time.
 const LINGER: Duration = Duration::from_millis(20);
@@ -80,33 +80,30 @@ impl Torn {
 }
 
 impl Session {
-    /// The client is silent, and the server has ended the connection with the transaction on it. If its server is no longer
-    /// the primary, the transaction follows; if it is, somebody wanted the locks to be free, and they stay free until the
-    /// client goes on.
-    pub(super) async fn torn_while_idle(&mut self) -> Result<(), End> {
-        self.left_lost = true;
-        let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Ok(()) };
-        let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);
-        let (monitor, which) = (self.shared.monitor.clone(), [server]);
-        tokio::select! {
-            _ = monitor.look(&which) => {}
-            () = self.client.stream().hung_up() => return Err(End::Client),
-        }
-        drop(tearing);
-        self.shared.registry.torn.calm().await;
-        if is_writable(&self.shared.store.peek(), server) {
-            return Ok(());
-        }
-        self.told_while_idle(Signals::SERVER_LOST).await
-    }
-
     /// Another transaction on the same server has lost its locks: waits until the server was looked at. Gives whether ours
     /// may go on there.
     pub(super) async fn pause_for_torn(&mut self) -> bool {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return true };
         self.handle.signal.lower(Signals::TORN);
-        self.shared.registry.torn.calm().await;
-        is_writable(&self.shared.store.peek(), server)
+        self.calm_or_condemned(server).await
+    }
+
+    /// Waits until all is calm, or the server is known to be on its way out. Gives whether it is not.
+    pub(super) async fn calm_or_condemned(&self, server: ServerId) -> bool {
+        let condemned = async {
+            loop {
+                let topology = self.shared.store.load();
+                if !is_writable(&topology, server) {
+                    return;
+                }
+                let _ = self.shared.store.newer_than(topology.version).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = condemned => false,
+            () = self.shared.registry.torn.calm() => is_writable(&self.shared.store.peek(), server),
+        }
     }
 
     /// Whether a transaction of ours is open on a server where another one has just lost its locks.

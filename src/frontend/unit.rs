@@ -241,16 +241,6 @@ impl Session {
         self.end_unit();
     }
 
-    /// Gives up what only the session's server has for it. The client hears of it with its next statement.
-    pub(super) async fn part(&mut self) {
-        self.handle.signal.lower(Signals::PART);
-        self.lost_pins = self.take_pins();
-        if let Some(lease) = self.lease.take() {
-            lease.scrubbed().await;
-        }
-        self.end_unit();
-    }
-
     /// Ends the unit: whatever is held goes back.
     pub(super) fn end_unit(&mut self) {
         self.status.remove(tideover_protocol::status::StatusFlags::IN_TRANS);
