@@ -21,6 +21,7 @@ mod registry;
 mod replayer;
 mod rerun;
 mod run;
+mod seen;
 mod session;
 mod shared;
 mod torn;

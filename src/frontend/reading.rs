@@ -4,43 +4,38 @@
 //! Two things bound a session. `needs` is a position that is known: its own commits. `floor` is a server whose data it has
 //! seen as of a moment whose position is not known; it may read on there, and on the primary, which has all that a replica
 //! has. A session that shall leave its floor asks that server for its position behind an answer (`capture`), when the
-//! client has the answer already.
+//! client has the answer already. `seen` keeps both.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::status::StatusFlags;
 use tokio::time::{Instant, timeout};
 
 use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
 use crate::relay::Signals;
 use crate::replay::Broke;
-use crate::route::{Consistency, Desk, Position, Route, Why, everything, route};
+use crate::route::{Consistency, Desk, Position, Route, Why, route};
 use crate::sql::{Effects, Kind};
 use crate::topology::{Flavor, ServerId, Topology};
 
-use super::answer::Completion;
 use super::run::Attempt;
 use super::session::Session;
-use super::trace::MAY_COMMIT_AND_FAIL;
 use super::unit::is_passing;
 use super::work::Work;
 
 /// Getting a connection to a replica takes at most this long; then the primary serves.
-const REACH: Duration = Duration::from_millis(500);
+pub(super) const REACH: Duration = Duration::from_millis(500);
 /// Beyond the time that a server is to wait for a position, its answer is waited for so long.
 const GRACE: Duration = Duration::from_millis(200);
 /// Reads that the primary serves for want of a known position, before it is asked for one; doubled each time in vain.
-const PATIENCE: u32 = 2;
-const MOST_PATIENCE: u32 = 64;
+pub(super) const PATIENCE: u32 = 2;
+pub(super) const MOST_PATIENCE: u32 = 64;
 /// One in so many reads looks whether another replica would serve it better.
 const MOVES: u32 = 64;
 /// Every server: for a statement that only the primary may run now.
 const ALL_SERVERS: u64 = u64::MAX;
-/// A floor that is no server: the session has seen something, and only the primary is sure to have it.
-const NOWHERE: ServerId = ServerId(usize::MAX);
 /// Errors by which a statement ends as the client wanted: killed, or out of the time that it was given.
 const WANTED: [u16; 4] = [1028, 1317, 1969, 3024];
 /// Schemas of the servers themselves.
@@ -49,33 +44,35 @@ const SYSTEM: [&[u8]; 4] = [b"information_schema", b"mysql", b"performance_schem
 /// What a session has seen, and where it may read.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    needs: Position,
+    pub(super) needs: Position,
+    /// When it last read on a replica, if the primary may not show yet what it saw there.
+    pub(super) ahead: Option<Instant>,
     /// The server and its life: what it had may be gone when it comes back.
-    floor: Option<(ServerId, u64)>,
+    pub(super) floor: Option<(ServerId, u64)>,
     /// The server, its life and the version of `needs` for which it is known that the server has all of it.
-    covered: Option<(ServerId, u64, u64)>,
+    pub(super) covered: Option<(ServerId, u64, u64)>,
     /// Servers that must not serve the present statement, by bit.
-    avoid: u64,
+    pub(super) avoid: u64,
     /// Servers that do not let this account in, by bit.
-    closed: u64,
+    pub(super) closed: u64,
     /// To take a read out of the count that is under way when the session ends.
-    desk: Option<Arc<Desk>>,
+    pub(super) desk: Option<Arc<Desk>>,
     /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
-    on_primary: u32,
-    patience: u32,
+    pub(super) on_primary: u32,
+    pub(super) patience: u32,
     /// The present statement's end was taken in.
-    noted: bool,
+    pub(super) noted: bool,
     /// The floor is to be asked for its position behind the present answer.
-    capture: bool,
+    pub(super) capture: bool,
     /// A READ ONLY transaction runs, or is about to begin, on a replica.
     pub(super) transaction: bool,
     /// One of this session's had to leave its replica: the next ones run on the primary.
-    has_left: bool,
+    pub(super) has_left: bool,
     /// When the present read has left for a replica.
-    left: Option<(ServerId, Instant)>,
-    draw: u32,
+    pub(super) left: Option<(ServerId, Instant)>,
+    pub(super) draw: u32,
     /// Whether the session's settings allow reads elsewhere, for this fingerprint of its state.
-    settings: Option<(u64, bool)>,
+    pub(super) settings: Option<(u64, bool)>,
 }
 
 impl Drop for Reading {
@@ -354,113 +351,17 @@ impl Session {
         matches!(broke, Broke::Answered(code) if WANTED.contains(&code))
     }
 
-    fn read_ended(&mut self, served: bool) {
+    pub(super) fn read_ended(&mut self, served: bool) {
         if let Some((server, left)) = self.reading.left.take() {
             self.shared.routing.end(server, served.then(|| left.elapsed()));
         }
     }
-
-    /// A statement has ended, well or not: what the session has seen since.
-    pub(super) fn note_seen(&mut self, work: &Work, done: &Completion, failed: bool) {
-        if !self.shared.routing.is_on() {
-            return;
-        }
-        let Some(lease) = &self.lease else { return };
-        self.reading.noted = true;
-        let server = lease.server;
-        if lease.reading {
-            self.reading.floor = Some((server, self.shared.routing.lives(server)));
-            self.read_ended(true);
-            return;
-        }
-        let gtid = done.track.iter().rev().find_map(|item| match item {
-            SessionTrack::SystemVariable { name, value } if name == b"last_gtid" => Some(value),
-            SessionTrack::Gtids(gtids) => Some(gtids),
-            _ => None,
-        });
-        let unclear = failed || lease.commits.is_unclear() || work.statement.any(MAY_SEE_MORE);
-        if let Some(gtid) = gtid {
-            self.reading.needs.committed(gtid);
-            // All that it saw before was committed before, and is in front of this in the log.
-            let one_order = self.shared.store.peek().server(server).is_none_or(|s| !has_domains(&s.gtid));
-            if !unclear && one_order {
-                self.reading.floor = None;
-                self.reading.on_primary = 0;
-                return;
-            }
-        }
-        if unclear || gtid.is_some() || sees_data(work) {
-            self.reading.floor = Some((server, self.shared.routing.lives(server)));
-        }
-    }
-
-    /// A statement is over: whether [`capture`](Self::capture) is due. If nothing was noted of it, it was answered otherwise
-    /// than by a server: the guard may have found out that it was committed, under a GTID that is not known here.
-    pub(super) fn read_is_over(&mut self) -> bool {
-        self.reading.avoid = 0;
-        self.reading.transaction &= self.in_transaction();
-        self.read_ended(false);
-        if !std::mem::take(&mut self.reading.noted) && self.shared.routing.is_on() {
-            self.reading.floor = Some((NOWHERE, 0));
-        }
-        std::mem::take(&mut self.reading.capture)
-    }
-
-    /// Behind an answer, which the client has: asks the server for its position, so that the session may leave its floor.
-    pub(super) async fn capture(&mut self) {
-        self.reading.on_primary = 0;
-        self.reading.patience = (self.reading.patience.max(PATIENCE) * 2).min(MOST_PATIENCE);
-        let free = !self.in_transaction() && self.tracker.pins().is_empty();
-        let floor = self.reading.floor;
-        // The primary has what every floor had.
-        let fits = |lease: &&mut Lease| {
-            !lease.broken && (!lease.reading || floor.is_some_and(|(of, _)| of == lease.server))
-        };
-        let Some(lease) = self.lease.as_mut().filter(|_| free).filter(fits) else { return };
-        lease.broken = true;
-        let sql = everything(lease.flavor);
-        if let Ok(Ok(row)) = timeout(REACH, lease.query_row(sql, 1)).await {
-            lease.broken = false;
-            if let Some(position) = row.first() {
-                self.reading.needs.seen(&String::from_utf8_lossy(position));
-                self.reading.floor = None;
-            }
-        }
-    }
-}
-
-/// What may show the session more than its commit has, or leaves open what was committed.
-const MAY_SEE_MORE: Effects = MAY_COMMIT_AND_FAIL.difference(Effects::ENDS.union(Effects::IMPLICIT_COMMIT));
-
-/// Whether the answer may tell of data.
-fn sees_data(work: &Work) -> bool {
-    let silent = matches!(
-        work.statement.kind,
-        Kind::Set
-            | Kind::Use
-            | Kind::Begin
-            | Kind::StartTransactionReadOnly
-            | Kind::Commit
-            | Kind::Rollback
-            | Kind::Savepoint
-            | Kind::ReleaseSavepoint
-            | Kind::RollbackTo
-            | Kind::Empty
-            | Kind::Prepare
-            | Kind::Deallocate
-    );
-    !silent && work.kind != CommandKind::StmtPrepare
 }
 
 /// Whether a replica's position is a bound for what it shows: MariaDB's applied position follows what can be seen, its
 /// binary log precedes it.
 fn can_tell(topology: &Topology, replica: ServerId) -> bool {
     topology.server(replica).is_some_and(|s| s.flavor == Flavor::MySql || s.logs_replica_updates)
-}
-
-/// MariaDB's GTID domains have an order each.
-fn has_domains(gtid: &str) -> bool {
-    !gtid.contains(':') && gtid.contains(',')
 }
 
 fn bit(server: ServerId) -> u64 {

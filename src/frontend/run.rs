@@ -81,9 +81,8 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
-        let on_replica = self.lost_pins.is_empty() && self.enter_replica(work).await;
         if self.lost_pins.is_empty()
-            && !on_replica
+            && !self.enter_replica(work).await
             && let Err(error) = self.enter(hold).await
         {
             return Ok(Err(Box::new(error)));
@@ -95,12 +94,10 @@ impl Session {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }
         match self.lease(hold).await {
-            Ok(Leased::Ready) if self.must_leave_replica(work) => {
-                let why = "a statement in it can run on the primary only";
-                return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
-            }
             Ok(Leased::Ready) if self.should_move(work) => {
-                let why = "a switchover would not wait for it";
+                let primary_only = "a statement in it can run on the primary only";
+                let asked = "a switchover would not wait for it";
+                let why = if self.is_on_replica() { primary_only } else { asked };
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
             Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
@@ -147,7 +144,10 @@ impl Session {
     }
 
     /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
-    fn should_move(&self, work: &Work) -> bool {
+    fn should_move(&mut self, work: &Work) -> bool {
+        if self.must_leave_replica(work) {
+            return true;
+        }
         let asked = self.handle.signal.raised().intersects(Signals::CUT | Signals::MOVED);
         asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
     }
@@ -176,6 +176,9 @@ impl Session {
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
+        if self.must_settle(work) && !Box::pin(self.settle()).await {
+            return Err(Sent::Nothing);
+        }
         if work.statement.any(Effects::READS_LAST_INSERT_ID)
             && !Box::pin(self.restore_last_insert_id()).await?
         {
@@ -295,6 +298,7 @@ impl Session {
             let answer =
                 exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
             self.answer_at = exchange.next_sequence();
+            controls.done.result_set = exchange.scanner().saw_result_set();
             match answer {
                 Answer::ClientLeft => {
                     // The transaction can only be rolled back: its locks need not wait for the statement.
@@ -304,7 +308,6 @@ impl Session {
                 }
                 Answer::Finished => {
                     let gone = exchange.client_gone();
-                    controls.done.result_set = exchange.scanner().saw_result_set();
                     self.finished(work, controls.done, exchange.mark().rows());
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
@@ -338,7 +341,6 @@ impl Session {
                     return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
                 }
                 Answer::Withheld => {
-                    controls.done.result_set = exchange.scanner().saw_result_set();
                     let answer = (exchange, controls.done, first);
                     return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }

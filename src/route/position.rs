@@ -102,6 +102,11 @@ pub const fn everything(flavor: Flavor) -> &'static str {
     }
 }
 
+/// The statement that waits on MySQL until all can be seen that is in the binary log: replicas may have shown it before.
+/// Between both a transaction owns its GTID.
+pub const SETTLE: &str =
+    "SELECT WAIT_FOR_EXECUTED_GTID_SET(REGEXP_REPLACE(@@global.gtid_owned,'#[0-9]+',''),1)";
+
 /// Who numbered a commit: commits of one source are in order.
 fn source_of(gtid: &[u8]) -> &[u8] {
     let end = match memchr::memrchr(b':', gtid) {

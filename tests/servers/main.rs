@@ -18,6 +18,7 @@ mod hold;
 mod hostile;
 mod planned;
 mod preflight;
+mod readers;
 mod reads;
 mod routes;
 mod sessions;
