@@ -358,9 +358,16 @@ impl ServerConnection {
         self.prepared = ServerStatements::new(STATEMENTS);
         let schema = self.state.schema().map(<[u8]>::to_vec);
         self.track().await?;
-        self.state = (*self.base).clone();
-        if let Some(schema) = schema {
-            self.state.set_schema(Some(&schema));
+        let mut wanted = (*self.base).clone();
+        wanted.set_schema(schema.as_deref());
+        self.state = wanted.clone();
+        // MariaDB goes back to the character sets of the login, MySQL (seen on 9.7.4) to the global ones.
+        if self.flavor == Flavor::MySql {
+            self.state = self.read_base().await?;
+            self.state.set_schema(schema.as_deref());
+            if let Err(error) = self.restore(&wanted).await? {
+                return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
+            }
         }
         self.dirty = false;
         self.clock_set = false;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use tideover_protocol::auth::{Plugin, caching_sha2, native};
-use tideover_protocol::handshake::Known;
+use tideover_protocol::handshake::{Known, Secret};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -151,10 +151,16 @@ impl AccountDirectory {
         }
     }
 
-    /// A server refused the kept password.
-    pub fn forget(&self, user: &[u8]) {
-        self.learned.lock().remove(user);
-        self.read.remove(user);
+    /// A server denied access with this account. A password that was kept is given up only if it is the one: anybody can
+    /// offer a wrong one.
+    pub fn forget(&self, account: &Account) {
+        let mut learned = self.learned.lock();
+        if let (Some(kept), Secret::Password(tried)) = (learned.get(account.user()), account.secret())
+            && kept == tried
+        {
+            learned.remove(account.user());
+        }
+        self.read.remove(account.user());
     }
 
     /// Whether a server has accepted this account with this schema lately; with `any_age`, ever: while no server can be

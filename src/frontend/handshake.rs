@@ -14,8 +14,8 @@ use tideover_protocol::status::StatusFlags;
 use zeroize::Zeroizing;
 
 use crate::backend::Account;
-use crate::net::{PacketIo, Stream};
-use crate::topology::Flavor;
+use crate::net::{Codec, PacketIo, Stream};
+use crate::topology::{Flavor, Server, Topology};
 
 use super::registry::SessionHandle;
 use super::shared::Shared;
@@ -122,18 +122,18 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
     let seen = topology.primary().or_else(|| topology.servers.iter().find(|s| !s.version.is_empty()));
     let (flavor, version) = seen.map_or((Flavor::MariaDb, String::new()), |s| (s.flavor, s.version.clone()));
     // With a certificate of its own the proxy offers TLS; otherwise it does what the servers do.
-    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(|s| s.tls);
+    let server_tls = |s: &Server| Capabilities::from_bits_retain(s.offers).contains(Capabilities::SSL);
+    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(server_tls);
     let tls = shared.tls.is_some() && !mirrored;
-    let (all, plugin) = match flavor {
-        // CLIENT_MYSQL unset is how a MariaDB server says that extended capabilities follow.
-        Flavor::MariaDb => (Capabilities::all() - Capabilities::LONG_PASSWORD, "mysql_native_password"),
-        Flavor::MySql => (Capabilities::all() - Capabilities::EXTENDED, "caching_sha2_password"),
+    let plugin = match flavor {
+        Flavor::MariaDb => "mysql_native_password",
+        Flavor::MySql => "caching_sha2_password",
     };
     Offer {
-        server_version: if version.is_empty() { "8.0.0-tideover".to_owned() } else { version },
+        server_version: greeted_version(flavor, version),
         connection_id,
         nonce,
-        capabilities: Capabilities::offered(all, tls),
+        capabilities: Capabilities::offered(in_common(&topology), tls),
         collation: match flavor {
             Flavor::MariaDb => 45,
             Flavor::MySql => 255,
@@ -142,6 +142,32 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
         plugin: plugin.to_owned(),
         tls_available: tls,
         tls_required: shared.options.tls_required && !stream.is_secure(),
+    }
+}
+
+/// How the client wants its packets compressed. Of one that can do both the servers take zlib.
+pub(super) fn codec(login: &Login) -> Option<Codec> {
+    if login.capabilities.contains(Capabilities::COMPRESS) {
+        return Some(Codec::Zlib);
+    }
+    login.capabilities.contains(Capabilities::ZSTD_COMPRESSION).then_some(Codec::Zstd(login.zstd_level))
+}
+
+/// What all servers seen so far offer: a session may come to be on any of them.
+fn in_common(topology: &Topology) -> Capabilities {
+    let seen = topology.servers.iter().filter(|s| s.offers != 0);
+    let offers = seen.map(|s| Capabilities::from_bits_retain(s.offers));
+    // Before anything was seen: what every server of today has.
+    offers.reduce(|a, b| a & b).unwrap_or(Capabilities::ESSENTIAL | Capabilities::DIALECT_OF_ALL)
+}
+
+/// The version as the server's greeting spells it: before 11, MariaDB's have a prefix for replicas that know no version of
+/// two digits.
+fn greeted_version(flavor: Flavor, version: String) -> String {
+    match version.split('.').next() {
+        None | Some("") => "8.0.0-tideover".to_owned(),
+        Some("10") if flavor == Flavor::MariaDb => format!("5.5.5-{version}"),
+        Some(_) => version,
     }
 }
 

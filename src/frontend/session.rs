@@ -36,6 +36,9 @@ const AMID_COMMAND: Duration = Duration::from_secs(30);
 /// Long data of all statements of one session, bytes.
 const LONG_DATA: usize = 64 << 20;
 
+/// ER_ACCESS_DENIED_ERROR.
+const ACCESS_DENIED: u16 = 1045;
+
 /// Why a session ends.
 #[derive(Debug)]
 pub(super) enum End {
@@ -145,6 +148,10 @@ impl Session {
         if let Err(error) = session.client.flush().await {
             return Err(Box::new(LoginFailure::Gone(error)));
         }
+        // What follows the OK is compressed.
+        if let Some(codec) = super::handshake::codec(&login) {
+            session.client = session.client.compress(codec);
+        }
         Ok(session)
     }
 
@@ -181,8 +188,11 @@ impl Session {
                 )
                 | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
                     self.pass = None;
-                    self.shared.accounts.forget(self.account.user());
-                    return Err(Box::new(error::no_connection(&failure)));
+                    let error = error::no_connection(&failure);
+                    if error.packet.code == ACCESS_DENIED {
+                        self.shared.accounts.forget(&self.account);
+                    }
+                    return Err(Box::new(error));
                 }
                 Err(_) => {
                     self.pass = None;
@@ -278,7 +288,7 @@ impl Session {
     /// The frames of a command start with number 0; anything else is out of order.
     async fn check_size(&mut self) -> Result<(), End> {
         let Some(header) = FrameHeader::parse(self.client.input()) else { return Ok(()) };
-        if header.sequence != 0 {
+        if header.sequence != 0 && !self.client.stream().is_compressed() {
             let packet = tideover_protocol::packet::ErrPacket::new(1156, "08S01", "Got packets out of order");
             self.farewell(ClientError { cause: "malformed_packet", packet }).await;
             return Err(End::Client);
