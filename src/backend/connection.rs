@@ -360,18 +360,34 @@ impl ServerConnection {
         self.track().await?;
         let mut wanted = (*self.base).clone();
         wanted.set_schema(schema.as_deref());
-        self.state = wanted.clone();
-        // MariaDB goes back to the character sets of the login, MySQL (seen on 9.7.4) to the global ones.
-        if self.flavor == Flavor::MySql {
-            self.state = self.read_base().await?;
-            self.state.set_schema(schema.as_deref());
-            if let Err(error) = self.restore(&wanted).await? {
-                return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
-            }
-        }
+        self.names_of_login().await?;
+        self.state = wanted;
         self.dirty = false;
         self.clock_set = false;
         Ok(())
+    }
+
+    /// A reset leaves a MariaDB session with the character sets of its login, and one of MySQL (seen on 9.7.4) with the
+    /// global ones.
+    async fn names_of_login(&mut self) -> io::Result<()> {
+        if self.flavor != Flavor::MySql {
+            return Ok(());
+        }
+        // Character sets and collations have plain names. As SET NAMES, since that also gives results their collation.
+        let name = |variable: &str| {
+            self.base.variable(variable).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
+        };
+        let set = format!(
+            "SET NAMES '{}' COLLATE '{}'",
+            name("character_set_client"),
+            name("collation_connection")
+        );
+        match self.query(&set).await? {
+            Swallow::Done(_) => Ok(()),
+            Swallow::Error(error) => {
+                Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()))
+            }
+        }
     }
 
     /// Whether it may serve somebody else now.

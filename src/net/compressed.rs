@@ -146,7 +146,9 @@ fn expand(codec: Codec, content: &[u8], length: usize, plain: &mut Vec<u8>) -> i
     let limit = length as u64 + 1;
     match codec {
         Codec::Zlib => ZlibDecoder::new(content).take(limit).read_to_end(plain)?,
-        Codec::Zstd(_) => zstd::stream::read::Decoder::with_buffer(content)?.take(limit).read_to_end(plain)?,
+        Codec::Zstd(_) => {
+            zstd::stream::read::Decoder::with_buffer(content)?.take(limit).read_to_end(plain)?
+        }
     };
     if plain.len() == length {
         Ok(())
@@ -325,7 +327,8 @@ mod tests {
         let mut packet = Vec::new();
         pack(Codec::Zlib, b"SELECT 1", 0, &mut packet).expect("packs");
         assert_eq!(packet, [&[8, 0, 0, 0, 0, 0, 0][..], b"SELECT 1"].concat());
-        let noise: Vec<u8> = (0..200_u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8).collect();
+        let noise: Vec<u8> =
+            (0..200_u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8).collect();
         packet.clear();
         pack(Codec::Zlib, &noise, 1, &mut packet).expect("packs");
         assert_eq!((&packet[..7], &packet[7..]), (&[200, 0, 0, 1, 0, 0, 0][..], &noise[..]));

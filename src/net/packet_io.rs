@@ -154,7 +154,11 @@ impl PacketIo {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        if self.stream.keeps_output() { Pin::new(&mut self.stream).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        if self.stream.keeps_output() {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     /// Writes everything that is queued. Cancel-safe: what was not written stays queued.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,10 +22,16 @@ import (
 const (
 	table   = "d_go"
 	unicode = "Grüße, 世界, \U0001f600, e\u0301, \u202e, '\"\\`%_;"
-	big     = 17 << 20
 )
 
 func env(name string) string { return os.Getenv("TIDEOVER_" + name) }
+
+// Bytes of a long value.
+func long() int {
+	length, err := strconv.Atoi(env("LONG"))
+	must(err, "LONG")
+	return length
+}
 
 func must(err error, what string) {
 	if err != nil {
@@ -151,7 +158,7 @@ func main() {
 	check(number(db, "SELECT SUM(n) FROM "+table+"_t") == 23, "books")
 
 	step("long values")
-	value := bytes.Repeat([]byte{0, 255, '\'', 7}, big/4)
+	value := bytes.Repeat([]byte{0, 255, '\'', 7}, long()/4)
 	run(db, "DROP TABLE IF EXISTS "+table+"_b")
 	run(db, "CREATE TABLE "+table+"_b (b LONGBLOB)")
 	run(db, "INSERT INTO "+table+"_b VALUES (?)", value)
@@ -198,7 +205,7 @@ func load(db *sql.DB) {
 		tx, err := db.Begin()
 		must(err, "begin")
 		run(tx, "INSERT INTO "+name+" VALUES (?, 0)", count)
-		run(tx, "SET @round=@round+1")
+		run(tx, fmt.Sprintf("SET @round=%d", count))
 		run(tx, "UPDATE "+name+" SET n=n+1 WHERE id=?", count)
 		check(number(tx, "SELECT n FROM "+name+" WHERE id=?", count) == 1, "its own write")
 		must(tx.Commit(), "commit")

@@ -103,7 +103,11 @@ public class Drivers {
     String types = "SELECT * FROM types ORDER BY id";
     try (Connection direct = connect(DIRECT, how)) {
       String through = rows(connection, types), own = rows(direct, types);
-      check(through.equals(own), "rows differ: " + through + "\n" + own);
+      int same = 0;
+      while (same < Math.min(through.length(), own.length()) && through.charAt(same) == own.charAt(same)) same++;
+      String differ = through.substring(same, Math.min(same + 60, through.length()));
+      check(through.equals(own), "rows differ at " + same + ": " + differ + " and directly "
+          + own.substring(same, Math.min(same + 60, own.length())));
     }
     run(connection, "DROP TABLE IF EXISTS " + TABLE);
     run(connection, "CREATE TABLE " + TABLE + " LIKE types");
@@ -137,7 +141,7 @@ public class Drivers {
     connection.commit();
     connection.setAutoCommit(true);
 
-    byte[] big = new byte[17 << 20];
+    byte[] big = new byte[Integer.parseInt(env("LONG"))];
     new Random(7).nextBytes(big);
     run(connection, "DROP TABLE IF EXISTS " + TABLE + "_b");
     run(connection, "CREATE TABLE " + TABLE + "_b (b LONGBLOB)");
@@ -248,7 +252,7 @@ public class Drivers {
     while (!told()) {
       count++;
       run(connection, "INSERT INTO " + table + " VALUES (" + count + ", 0)");
-      run(connection, "SET @round=@round+1");
+      run(connection, "SET @round=" + count);
       try (PreparedStatement update = connection.prepareStatement("UPDATE " + table + " SET n=n+1 WHERE id=?")) {
         update.setInt(1, count);
         check(update.executeUpdate() == 1, "row count");

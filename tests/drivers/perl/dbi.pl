@@ -77,7 +77,7 @@ $db->commit;
 check($db->selectrow_array("SELECT SUM(n) FROM ${table}_t") == 23, 'books');
 
 step('long values');
-my $big = "\x00\xff\x7f'" x (1024 * 1024 * 2);
+my $big = "\x00\xff\x7f'" x int($ENV{TIDEOVER_LONG} / 8);
 $db->do("DROP TABLE IF EXISTS ${table}_b");
 $db->do("CREATE TABLE ${table}_b (b LONGBLOB)");
 my $insert = $db->prepare("INSERT INTO ${table}_b VALUES (?)");
@@ -114,6 +114,8 @@ check(defined $slept ? $slept == 1 : $db->err == 1317, 'an interrupted statement
 check(time - $started < 20, 'it was not interrupted');
 waitpid $child, 0;
 print "ready\n";
+$db->disconnect;
+$db = connect_to($place{PORT});
 
 step('load');
 $db->do("DROP TABLE IF EXISTS ${table}_l");
@@ -124,7 +126,7 @@ while (!$input->can_read(0)) {
     $count += 1;
     $db->begin_work;
     $db->do("INSERT INTO ${table}_l VALUES (?, 0)", undef, $count);
-    $db->do('SET @round=@round+1');
+    $db->do('SET @round=?', undef, $count);
     $db->do("UPDATE ${table}_l SET n=n+1 WHERE id=?", undef, $count);
     check($db->selectrow_array("SELECT n FROM ${table}_l WHERE id=?", undef, $count) == 1, 'its own write');
     $db->commit;

@@ -47,6 +47,7 @@ def sqlalchemy():
 
     class Item(Base):
         __tablename__ = "d_sqlalchemy"
+        __table_args__ = {"mysql_charset": "utf8mb4"}
         id = mapped_column(BigInteger, primary_key=True, autoincrement=False)
         text = mapped_column(String(200))
         data = mapped_column(LargeBinary(1 << 20))
@@ -132,6 +133,8 @@ def django():
         cursor.execute("DROP TABLE IF EXISTS d_django")
     with connection.schema_editor() as editor:
         editor.create_model(Item)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE d_django CONVERT TO CHARACTER SET utf8mb4")
     Item.objects.create(id=-1, text=UNICODE, data={"a": [1, UNICODE]})
     item = Item.objects.get(text=UNICODE)
     check(item.data == {"a": [1, UNICODE]}, "an object")

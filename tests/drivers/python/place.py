@@ -14,8 +14,8 @@ CA = os.environ["TIDEOVER_CA"]
 MYSQL = os.environ["TIDEOVER_FAMILY"] == "mysql"
 
 UNICODE = "Grüße, 世界, \U0001f600, e\u0301, \u202e, '\"\\`%_;"
-# More than one frame of the protocol, so that it is split.
-BIG = 17 * 1024 * 1024
+# Bytes of a long value.
+BIG = int(os.environ["TIDEOVER_LONG"])
 
 
 def check(condition, what):

@@ -26,6 +26,8 @@ class Scenario:
         self.cancel()
         self.several_results()
         ready()
+        self.connection.close()
+        self.connection = self.connect(PORT)
         done(self.load())
 
     def execute(self, sql, parameters=None, connection=None):
@@ -195,7 +197,7 @@ class Scenario:
         while not told_to_stop():
             count += 1
             self.execute(f"INSERT INTO {table} VALUES (%s, 0)", (count,))
-            self.execute("SET @round=@round+1")
+            self.execute("SET @round=%s", (count,))
             self.execute(f"UPDATE {table} SET n=n+1 WHERE id=%s", (count,))
             check(self.one(f"SELECT n FROM {table} WHERE id=%s", (count,)) == 1, "its own write")
             self.connection.commit()

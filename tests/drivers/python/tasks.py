@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from place import CA, DIRECT_PORT, HOST, PASSWORD, PORT, SCHEMA, UNICODE, USER, check, done, ready, step, told_to_stop
+from place import BIG, CA, DIRECT_PORT, HOST, PASSWORD, PORT, SCHEMA, UNICODE, USER, check, done, ready, step, told_to_stop
 
 NAME = sys.argv[1]
 TABLE = "d_" + NAME
@@ -49,7 +49,7 @@ async def functions(connection):
     step("transactions and long values")
     await execute(connection, f"DROP TABLE IF EXISTS {TABLE}")
     await execute(connection, f"CREATE TABLE {TABLE} (id INT PRIMARY KEY, t LONGTEXT) CHARSET utf8mb4")
-    big = "ü" * 5_000_000
+    big = "ü" * (BIG // 4)
     await execute(connection, f"INSERT INTO {TABLE} VALUES (1, %s), (2, %s)", (UNICODE, big))
     await connection.commit()
     await execute(connection, f"DELETE FROM {TABLE}")
@@ -80,7 +80,7 @@ async def load(connection):
     while not told_to_stop():
         count += 1
         await execute(connection, f"INSERT INTO {TABLE}_l VALUES (%s, 0)", (count,))
-        await execute(connection, "SET @round=@round+1")
+        await execute(connection, "SET @round=%s", (count,))
         await execute(connection, f"UPDATE {TABLE}_l SET n=n+1 WHERE id=%s", (count,))
         await connection.commit()
         check(await execute(connection, "SELECT @round") == [(count,)], "a variable")

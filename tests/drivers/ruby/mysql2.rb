@@ -63,7 +63,7 @@ end
 check(rows(db, "SELECT SUM(n) FROM #{TABLE}_t")[0][0].to_i == 23, 'books')
 
 step 'long values'
-big = "\x00\xff\x07x".b * (2 << 20)
+big = "\x00\xff\x07x".b * (env('LONG').to_i / 8)
 db.query("DROP TABLE IF EXISTS #{TABLE}_b")
 db.query("CREATE TABLE #{TABLE}_b (b LONGBLOB)")
 db.prepare("INSERT INTO #{TABLE}_b VALUES (?)").execute(big)
@@ -88,6 +88,8 @@ rescue Mysql2::Error => e
 end
 check(Time.now - started < 20, 'it was not interrupted')
 puts 'ready'
+db.close
+db = connect(env('PORT'))
 
 step 'load'
 db.query("DROP TABLE IF EXISTS #{TABLE}_l")
@@ -99,7 +101,7 @@ until $stdin.wait_readable(0)
   count += 1
   db.query('BEGIN')
   db.query("INSERT INTO #{TABLE}_l VALUES (#{count}, 0)")
-  db.query('SET @round=@round+1')
+  db.query("SET @round=#{count}")
   change.execute(count)
   check(rows(db, "SELECT n FROM #{TABLE}_l WHERE id=#{count}") == [[1]], 'its own write')
   db.query('COMMIT')

@@ -52,15 +52,15 @@ expect "$(< "$FOLDER/rows")" $'1\n2' "a procedure"
 step "compression, local files, long values"
 expect "$(at "$TIDEOVER_PORT" "${PLAIN[@]}" "${COMPRESSED[@]}" -e "SELECT MD5(REPEAT('x', 1000000)), LENGTH(REPEAT('y', 500))")" \
   "$(sql "SELECT MD5(REPEAT('x', 1000000)), 500")" compressed
-head -c 20000000 /dev/zero | tr '\0' a > "$FOLDER/long"
+head -c "$TIDEOVER_LONG" /dev/zero | tr '\0' a > "$FOLDER/long"
 sql "DROP TABLE IF EXISTS ${TABLE}_b; CREATE TABLE ${TABLE}_b (b LONGTEXT)"
 at "$TIDEOVER_PORT" "${PLAIN[@]}" --local-infile=1 -e "LOAD DATA LOCAL INFILE '$FOLDER/long' INTO TABLE ${TABLE}_b" \
   || die "LOAD DATA LOCAL: $(< "$FOLDER/error")"
-expect "$(sql "SELECT LENGTH(b) FROM ${TABLE}_b")" 20000000 "a file"
+expect "$(sql "SELECT LENGTH(b) FROM ${TABLE}_b")" "$TIDEOVER_LONG" "a file"
 for how in "${COMPRESSED[*]}" --quick; do
   # shellcheck disable=SC2086
   length=$(at "$TIDEOVER_PORT" "${PLAIN[@]}" $how -e "SELECT b FROM ${TABLE}_b" | wc -c)
-  expect "$length" 20000001 "a long value ($how)"
+  expect "$length" "$((TIDEOVER_LONG + 1))" "a long value ($how)"
 done
 sql "DROP TABLE ${TABLE}_b"
 
