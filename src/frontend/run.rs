@@ -18,7 +18,7 @@ use super::doubt;
 use super::error::{self, ClientError};
 use super::kill;
 use super::outcome::resume_from;
-use super::session::{End, Session};
+use super::session::{End, MOVED, Session};
 use super::unit::{Hold, Leased};
 use super::work::{Text, Work, tagged};
 
@@ -94,6 +94,9 @@ impl Session {
         if !self.lost_pins.is_empty() {
             let pins = std::mem::take(&mut self.lost_pins);
             return Ok(Err(Box::new(error::state_lost(&pins))));
+        }
+        if self.lease.is_none() && self.is_about_to_begin() {
+            return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
         }
         match self.lease(hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {

@@ -36,9 +36,6 @@ const AMID_COMMAND: Duration = Duration::from_secs(30);
 /// Long data of all statements of one session, bytes.
 const LONG_DATA: usize = 64 << 20;
 
-/// ER_ACCESS_DENIED_ERROR.
-const ACCESS_DENIED: u16 = 1045;
-
 /// Why a session ends.
 #[derive(Debug)]
 pub(super) enum End {
@@ -188,11 +185,11 @@ impl Session {
                 )
                 | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
                     self.pass = None;
-                    let error = error::no_connection(&failure);
-                    if error.packet.code == ACCESS_DENIED {
+                    let refused = error::no_connection(&failure);
+                    if refused.packet.code == error::ACCESS_DENIED {
                         self.shared.accounts.forget(&self.account);
                     }
-                    return Err(Box::new(error));
+                    return Err(Box::new(refused));
                 }
                 Err(_) => {
                     self.pass = None;
@@ -391,11 +388,16 @@ impl Session {
     /// Gives up what only the session's server has for it. The client hears of it with its next statement.
     pub(super) async fn part(&mut self) {
         self.handle.signal.lower(Signals::PART);
-        self.lost_pins = self.take_pins();
+        // What was said of the next transaction stands in a journal, and is said again where that begins.
+        let kept = if self.is_about_to_begin() { self.journal.take() } else { None };
+        if kept.is_none() {
+            self.lost_pins = self.take_pins();
+        }
         if let Some(lease) = self.lease.take() {
             lease.scrubbed().await;
         }
         self.end_unit();
+        self.journal = kept;
     }
 
     /// The open transaction is gone, and nothing is known of what it did; the client hears of it with its next statement.

@@ -1,8 +1,8 @@
 //! TLS on both sides: optional and required, verified, certificates reloaded.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use mysql_async::{OptsBuilder, SslOpts, prelude::Queryable};
+use mysql_async::prelude::Queryable;
 use tideover_sandbox::{
     proxy::{Proxy, ProxyOptions},
     servers::{ClusterOptions, Flavor},

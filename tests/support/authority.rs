@@ -9,7 +9,7 @@ use super::TestResult;
 
 /// A certificate authority and what it signs, as PEM files.
 pub(crate) struct Authority {
-    pem: String,
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 

@@ -185,6 +185,9 @@ func main() {
 	stop()
 	check(err != nil && time.Since(started) < 10*time.Second, "a context that ends")
 	fmt.Println("ready")
+	db.Close()
+	db = open(env("PORT"), env("PASSWORD"), "")
+	db.SetMaxOpenConns(1)
 	load(db)
 }
 

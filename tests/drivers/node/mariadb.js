@@ -13,6 +13,7 @@ async function connect(port, { tls = false, password = place.password, schema = 
     allowPublicKeyRetrieval: true,
     maxAllowedPacket: 64 << 20,
     permitLocalInfile: true,
+    connectTimeout: 30000,
     ...more,
   });
   // Its rows carry metadata that JSON must not see.

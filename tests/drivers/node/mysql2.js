@@ -12,6 +12,7 @@ async function connect(port, { tls = false, password = place.password, schema = 
     supportBigNumbers: true,
     bigNumberStrings: true,
     multipleStatements: true,
+    connectTimeout: 30000,
     ssl: tls ? { ca: place.ca } : undefined,
     ...more,
   });

@@ -167,7 +167,7 @@ function run(string $name): void {
         check($db->link->change_user(env('USER'), env('PASSWORD'), env('SCHEMA')), 'COM_CHANGE_USER');
     }
     echo "ready\n";
-    load($db, "{$table}_l");
+    load($connect(env('PORT')), "{$table}_l");
 }
 
 function load(Db $db, string $table): void {

@@ -33,6 +33,7 @@ def pymysql():
             database=schema,
             charset="utf8mb4",
             max_allowed_packet=64 << 20,
+            connect_timeout=30,
             **ssl,
         )
 
