@@ -217,7 +217,7 @@ impl Session {
             }
             Err(_) => return Err(End::Client),
         };
-        self.account = crate::backend::Account::new(&change.user, proven.secret);
+        self.account = crate::backend::Account::over(&change.user, proven.secret, proven.needs_tls);
         self.handle.set_user(&change.user);
         self.pool = None;
         self.nonce = nonce;

@@ -17,6 +17,7 @@ use crate::backend::Account;
 use crate::net::{Codec, PacketIo, Stream};
 use crate::topology::{Flavor, Server, Topology};
 
+use super::accounts::Channel;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 
@@ -47,6 +48,8 @@ pub(super) enum LoginFailure {
 /// What was proven, and by what.
 pub(super) struct Proven {
     pub(super) secret: Secret,
+    /// Servers take it over TLS only.
+    pub(super) needs_tls: bool,
     pub(super) password: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -86,7 +89,7 @@ pub(super) async fn accept(
     match proven {
         Ok(Ok(proven)) => {
             let dialect = Dialect::new(login.capabilities, login.collation);
-            let account = Account::new(&login.user, proven.secret);
+            let account = Account::over(&login.user, proven.secret, proven.needs_tls);
             let password = proven.password;
             Ok(LoggedIn { client, login, account, dialect, sequence, nonce, password })
         }
@@ -211,6 +214,8 @@ impl Conversation<'_> {
             // Wrong, or changed since it was read.
             candidate = accounts.find(user, true, (response, &nonce)).await;
         }
+        // As the servers say it, and after the same conversation: whoever asks must not learn what the account wants.
+        let channel = candidate.channel;
         let mut auth = AuthAcceptor::new(AuthRequest {
             client_plugin,
             response: response.to_vec(),
@@ -249,29 +254,38 @@ impl Conversation<'_> {
                 }
             };
         };
-        Ok(self.secret(user, proof))
+        let fits = match channel {
+            Channel::Any => true,
+            Channel::Tls => self.client.stream().is_tls(),
+            Channel::Certificate => false,
+        };
+        if !fits {
+            return Ok(Err(denied(user, &self.client, !response.is_empty())));
+        }
+        Ok(self.secret(user, proof).map(|(secret, password)| Proven {
+            secret,
+            needs_tls: channel != Channel::Any,
+            password,
+        }))
     }
 
-    fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
+    /// What to log in to servers with; and the password, if the client has just sent it.
+    fn secret(&self, user: &[u8], proof: Proof) -> Result<(Secret, Option<Zeroizing<Vec<u8>>>), ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
             // A password that the configuration names logs in by any method.
             Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
-                Some(password) => Proven { secret: Secret::Password(password), password: None },
-                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+                Some(password) => (Secret::Password(password), None),
+                None => (Secret::NativeStage1(stage1), None),
             },
-            Proof::Password(password) if password.is_empty() => {
-                Proven { secret: Secret::Empty, password: None }
-            }
-            Proof::Password(password) => {
-                Proven { secret: Secret::Password(password.clone()), password: Some(password) }
-            }
+            Proof::Password(password) if password.is_empty() => (Secret::Empty, None),
+            Proof::Password(password) => (Secret::Password(password.clone()), Some(password)),
             Proof::CachedPassword => {
                 let password = accounts.password(user);
                 let password = password.ok_or_else(|| denied(user, &self.client, true))?;
-                Proven { secret: Secret::Password(password), password: None }
+                (Secret::Password(password), None)
             }
-            Proof::Empty => Proven { secret: Secret::Empty, password: None },
+            Proof::Empty => (Secret::Empty, None),
         })
     }
 }
