@@ -75,6 +75,18 @@ pub enum Swallow {
     Error(ErrPacket),
 }
 
+/// The server let us in and refuses the first statement: so it does with an expired password (MariaDB, error 1820).
+#[derive(Debug, thiserror::Error)]
+#[error("error {} to the first statement: {}", .0.code, String::from_utf8_lossy(&.0.message))]
+pub(super) struct SetUpRefused(ErrPacket);
+
+impl SetUpRefused {
+    /// The server's error in `error`, if it is of this kind.
+    pub(super) fn of(error: &io::Error) -> Option<&ErrPacket> {
+        error.get_ref()?.downcast_ref::<Self>().map(|refused| &refused.0)
+    }
+}
+
 /// What a connection starts from.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -124,10 +136,7 @@ impl ServerConnection {
     async fn track(&mut self) -> io::Result<()> {
         match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
             Swallow::Done(_) => Ok(()),
-            Swallow::Error(error) => Err(io::Error::other(format!(
-                "session tracking: {}",
-                String::from_utf8_lossy(&error.message)
-            ))),
+            Swallow::Error(error) => Err(io::Error::other(SetUpRefused(error))),
         }
     }
 

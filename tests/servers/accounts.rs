@@ -180,7 +180,7 @@ async fn refusals(flavor: Flavor, locked: u16, expired: u16) -> TestResult {
 
 #[tokio::test]
 async fn mariadb_11_8_refusals() -> TestResult {
-    refusals(Flavor::MariaDb118, 4151, 1862).await
+    refusals(Flavor::MariaDb118, 4151, 1820).await
 }
 
 #[tokio::test]
