@@ -1,10 +1,13 @@
-//! What proof costs: commit tag and commit marker beside no guard at all, in one run, on the same server. `cargo bench --bench
-//! guard`; with `TIDEOVER_PROGRAM` for the release build, and `-- --quick` for one of five minutes that says less.
+//! What proof costs: commit tag and commit marker beside no guard at all, in one run, on servers alike. `cargo bench --bench
+//! guard`; with `TIDEOVER_PROGRAM` for the release build, and `-- --quick` for one of six minutes that says less. Then how
+//! long it takes to settle what is in doubt (`-- --settle`: only that).
 //!
 //! The proxies take turns within every round, so that whatever else the machine does falls on all of them. What counts are
 //! the ratios, medians of those of the rounds; one of a second proxy without a guard says how much of them is chance.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 #![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
+
+mod settle;
 
 use std::{
     error::Error,
@@ -26,7 +29,9 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Clients that work at once.
 const CLIENTS: usize = 8;
-/// What the first is compared with.
+/// How long one proxy is measured before the next one is.
+const TURN: Duration = Duration::from_millis(250);
+/// The first is what the others are compared with.
 const MODES: [&str; 4] = ["off", "off", "tag", "marker"];
 const LOADS: [Load; 3] = [Load::Insert, Load::Transaction, Load::Call];
 const TABLES: [&str; 4] = [
@@ -76,8 +81,16 @@ impl Load {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let (turn, rounds) = if quick { (Duration::from_millis(400), 11) } else { (Duration::from_secs(1), 31) };
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    if !has("--settle") {
+        prices(has("--quick")).await?;
+    }
+    settle::table(if has("--quick") { 128 << 20 } else { 1 << 30 }).await
+}
+
+/// The price of tag and marker.
+async fn prices(quick: bool) -> Outcome {
+    let rounds = if quick { 15 } else { 61 };
     println!(
         "| server | settings | load | off, 1/s | off / off | tag / off | marker / off |\n|---|---|---|---|---|---|---|"
     );
@@ -91,99 +104,142 @@ async fn main() -> Outcome {
                 ],
                 ..ClusterOptions::new(flavor)
             };
-            let bench = Bench::start(options).await?;
+            let mut bench = Bench::start(options).await?;
             for load in LOADS {
-                let found = bench.measure(load, turn, rounds).await?;
-                let rate = median(found.iter().map(|round| round[0]).collect());
-                let ratio = |at: usize| median(found.iter().map(|round| round[at] / round[0]).collect());
+                let found = bench.measure(load, rounds).await?;
+                let rate = spread(found.iter().map(|round| round[0]).collect()).median;
+                let ratio = |at: usize| spread(found.iter().map(|round| round[at] / round[0]).collect());
                 let (load, off, tag, marker) = (load.name(), ratio(1), ratio(2), ratio(3));
-                println!(
-                    "| {flavor} | {settings} | {load} | {rate:.0} | {off:.3} | {tag:.3} | {marker:.3} |"
-                );
+                println!("| {flavor} | {settings} | {load} | {rate:.0} | {off} | {tag} | {marker} |");
             }
         }
     }
     Ok(())
 }
 
-/// A server and a proxy of each mode in front of it.
+/// Two servers: with a tag MySQL must log the texts of statements, and logs them then whoever sends them. Proxies without a
+/// guard stand in front of the first, those with one in front of the second.
 struct Bench {
-    proxies: Vec<Proxy>,
-    _cluster: Cluster,
+    clients: Vec<Vec<Conn>>,
+    _proxies: Vec<Proxy>,
+    _clusters: [Cluster; 2],
 }
 
 impl Bench {
     async fn start(options: ClusterOptions) -> Outcome<Self> {
-        let cluster = Cluster::start(options).await?;
-        cluster.primary().run(&TABLES).await?;
-        for key in 0..2 * CLIENTS {
-            let sql = format!("INSERT INTO app.counters VALUES ({key}, 0)");
-            cluster.primary().run(&[&sql]).await?;
-        }
-        let program =
-            std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
-        let mut proxies = Vec::new();
+        let clusters = [prepared(options.clone()).await?, prepared(options).await?];
+        let (mut proxies, mut clients) = (Vec::new(), Vec::new());
         for mode in MODES {
-            let options = ProxyOptions::new(&program, &cluster).set("guard", "mode", format!("\"{mode}\""));
-            if proxies.is_empty() {
+            let cluster = &clusters[usize::from(mode != "off")];
+            let options = ProxyOptions::new(program(), cluster).set("guard", "mode", format!("\"{mode}\""));
+            if mode == "marker" {
                 let (printed, done) = set_up(&options).await?;
                 if !done {
                     return Err(printed.into());
                 }
             }
-            proxies.push(Proxy::start(&options).await?);
+            let proxy = Proxy::start(&options).await?;
+            let mut of_proxy = Vec::new();
+            for number in 0..CLIENTS {
+                let mut client = connect(proxy.address()).await?;
+                // What is opened and read at first is not measured.
+                for load in LOADS {
+                    load.once(&mut client, number).await?;
+                }
+                of_proxy.push(client);
+            }
+            clients.push(of_proxy);
+            proxies.push(proxy);
         }
-        Ok(Self { proxies, _cluster: cluster })
+        Ok(Self { clients, _proxies: proxies, _clusters: clusters })
     }
 
     /// Units a second, round by round, mode by mode.
-    async fn measure(&self, load: Load, turn: Duration, rounds: usize) -> Outcome<Vec<Vec<f64>>> {
-        let mut found = vec![vec![0.0; self.proxies.len()]; rounds];
+    async fn measure(&mut self, load: Load, rounds: usize) -> Outcome<Vec<Vec<f64>>> {
+        let mut found = vec![vec![0.0; MODES.len()]; rounds];
         for (round, rates) in found.iter_mut().enumerate() {
-            for at in 0..self.proxies.len() {
+            for at in 0..MODES.len() {
                 // Another one begins in every round.
-                let which = (round + at) % self.proxies.len();
-                rates[which] = run(load, self.proxies[which].address(), turn).await?;
+                let which = (round + at) % MODES.len();
+                rates[which] = run(load, &mut self.clients[which]).await?;
             }
         }
         Ok(found)
     }
 }
 
-async fn run(load: Load, address: SocketAddr, turn: Duration) -> Outcome<f64> {
+/// A server with the tables.
+async fn prepared(options: ClusterOptions) -> Outcome<Cluster> {
+    let cluster = Cluster::start(options).await?;
+    cluster.primary().run(&TABLES).await?;
+    for key in 0..2 * CLIENTS {
+        let sql = format!("INSERT INTO app.counters VALUES ({key}, 0)");
+        cluster.primary().run(&[&sql]).await?;
+    }
+    Ok(cluster)
+}
+
+/// The proxy: `make bench` names the release build.
+fn program() -> String {
+    std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into())
+}
+
+async fn connect(address: SocketAddr) -> Outcome<Conn> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname(address.ip().to_string())
+        .tcp_port(address.port())
+        .user(Some("app"))
+        .pass(Some("app"))
+        .db_name(Some("app"))
+        .prefer_socket(false);
+    Ok(Conn::new(options).await?)
+}
+
+/// Has all clients work for a turn. Gives units a second.
+async fn run(load: Load, clients: &mut Vec<Conn>) -> Outcome<f64> {
     let (stop, units) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let began = Instant::now();
     let mut tasks = Vec::new();
-    for number in 0..CLIENTS {
-        let options = OptsBuilder::default()
-            .ip_or_hostname(address.ip().to_string())
-            .tcp_port(address.port())
-            .user(Some("app"))
-            .pass(Some("app"))
-            .db_name(Some("app"))
-            .prefer_socket(false);
-        let mut client = Conn::new(options).await?;
-        // What is opened and read at first is not measured.
-        load.once(&mut client, number).await?;
+    for (number, mut client) in clients.drain(..).enumerate() {
         let (stop, units) = (stop.clone(), units.clone());
         tasks.push(tokio::spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 load.once(&mut client, number).await?;
                 units.fetch_add(1, Ordering::Relaxed);
             }
-            Outcome::Ok(())
+            Outcome::Ok(client)
         }));
     }
-    let (before, began) = (units.load(Ordering::Relaxed), Instant::now());
-    tokio::time::sleep(turn).await;
-    let (done, took) = (units.load(Ordering::Relaxed) - before, began.elapsed());
+    tokio::time::sleep(TURN).await;
+    let (done, took) = (units.load(Ordering::Relaxed), began.elapsed());
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
-        task.await??;
+        clients.push(task.await??);
     }
     Ok(done as f64 / took.as_secs_f64())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle of some values, and where the true one lies with 95 % confidence (from their order: whatever their
+/// distribution).
+struct Spread {
+    low: f64,
+    median: f64,
+    high: f64,
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:.3} ({:.3} to {:.3})", self.median, self.low, self.high)
+    }
+}
+
+fn spread(mut values: Vec<f64>) -> Spread {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let (middle, aside) = (values.len() / 2, ((values.len() as f64).sqrt() * 0.98).ceil() as usize);
+    let last = values.len() - 1;
+    Spread {
+        low: values[middle.saturating_sub(aside)],
+        median: values[middle],
+        high: values[last.min(middle + aside)],
+    }
 }

@@ -62,6 +62,8 @@ pub struct ServerConnection {
     pub opened: Instant,
     /// When it was last given back.
     pub idle_since: Instant,
+    /// Its session is read-only, for reads on replicas.
+    pub reading: bool,
     /// The pool's generation at the time it was opened; an older one is closed instead of reused.
     pub generation: u64,
 }
@@ -98,6 +100,7 @@ pub(super) struct Opened {
     pub(super) tag: Arc<[u8]>,
     pub(super) marks: Arc<Marks>,
     pub(super) generation: u64,
+    pub(super) reading: bool,
 }
 
 impl ServerConnection {
@@ -122,6 +125,7 @@ impl ServerConnection {
             opened: now,
             idle_since: now,
             generation: opened.generation,
+            reading: opened.reading,
         };
         connection.track().await?;
         connection.base = match base {
@@ -134,7 +138,16 @@ impl ServerConnection {
 
     /// Switches session tracking on.
     async fn track(&mut self) -> io::Result<()> {
-        match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
+        self.set_own(tracker_setup(self.flavor == Flavor::MariaDb)).await?;
+        if self.reading {
+            self.set_own("SET SESSION TRANSACTION READ ONLY").await?;
+        }
+        Ok(())
+    }
+
+    /// A setting of ours, which is no part of the client's session.
+    async fn set_own(&mut self, sql: &str) -> io::Result<()> {
+        match self.query(sql).await? {
             Swallow::Done(_) => Ok(()),
             Swallow::Error(error) => Err(io::Error::other(SetUpRefused(error))),
         }

@@ -8,8 +8,11 @@ use tideover_protocol::packet::{OkPacket, SessionTrack};
 use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
+use crate::metrics::StatementKind;
 use crate::relay::{Controls, Verdict};
 use crate::replay::Results;
+use crate::session::Change;
+use crate::sql::{Effects, Statement};
 
 /// Variables that both families report to clients by default (`session_track_system_variables`).
 const TRACKED_BY_DEFAULT: [&[u8]; 5] = [
@@ -45,6 +48,8 @@ pub(super) struct Completion {
     pub(super) kept: Option<BytesMut>,
     /// What all OKs said, for the journal.
     pub(super) results: Results,
+    /// All generated ids but the first, in order.
+    pub(super) more_insert_ids: Vec<u64>,
 }
 
 impl Completion {
@@ -56,6 +61,9 @@ impl Completion {
         self.warnings = ok.warnings;
         if ok.last_insert_id != 0 {
             self.last_insert_id = ok.last_insert_id;
+            if self.results.first_insert_id != 0 {
+                self.more_insert_ids.push(ok.last_insert_id);
+            }
         }
         self.results.ok(ok.affected_rows, ok.last_insert_id);
     }
@@ -200,5 +208,29 @@ impl Controls for AnswerControls {
             Control::PrepareOk { .. } => self.prepare_ok(frame),
             Control::LocalInfile | Control::End | Control::Auth => Verdict::Forward,
         }
+    }
+}
+
+/// What a tracker's report says of the session.
+pub(super) fn change(item: &SessionTrack) -> Option<Change<'_>> {
+    Some(match item {
+        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
+        SessionTrack::Schema(name) => Change::Schema(name),
+        SessionTrack::StateChange(true) => Change::State,
+        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
+        _ => return None,
+    })
+}
+
+/// What a statement counts as.
+pub(super) fn metric_kind(statement: &Statement) -> StatementKind {
+    if statement.any(Effects::READS_ONLY) {
+        StatementKind::Read
+    } else if statement.any(Effects::WRITES) {
+        StatementKind::Write
+    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
+        StatementKind::Transaction
+    } else {
+        StatementKind::Other
     }
 }

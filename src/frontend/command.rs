@@ -139,7 +139,7 @@ impl Session {
         }
         self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
         self.dialect = Dialect::new(self.capabilities, self.dialect.collation);
-        self.pool = None;
+        (self.pool, self.reading_pool) = (None, None);
         self.say_end_of_option();
         self.flush().await
     }
@@ -219,7 +219,7 @@ impl Session {
         };
         self.account = crate::backend::Account::over(&change.user, proven.secret, proven.needs_tls);
         self.handle.set_user(&change.user);
-        self.pool = None;
+        (self.pool, self.reading_pool) = (None, None);
         self.nonce = nonce;
         if let Some(collation) = change.collation {
             self.dialect.collation = (collation & 0xff) as u8;

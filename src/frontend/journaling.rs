@@ -15,6 +15,7 @@ use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
 
 use super::answer::Completion;
 use super::doubt;
+use super::ids::{LaterId, later_ids};
 use super::session::Session;
 use super::work::Work;
 
@@ -28,6 +29,8 @@ pub(super) struct Recorded {
     pub(super) long_data: Vec<(u16, Box<[u8]>)>,
     /// What [`doubt::blind_spot`] said.
     pub(super) blind: Option<&'static str>,
+    /// Ids that INSERTs of the text generated, but for the first.
+    pub(super) later_ids: Vec<LaterId>,
 }
 
 impl Recorded {
@@ -137,7 +140,10 @@ impl Session {
             Recording::Chain => {
                 journal.chain(Recorded::begins, self.tracker.last_insert_id());
             }
-            _ => self.record(&mut journal, work, Digest { rows, results: done.results, error }, decided),
+            _ => {
+                let digest = Digest { rows, results: done.results, error };
+                self.record(&mut journal, work, (digest, &done.more_insert_ids), decided);
+            }
         }
         if touches_what_stays(&done.track) {
             journal.spoil("it wrote to a table that cannot be rolled back");
@@ -173,7 +179,13 @@ impl Session {
         })
     }
 
-    fn record(&mut self, journal: &mut Journal<Recorded>, work: &Work, digest: Digest, decided: Recording) {
+    fn record(
+        &mut self,
+        journal: &mut Journal<Recorded>,
+        work: &Work,
+        (digest, more_ids): (Digest, &[u64]),
+        decided: Recording,
+    ) {
         let mut long_data = Vec::new();
         let command: Box<[u8]> = match work.kind {
             CommandKind::StmtExecute | CommandKind::StmtBulkExecute | CommandKind::StmtFetch => {
@@ -195,7 +207,13 @@ impl Session {
         let inserts = matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Load | Kind::Multi);
         let insert_id = Some(digest.results.first_insert_id).filter(|id| inserts && *id > 0);
         let blind = if doubt::may_write(&work.statement) { self.blind_spot(work) } else { None };
-        let command = Recorded { work: work.clone(), command, long_data, blind };
+        let later_ids = if work.statement.kind == Kind::Multi && !more_ids.is_empty() {
+            let all: Vec<u64> = [digest.results.first_insert_id].iter().chain(more_ids).copied().collect();
+            later_ids(work.text.of(&command), work.dialect, &all)
+        } else {
+            Vec::new()
+        };
+        let command = Recorded { work: work.clone(), command, long_data, blind, later_ids };
         let soft = matches!(decided, Recording::Entry { soft: true });
         journal.record(Entry { command, digest, fixed, insert_id }, bytes, soft);
     }

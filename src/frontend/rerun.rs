@@ -16,10 +16,11 @@ use crate::sql::{Effects, details};
 use crate::topology::TopologyStore;
 
 use super::answer::Completion;
+use super::ids::{LaterId, results_of_sets, with_sets};
 use super::journaling::Recorded;
 use super::prepared::{prepare_on, queue_long_data};
 use super::trace::UnitTrace;
-use super::work::{Text, tagged};
+use super::work::{Text, tagged, with_tags};
 
 /// ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK: others are doing theirs again too, or the first of new units. Nothing that the
 /// client did.
@@ -98,7 +99,8 @@ impl Runner<'_> {
     ) -> io::Result<Option<Rerun>> {
         let generated = entry.insert_id.filter(|_| generates(entry));
         let setup = setup(entry, generated, insert_id_before);
-        if let Some(refused) = self.send(&entry.command, &setup).await? {
+        let later_ids = if generated.is_some() { entry.command.later_ids.as_slice() } else { &[] };
+        if let Some(refused) = self.send(&entry.command, (&setup, later_ids)).await? {
             return Ok(Some(refusal(&refused, None)));
         }
         if !setup.is_empty() {
@@ -108,7 +110,7 @@ impl Runner<'_> {
             }
         }
         let work = &entry.command.work;
-        let answer = self.answer(work.shape).await?;
+        let answer = self.answer(work.shape, &results_of_sets(later_ids)).await?;
         let inside = self.lease.status.contains(StatusFlags::IN_TRANS);
         if self.unit.ended(work, &answer.completion, (answer.error.is_some(), inside)) {
             self.lease.commits.blur();
@@ -129,7 +131,11 @@ impl Runner<'_> {
     }
 
     /// Queues setup and command in one write. `Some`: the statement cannot be prepared here.
-    async fn send(&mut self, recorded: &Recorded, setup: &str) -> io::Result<Option<ErrPacket>> {
+    async fn send(
+        &mut self,
+        recorded: &Recorded,
+        (setup, later_ids): (&str, &[LaterId]),
+    ) -> io::Result<Option<ErrPacket>> {
         let work = &recorded.work;
         let mut id = None;
         if let Text::Prepared(prepared) = &work.text {
@@ -157,8 +163,16 @@ impl Runner<'_> {
                     CommandKind::Query => lease.commits.numbered_tag(),
                     _ => lease.commits.tag(),
                 };
-                let parts = tagged(&recorded.command, &work.tags, tag, work.kind, lease.capabilities);
-                lease.io.queue_parts(&parts, 0);
+                match &work.text {
+                    Text::Command(text) if !later_ids.is_empty() => {
+                        let (longer, places) = with_sets(&recorded.command, text, &work.tags, later_ids);
+                        lease.io.queue_parts(&with_tags(&longer, places.into_iter(), tag), 0);
+                    }
+                    _ => {
+                        let parts = tagged(&recorded.command, &work.tags, tag, work.kind, lease.capabilities);
+                        lease.io.queue_parts(&parts, 0);
+                    }
+                }
             }
         }
         self.lease.io.flush().await?;
@@ -176,11 +190,13 @@ impl Runner<'_> {
         }
     }
 
-    async fn answer(&mut self, shape: ResponseShape) -> io::Result<Answer> {
+    /// Reads an answer, of which the results at some places count for nothing.
+    async fn answer(&mut self, shape: ResponseShape, left_out: &[usize]) -> io::Result<Answer> {
         let lease = &mut **self.lease;
         let mut scanner = ResponseScanner::new(shape, lease.capabilities, 1);
         let mut mark = Mark::default();
         let mut completion = Completion::default();
+        let mut result = 0;
         loop {
             let scan = scanner
                 .scan(lease.io.input())
@@ -203,7 +219,9 @@ impl Runner<'_> {
                 }
                 Control::Ok { .. } => {
                     lease.take_in(&payload);
-                    if let Ok(ok) = OkPacket::decode(&payload, lease.capabilities) {
+                    if left_out.contains(&result) {
+                        // One of ours.
+                    } else if let Ok(ok) = OkPacket::decode(&payload, lease.capabilities) {
                         completion.note_ok(&ok);
                     }
                 }
@@ -214,6 +232,7 @@ impl Runner<'_> {
                 Control::LocalInfile => return Err(io::ErrorKind::InvalidData.into()),
                 _ => {}
             }
+            result += usize::from(scanner.is_at_head());
             if control.is_last() {
                 let digest = Digest {
                     rows: mark.rows(),

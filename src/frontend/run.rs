@@ -2,18 +2,16 @@
 
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
-use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::{ServerConnection, Swallow};
-use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome};
-use crate::sql::{Effects, Kind, Statement};
+use crate::sql::{Effects, Kind};
 
-use super::answer::{AnswerControls, Completion};
+use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
 use super::kill;
@@ -65,6 +63,9 @@ impl Session {
         }
         self.unit.answered();
         self.resume = None;
+        if self.read_is_over() {
+            Box::pin(self.capture()).await;
+        }
         if self.wrap.identity_or_off() {
             self.unwrap_statement();
         }
@@ -80,7 +81,9 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
+        let on_replica = self.lost_pins.is_empty() && self.enter_replica(work).await;
         if self.lost_pins.is_empty()
+            && !on_replica
             && let Err(error) = self.enter(hold).await
         {
             return Ok(Err(Box::new(error)));
@@ -98,12 +101,19 @@ impl Session {
         if self.lease.is_none() && self.is_about_to_begin() {
             return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
         }
+        if self.is_beside_torn() && !self.pause_for_torn().await {
+            return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
+        }
         match self.lease(hold).await {
+            Ok(Leased::Ready) if self.must_leave_replica(work) => {
+                let why = "a statement in it can run on the primary only";
+                return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+            }
             Ok(Leased::Ready) if self.should_move(work) => {
                 let why = "a switchover would not wait for it";
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
-            Ok(Leased::Ready) if self.ends_with_mark(work) => {
+            Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
                 return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
             }
             Ok(Leased::Ready) if self.may_wrap(work) => {
@@ -259,6 +269,9 @@ impl Session {
         controls.wrapped = self.wrap.open;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
+        if self.place(&work.statement) == Place::Inside && self.journal.is_some() && resume.is_none() {
+            exchange.heed(Signals::TORN);
+        }
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
         if journaled {
             exchange.digest_rows();
@@ -302,6 +315,15 @@ impl Session {
                     self.kill_statement(true);
                     self.break_lease();
                     return Err(End::Told);
+                }
+                Answer::Interrupted(signals) if signals.contains(Signals::TORN) => {
+                    exchange.heed(Signals::empty());
+                    if !self.pause_for_torn().await {
+                        // Its answer is what it is because somebody lost a lock: as if it had not come.
+                        let failure = (Sent::Something, Broke::Lost, false, place);
+                        self.resume = resume_from(&exchange, first, self.answer_at);
+                        return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
+                    }
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.
@@ -360,17 +382,23 @@ impl Session {
         let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));
+        self.note_seen(work, &done, false);
         let Some(lease) = &mut self.lease else { return };
         if done.any {
             lease.status = done.status;
-            self.status = done.status;
+            if !lease.reading {
+                self.status = done.status;
+            } else if self.reading.transaction {
+                self.status.set(StatusFlags::IN_TRANS, done.status.contains(StatusFlags::IN_TRANS));
+            }
         }
         self.note_prepared(work, &done);
         self.track(work, &done, None);
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, None));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// After an error the status flags are not known: inside a transaction the server is asked.
@@ -385,6 +413,7 @@ impl Session {
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
         self.note_commit(work, &done, (true, false));
+        self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
@@ -393,10 +422,11 @@ impl Session {
                 Err(_) => lease.broken = true,
             }
         }
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, Some(code)));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// Takes in what an answer says of commits, and what it leaves unsaid.
@@ -442,6 +472,12 @@ impl Session {
             }
             lease.state = self.tracker.state().clone();
         }
+        if lease.reading && !pins.for_session().is_empty() {
+            // Never seen: what goes to a replica leaves nothing behind. If it did, it must not bind the session to one.
+            lease.broken = true;
+            self.lost_pins = self.take_pins();
+            return;
+        }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         lease.dirty |= self.tracker.connection_is_suspect() || !pins.for_session().is_empty();
     }
@@ -458,27 +494,5 @@ impl Session {
         if let Some(lease) = &self.lease {
             kill::spawn(&self.shared, (lease.server, lease.thread), connection);
         }
-    }
-}
-
-fn change(item: &SessionTrack) -> Option<Change<'_>> {
-    Some(match item {
-        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
-        SessionTrack::Schema(name) => Change::Schema(name),
-        SessionTrack::StateChange(true) => Change::State,
-        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
-        _ => return None,
-    })
-}
-
-fn metric_kind(statement: &Statement) -> StatementKind {
-    if statement.any(Effects::READS_ONLY) {
-        StatementKind::Read
-    } else if statement.any(Effects::WRITES) {
-        StatementKind::Write
-    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
-        StatementKind::Transaction
-    } else {
-        StatementKind::Other
     }
 }

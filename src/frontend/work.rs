@@ -66,10 +66,18 @@ pub(super) fn tagged<'a>(
         _ => None,
     };
     let Some(text_at) = text_at else { return vec![command] };
+    with_tags(command, tags.offsets().map(|offset| text_at + offset), tag)
+}
+
+/// The command with the tag at each of `places`, ascending.
+pub(super) fn with_tags<'a>(
+    command: &'a [u8],
+    places: impl Iterator<Item = usize>,
+    tag: &'a [u8],
+) -> Vec<&'a [u8]> {
     let mut parts = Vec::with_capacity(3);
     let mut from = 0;
-    for offset in tags.offsets() {
-        let at = text_at + offset;
+    for at in places {
         parts.push(command.get(from..at).unwrap_or_default());
         parts.push(tag);
         from = at;

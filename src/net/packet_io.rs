@@ -1,5 +1,5 @@
-//! A stream with its input and output buffers. All partial input stays here and never in a future, so every method can
-//! be cancelled between polls without losing bytes.
+//! A stream with its input and output buffers. All partial input stays here and never in a future, so every method (but for
+//! [`PacketIo::read_packet`]) can be cancelled between polls without losing bytes.
 
 use std::future::poll_fn;
 use std::io;
@@ -205,7 +205,8 @@ impl PacketIo {
     }
 
     /// Reads one whole packet of at most `limit` payload bytes, checks its first sequence number, and gives payload and
-    /// the next sequence number. For handshakes and control conversations; commands and answers are streamed.
+    /// the next sequence number. For handshakes and control conversations; commands and answers are streamed. Not
+    /// cancel-safe: whoever gives up waiting ends the connection.
     ///
     /// # Errors
     /// `UnexpectedEof`, `InvalidData` (sequence, size), or what the system says.
@@ -230,17 +231,31 @@ impl PacketIo {
                 let text = format!("packet larger than {limit} bytes");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
-            while self.input.bytes().len() < HEADER_LEN + header.payload_len {
-                self.fill_some().await?;
-            }
-            let end = HEADER_LEN + header.payload_len;
-            payload.extend_from_slice(self.input.bytes().get(HEADER_LEN..end).unwrap_or_default());
-            self.input.consume(end);
+            self.input.consume(HEADER_LEN);
+            self.take_into(&mut payload, header.payload_len).await?;
             expected = expected.wrapping_add(1);
             if header.payload_len < MAX_PAYLOAD {
                 return Ok((payload, expected));
             }
         }
+    }
+
+    /// Moves the next `count` bytes of the input, as they come, to the end of `payload`: a large packet never lies in the
+    /// input buffer as a whole.
+    async fn take_into(&mut self, payload: &mut Vec<u8>, count: usize) -> io::Result<()> {
+        let mut left = count;
+        while left > 0 {
+            if self.input.is_empty() {
+                self.fill_some().await?;
+            }
+            let here = self.input.bytes();
+            let now = here.get(..left).unwrap_or(here);
+            payload.extend_from_slice(now);
+            left -= now.len();
+            let now = now.len();
+            self.input.consume(now);
+        }
+        Ok(())
     }
 
     /// Reads once; the end of the stream is an error here.

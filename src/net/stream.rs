@@ -223,6 +223,29 @@ impl Stream {
         }
     }
 
+    /// Ready when anything (data or end of stream) waits to be read, asked of the kernel: a server that is asked nothing
+    /// must send nothing. Reads nothing. Never for in-memory streams.
+    pub(crate) fn poll_unasked(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [std::mem::MaybeUninit::uninit(); 1];
+        loop {
+            let seen = match self.raw() {
+                Raw::Tcp(s) => {
+                    let _ = ready!(s.poll_read_ready(context));
+                    s.try_io(Interest::READABLE, || socket2::SockRef::from(s).peek(&mut byte))
+                }
+                Raw::Unix(s) => {
+                    let _ = ready!(s.poll_read_ready(context));
+                    s.try_io(Interest::READABLE, || socket2::SockRef::from(s).peek(&mut byte))
+                }
+                Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
+            };
+            // What said that there is something was an event of the past: it is forgotten now, and the next one waited for.
+            if !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
     /// Whether anything (data or end of stream) waits to be read: an idle server connection must have nothing.
     #[must_use]
     pub fn has_input(&self) -> bool {

@@ -75,6 +75,17 @@ const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "ids of several statements in one text stay",
+        before: &[
+            "INSERT INTO r (v) VALUES ('a'); SELECT LAST_INSERT_ID(); INSERT INTO r (v) VALUES ('b'), ('c'); \
+             UPDATE r SET n = 1 WHERE v = 'b'; INSERT INTO r (v, n) VALUES ('d', LAST_INSERT_ID())",
+        ],
+        meanwhile: OTHERS_INSERT,
+        seen: &["SELECT LAST_INSERT_ID()", MINE],
+        stored: MINE,
+        ..CASE
+    },
+    Case {
         name: "an id is used by the next statement",
         before: &["INSERT INTO r (v) VALUES ('a')", "INSERT INTO r (v, n) VALUES ('b', LAST_INSERT_ID())"],
         meanwhile: OTHERS_INSERT,

@@ -18,6 +18,8 @@ mod hold;
 mod hostile;
 mod planned;
 mod preflight;
+mod reads;
+mod routes;
 mod sessions;
 mod shapes;
 mod signals;

@@ -195,6 +195,11 @@ impl ResponseScanner {
         self.saw_rows
     }
 
+    /// True when the next frame is the first of a result: in front of the answer, and between two results.
+    pub fn is_at_head(&self) -> bool {
+        matches!(self.state, State::Head) && !self.is_amid_frame()
+    }
+
     /// True once the last frame has been handed out.
     pub fn is_done(&self) -> bool {
         self.state == State::Done

@@ -198,6 +198,7 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
                 _ if !replication.error.is_empty() => replication.error.clone(),
                 _ if !replication.receiving => "the receiver thread is not connected".to_owned(),
                 _ if !replication.applying => "the applier thread does not run".to_owned(),
+                _ if !server.read_only => "accepts writes (read_only is off)".to_owned(),
                 _ => server.problem.clone(),
             };
             (Role::Replica, problem)

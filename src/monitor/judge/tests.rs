@@ -224,3 +224,12 @@ fn a_server_that_we_promoted_may_still_receive() {
     assert_eq!(cluster.topology.epoch, 2);
     assert_eq!(cluster.roles(), [Role::Detached, Role::Primary, Role::Replica]);
 }
+
+#[test]
+fn a_replica_that_accepts_writes_is_named() {
+    let mut cluster = Cluster::new();
+    cluster.look([writer(), seen(false, Some(A)), replica(A)]);
+    let [_, b, c] = cluster.topology.servers.as_slice() else { panic!("three servers") };
+    assert_eq!((b.role, b.problem.as_str()), (Role::Replica, "accepts writes (read_only is off)"));
+    assert_eq!((c.role, c.problem.as_str()), (Role::Replica, ""));
+}
