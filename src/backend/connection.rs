@@ -77,9 +77,9 @@ pub enum Swallow {
     Error(ErrPacket),
 }
 
-/// The server let us in and refuses the first statement: so it does with an expired password (MariaDB, error 1820).
+/// The server let us in and refuses what we ask first: so it does with an expired password (MariaDB, error 1820).
 #[derive(Debug, thiserror::Error)]
-#[error("error {} to the first statement: {}", .0.code, String::from_utf8_lossy(&.0.message))]
+#[error("error {} to a statement of ours: {}", .0.code, String::from_utf8_lossy(&.0.message))]
 pub(super) struct SetUpRefused(ErrPacket);
 
 impl SetUpRefused {
@@ -180,7 +180,8 @@ impl ServerConnection {
         self.io.send_packet(&payload, 0).await?;
         let (head, mut sequence) = self.io.read_packet(1, SMALL).await?;
         if head.first() == Some(&0xff) {
-            return Err(io::Error::other("the session's variables cannot be read"));
+            let error = ErrPacket::decode(&head, self.capabilities).map_err(invalid)?;
+            return Err(io::Error::other(SetUpRefused(error)));
         }
         let definitions = !self.capabilities.contains(Capabilities::DEPRECATE_EOF);
         for _ in 0..columns + usize::from(definitions) {

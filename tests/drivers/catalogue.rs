@@ -139,7 +139,8 @@ fn command_lines(mysql: bool) -> Vec<Driver> {
     let client = |(name, flavor): (&'static str, Flavor)| {
         let program = flavor.directory().join("bin/client");
         let missing = (!flavor.available()).then(|| format!("client of {flavor}"));
-        let command = vec!["bash".into(), source("shell/client.sh"), program.into()];
+        let own = name.split(' ').next().unwrap_or_default();
+        let command = vec!["bash".into(), source("shell/client.sh"), program.into(), own.into()];
         Driver { name, command, environment: Vec::new(), missing }
     };
     let mut all = vec![client(("mariadb client", Flavor::MariaDb1011))];

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The command-line clients: `client.sh PROGRAM`, which is mariadb or mysql. What they must be able to do through the proxy.
+# The command-line clients: `client.sh PROGRAM NAME`, which is mariadb or mysql. What they must be able to do through the proxy.
 set -Eeuo pipefail
 trap 'echo "failed in line $LINENO" >&2' ERR
 
 PROGRAM=$1 RUN=
-TABLE=d_cli_$(basename "$PROGRAM")
+TABLE=d_cli_$2
 FOLDER=$(mktemp -d)
 trap 'rm -rf "$FOLDER"' EXIT
 if "$PROGRAM" --version | grep -q MariaDB; then
@@ -23,7 +23,7 @@ at() {
     --password="${SECRET-$TIDEOVER_PASSWORD}" --default-character-set=utf8mb4 --max-allowed-packet=64M \
     --skip-column-names --batch "$@" "$TIDEOVER_SCHEMA" 2> "$FOLDER/error"
 }
-sql() { at "$TIDEOVER_PORT" "${PLAIN[@]}" -e "$1"; }
+sql() { at "$TIDEOVER_PORT" "${PLAIN[@]}" -e "$1" || { cat "$FOLDER/error" >&2; return 1; }; }
 expect() { [[ $1 == "$2" ]] || die "$3: '$1' and not '$2'"; }
 
 step login
@@ -50,8 +50,8 @@ printf 'DELIMITER //\nDROP PROCEDURE IF EXISTS %s_p//\nCREATE PROCEDURE %s_p() B
 expect "$(< "$FOLDER/rows")" $'1\n2' "a procedure"
 
 step "compression, local files, long values"
-expect "$(at "$TIDEOVER_PORT" "${PLAIN[@]}" "${COMPRESSED[@]}" -e "SELECT MD5(REPEAT('x', 1000000)), LENGTH(REPEAT('y', 500))")" \
-  "$(sql "SELECT MD5(REPEAT('x', 1000000)), 500")" compressed
+expect "$(at "$TIDEOVER_PORT" "${PLAIN[@]}" "${COMPRESSED[@]}" -e "SELECT SHA2(REPEAT('x', 1000000), 256), LENGTH(REPEAT('y', 500))")" \
+  "$(sql "SELECT SHA2(REPEAT('x', 1000000), 256), 500")" compressed
 head -c "$TIDEOVER_LONG" /dev/zero | tr '\0' a > "$FOLDER/long"
 sql "DROP TABLE IF EXISTS ${TABLE}_b; CREATE TABLE ${TABLE}_b (b LONGTEXT)"
 at "$TIDEOVER_PORT" "${PLAIN[@]}" --local-infile=1 -e "LOAD DATA LOCAL INFILE '$FOLDER/long' INTO TABLE ${TABLE}_b" \
@@ -81,6 +81,8 @@ step load
 sql "DROP TABLE IF EXISTS ${TABLE}_l; CREATE TABLE ${TABLE}_l (id INT PRIMARY KEY, n INT NOT NULL)"
 # One client for the whole load, fed with statements until our input closes; it stops at the first error.
 mkfifo "$FOLDER/statements"
+# A client that ends must not end us before we have said why.
+trap '' PIPE
 at "$TIDEOVER_PORT" "${PLAIN[@]}" --unbuffered < "$FOLDER/statements" > "$FOLDER/rows" &
 client=$!
 exec 3> "$FOLDER/statements"
