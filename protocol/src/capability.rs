@@ -226,9 +226,7 @@ mod tests {
     fn the_offer_is_what_servers_and_proxy_have_in_common() {
         let server = Capabilities::all().difference(Capabilities::LONG_PASSWORD);
         let offer = Capabilities::offered(server, false);
-        assert!(
-            !offer.intersects(Capabilities::COMPRESS | Capabilities::ZSTD_COMPRESSION | Capabilities::SSL)
-        );
+        assert!(!offer.intersects(Capabilities::MULTI_FACTOR_AUTHENTICATION | Capabilities::SSL));
         assert!(!offer.intersects(Capabilities::CACHE_METADATA | Capabilities::LONG_PASSWORD));
         assert!(offer.contains(Capabilities::STMT_BULK_OPERATIONS | Capabilities::DEPRECATE_EOF));
         assert!(Capabilities::offered(server, true).contains(Capabilities::SSL));
