@@ -15,7 +15,7 @@ use crate::session::SessionState;
 use crate::topology::ServerId;
 
 use super::account::Account;
-use super::connection::{Opened, ServerConnection};
+use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
 use super::lease::Lease;
@@ -422,7 +422,12 @@ impl AccountPool {
         let connection = match set_up {
             Ok(Ok(connection)) => Box::new(connection),
             Ok(Err(error)) => {
-                return Err(ConnectFailure::Unreachable { address: target.address.clone(), error }.into());
+                let address = target.address.clone();
+                let failure = match SetUpRefused::of(&error) {
+                    Some(refusal) => ConnectFailure::Refused { address, error: refusal.clone() },
+                    None => ConnectFailure::Unreachable { address, error },
+                };
+                return Err(failure.into());
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };

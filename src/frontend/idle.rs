@@ -40,11 +40,16 @@ impl Session {
     /// Gives up what only the session's server has for it. The client hears of it with its next statement.
     pub(super) async fn part(&mut self) {
         self.handle.signal.lower(Signals::PART);
-        self.lost_pins = self.take_pins();
+        // What was said of the next transaction stands in a journal, and is said again where that begins.
+        let kept = if self.is_about_to_begin() { self.journal.take() } else { None };
+        if kept.is_none() {
+            self.lost_pins = self.take_pins();
+        }
         if let Some(lease) = self.lease.take() {
             lease.scrubbed().await;
         }
         self.end_unit();
+        self.journal = kept;
     }
 
     /// The client is silent, and the server has ended the connection with the transaction on it. If its server is no longer

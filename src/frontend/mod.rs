@@ -5,6 +5,7 @@ mod accept;
 mod accounts;
 mod aftermath;
 mod answer;
+mod check_in;
 mod command;
 mod doubt;
 mod error;

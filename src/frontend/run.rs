@@ -90,6 +90,9 @@ impl Session {
         if !self.lost_pins.is_empty() {
             return self.tell_lost_pins(work).await.map(Ok);
         }
+        if self.lease.is_none() && self.is_about_to_begin() {
+            return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+        }
         if self.is_beside_torn() && !self.pause_for_torn().await {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }

@@ -14,7 +14,7 @@ use tideover_protocol::packet::OkPacket;
 use tideover_protocol::status::StatusFlags;
 use tokio::time::{Sleep, sleep};
 
-use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
+use crate::backend::{Account, AccountPool, Lease};
 use crate::gate::{Pass, Returning};
 use crate::net::PacketIo;
 use crate::relay::{Mark, Signals};
@@ -29,7 +29,6 @@ use super::reading::Reading;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 use super::trace::UnitTrace;
-use super::unit::Hold;
 use super::wrap::Wrap;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
@@ -155,77 +154,11 @@ impl Session {
         if let Err(error) = session.client.flush().await {
             return Err(Box::new(LoginFailure::Gone(error)));
         }
+        // What follows the OK is compressed.
+        if let Some(codec) = super::handshake::codec(&login) {
+            session.client = session.client.compress(codec);
+        }
         Ok(session)
-    }
-
-    /// A server has the last word on account and schema. Waits at the gate like any unit, unless a server has said yes
-    /// to the same before.
-    pub(super) async fn check_in(
-        &mut self,
-        schema: Option<&[u8]>,
-        password: Option<zeroize::Zeroizing<Vec<u8>>>,
-    ) -> Result<(), Box<ClientError>> {
-        // A password that the client has just sent is not what a server has accepted before, unless it is the same.
-        let new_password =
-            password.is_some() && self.shared.accounts.password(self.account.user()) != password;
-        let any_age = !self.shared.gate.reasons().is_empty();
-        let known = !new_password && self.shared.accounts.is_verified(&self.account, schema, any_age);
-        if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
-            self.start_from(&base, schema);
-            return Ok(());
-        }
-        let mut hold = Hold::default();
-        loop {
-            self.enter(&mut hold).await.map_err(Box::new)?;
-            let Some(pool) = self.pool_of_primary() else {
-                self.pass = None;
-                self.await_topology(&mut hold).await.map_err(Box::new)?;
-                continue;
-            };
-            match self.check_in_with(&pool, schema, !known).await {
-                Ok(()) => break,
-                Err(
-                    failure @ AcquireError::Connect(
-                        ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. },
-                    ),
-                )
-                | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
-                    self.pass = None;
-                    self.shared.accounts.forget(self.account.user());
-                    return Err(Box::new(error::no_connection(&failure)));
-                }
-                Err(_) => {
-                    self.pass = None;
-                    self.after_failure(pool.server(), &mut hold).await.map_err(Box::new)?;
-                }
-            }
-        }
-        self.pass = None;
-        self.handle.set_in_unit(false);
-        self.shared.accounts.verify(&self.account, schema);
-        if let Some(password) = password {
-            self.shared.accounts.learn(&self.account, &password);
-            if new_password {
-                self.shared.pools.forget(&self.account);
-            }
-        }
-        Ok(())
-    }
-
-    /// `anew`: with a login of its own, since what pooled connections prove may be out of date.
-    async fn check_in_with(
-        &mut self,
-        pool: &Arc<AccountPool>,
-        schema: Option<&[u8]>,
-        anew: bool,
-    ) -> Result<(), AcquireError> {
-        let base = match pool.base() {
-            Some(base) if !anew => base,
-            _ => pool.acquire_new().await?.base.clone(),
-        };
-        self.start_from(&base, schema);
-        drop(pool.acquire(self.tracker.state()).await?);
-        Ok(())
     }
 
     /// The session is as a new connection's, with this schema.
@@ -289,7 +222,7 @@ impl Session {
     /// The frames of a command start with number 0; anything else is out of order.
     async fn check_size(&mut self) -> Result<(), End> {
         let Some(header) = FrameHeader::parse(self.client.input()) else { return Ok(()) };
-        if header.sequence != 0 {
+        if header.sequence != 0 && !self.client.stream().is_compressed() {
             let packet = tideover_protocol::packet::ErrPacket::new(1156, "08S01", "Got packets out of order");
             self.farewell(ClientError { cause: "malformed_packet", packet }).await;
             return Err(End::Client);

@@ -224,6 +224,13 @@ impl Session {
         }
     }
 
+    /// Whether a journal has all that the session has on its server: what it said of its next transaction.
+    pub(super) fn is_about_to_begin(&self) -> bool {
+        let next = PinReason::NextTransaction;
+        let mut pins = self.tracker.pins().for_session().iter();
+        !self.in_transaction() && self.journal.is_some() && pins.next() == Some(next) && pins.next().is_none()
+    }
+
     /// Ends the unit unless the server or a pin says that it goes on.
     pub(super) fn end_unit_if_over(&mut self) {
         if self.in_transaction() {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses what it needs")]
 
+pub(crate) mod authority;
+
 use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
 
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
