@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::backend::{Account, Connector, Control, Target};
+use crate::net::Stream;
 use crate::topology::{Flavor, TopologyStore};
 
 /// What was read from a server counts as fresh for this long. A password that does not fit is looked up again at once.
@@ -59,6 +60,17 @@ pub enum Channel {
     Tls,
     /// A certificate of the client's. The proxy takes none, so nobody gets in.
     Certificate,
+}
+
+impl Channel {
+    /// Whether a client on this stream may log in.
+    pub(super) fn admits(self, stream: &Stream) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tls => stream.is_tls(),
+            Self::Certificate => false,
+        }
+    }
 }
 
 /// What a server has accepted of one account with one password, and when.

@@ -53,6 +53,9 @@ pub(super) struct Proven {
     pub(super) password: Option<Zeroizing<Vec<u8>>>,
 }
 
+/// What to log in to servers with; and the password, if the client has just sent it.
+type Means = (Secret, Option<Zeroizing<Vec<u8>>>);
+
 /// Greets and logs in. The caller bounds the time.
 pub(super) async fn accept(
     shared: &Shared,
@@ -254,12 +257,7 @@ impl Conversation<'_> {
                 }
             };
         };
-        let fits = match channel {
-            Channel::Any => true,
-            Channel::Tls => self.client.stream().is_tls(),
-            Channel::Certificate => false,
-        };
-        if !fits {
+        if !channel.admits(self.client.stream()) {
             return Ok(Err(denied(user, &self.client, !response.is_empty())));
         }
         Ok(self.secret(user, proof).map(|(secret, password)| Proven {
@@ -270,7 +268,7 @@ impl Conversation<'_> {
     }
 
     /// What to log in to servers with; and the password, if the client has just sent it.
-    fn secret(&self, user: &[u8], proof: Proof) -> Result<(Secret, Option<Zeroizing<Vec<u8>>>), ErrPacket> {
+    fn secret(&self, user: &[u8], proof: Proof) -> Result<Means, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
             // A password that the configuration names logs in by any method.

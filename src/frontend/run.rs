@@ -73,6 +73,7 @@ impl Session {
         Ok(())
     }
 
+    #[allow(clippy::too_many_lines, reason = "one decision after another, in an order that matters")]
     async fn attempt(
         &mut self,
         work: &Work,
@@ -290,6 +291,7 @@ impl Session {
     }
 
     /// Relays the answer.
+    #[allow(clippy::too_many_lines, reason = "one arm for each way in which an answer goes on")]
     async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
         let place = self.place(&work.statement);
         let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
