@@ -73,7 +73,6 @@ impl Session {
         Ok(())
     }
 
-    #[allow(clippy::too_many_lines, reason = "one decision after another, in an order that matters")]
     async fn attempt(
         &mut self,
         work: &Work,
@@ -154,28 +153,6 @@ impl Session {
         }
         let asked = self.handle.signal.raised().intersects(Signals::CUT | Signals::MOVED);
         asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
-    }
-
-    /// Whether the unit could surely be done again without the client's noticing, if it were ended while this statement
-    /// runs: the statement is one, has no answer yet, and does not end the unit.
-    fn is_movable(&self, work: &Work) -> bool {
-        let unknown = Effects::MULTI
-            | Effects::STORED_CODE
-            | Effects::SQL_EXECUTE
-            | Effects::UNSURE
-            | Effects::LOCAL_INFILE
-            | Effects::OUTFILE
-            | Effects::XA
-            | Effects::ENDS
-            | Effects::READS_ONLY;
-        if work.statement.any(unknown) {
-            return false;
-        }
-        match self.place(&work.statement) {
-            Place::Inside => self.journal.as_ref().is_some_and(|journal| journal.is_firm()),
-            Place::Autocommit => !work.statement.any(Effects::IMPLICIT_COMMIT),
-            place => place == Place::Session,
-        }
     }
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
@@ -291,7 +268,6 @@ impl Session {
     }
 
     /// Relays the answer.
-    #[allow(clippy::too_many_lines, reason = "one arm for each way in which an answer goes on")]
     async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
         let place = self.place(&work.statement);
         let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
