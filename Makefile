@@ -3,7 +3,7 @@ SHELL := /bin/bash
 DEMO ?=
 BENCH ?=
 
-.PHONY: help demo build test lint fmt bench soak fuzz
+.PHONY: help demo build test lint fmt bench soak fuzz drivers
 
 help:
 	@echo "make demo    real servers, load, a switchover every 5 s, live on the screen (DEMO='--flavor mysql-9 --plain')"
@@ -13,6 +13,7 @@ help:
 	@echo "make fmt     format everything"
 	@echo "make bench   throughput, CPU and memory beside a direct connection and beside HAProxy (BENCH=--quick)"
 	@echo "make soak    the real-server scenarios in their full length"
+	@echo "make drivers every driver that tests/drivers has a program for (root, Debian or Ubuntu); then make test runs them"
 	@echo "make fuzz    the fuzz targets for long (FUZZ_SECONDS=3600 each)"
 
 demo: build
@@ -38,6 +39,9 @@ bench: build
 
 soak:
 	scripts/soak
+
+drivers:
+	scripts/drivers
 
 fuzz:
 	scripts/prerequisites fuzz

@@ -1,7 +1,7 @@
 //! Tideover: a MySQL-wire-protocol proxy for switching a database primary without the application seeing an error.
 //!
 //! The map, from the edge inwards: [`cli`] → [`app`] → [`admin`], [`frontend`], [`switchover`], [`monitor`], [`replay`],
-//! [`relay`], [`backend`], [`net`], [`gate`], [`flight`], [`guard`], [`topology`], and the PURE [`session`] and [`sql`].
+//! [`relay`], [`backend`], [`net`], [`gate`], [`flight`], [`guard`], [`route`], [`topology`], and the PURE [`session`] and [`sql`].
 
 pub mod admin;
 pub mod app;
@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod net;
 pub mod relay;
 pub mod replay;
+pub mod route;
 pub mod session;
 pub mod sql;
 pub mod switchover;

@@ -59,7 +59,8 @@ pub struct Config {
 impl Config {
     /// Reads a whole tree. Problems are left with the reader; the configuration counts only if there is none.
     pub(crate) fn read(reader: &mut Reader, mut root: Table) -> Self {
-        let users = users(reader, &mut root);
+        let users = list(reader, &mut root, "user");
+        let reads = (list(reader, &mut root, "server"), list(reader, &mut root, "route"));
         let mut config = Self {
             listen: Vec::new(),
             max_connections: 0,
@@ -72,7 +73,7 @@ impl Config {
             tls: Tls::read(Section::open(reader, &mut root, "tls")),
             server_tls: ServerTls::read(Section::open(reader, &mut root, "server_tls")),
             pool: Pool::read(Section::open(reader, &mut root, "pool")),
-            routing: Routing::read(Section::open(reader, &mut root, "routing")),
+            routing: Routing::read(Section::open(reader, &mut root, "routing"), reads),
             switchover: Switchover::read(Section::open(reader, &mut root, "switchover")),
             hold: Hold::read(Section::open(reader, &mut root, "hold")),
             replay: Replay::read(Section::open(reader, &mut root, "replay")),
@@ -128,6 +129,15 @@ impl Config {
         if admin.is_some_and(|admin| seen.contains(&admin)) {
             section.reader.blame("admin.listen", "is an address where clients are served (listen)");
         }
+        for (at, share) in self.routing.servers.iter().enumerate() {
+            let key = format!("server.{at}.address");
+            if !self.cluster.servers.contains(&share.address) {
+                section.reader.blame(&key, "is none of cluster.servers");
+            }
+            if self.routing.servers.iter().take(at).any(|earlier| earlier.address == share.address) {
+                section.reader.blame(&key, "has a [[server]] already");
+            }
+        }
         let others = self.cluster.servers.len().saturating_sub(1);
         if self.failover.witnesses > others && others > 0 {
             let text = format!("is more than there can be: beside the primary there are {others} servers");
@@ -137,12 +147,13 @@ impl Config {
     }
 }
 
-fn users(reader: &mut Reader, root: &mut Table) -> Vec<(super::Place, Table)> {
+/// A list of tables (`[[name]]`).
+fn list(reader: &mut Reader, root: &mut Table, name: &'static str) -> Vec<(super::Place, Table)> {
     let mut only = Table::new();
-    if let Some(node) = root.remove("user") {
-        only.insert("user".to_owned(), node);
+    if let Some(node) = root.remove(name) {
+        only.insert(name.to_owned(), node);
     }
-    Section::new(reader, "", only).tables("user")
+    Section::new(reader, "", only).tables(name)
 }
 
 /// All tables, for suggestions.
@@ -156,6 +167,8 @@ pub(crate) const TABLES: &[&str] = &[
     "server_tls",
     "pool",
     "routing",
+    "server",
+    "route",
     "switchover",
     "hold",
     "replay",

@@ -17,7 +17,7 @@ fn each_mistake_is_explained() {
         (
             "[colours]\nred = 1",
             &[
-                "t.toml:7: colours: unknown table; known are cluster, monitor, admin, auth, user, tls, server_tls, pool, routing, switchover, hold, replay, guard, failover, shutdown, runtime, log",
+                "t.toml:7: colours: unknown table; known are cluster, monitor, admin, auth, user, tls, server_tls, pool, routing, server, route, switchover, hold, replay, guard, failover, shutdown, runtime, log",
             ],
         ),
         (

@@ -119,9 +119,20 @@ impl Capabilities {
         .union(Self::CACHE_METADATA)
         .union(Self::BULK_UNIT_RESULTS);
 
+    /// Flags of [`Self::DIALECT`] that MariaDB 10.2 and MySQL 5.7 and all later servers have.
+    pub const DIALECT_OF_ALL: Self = Self::FOUND_ROWS
+        .union(Self::NO_SCHEMA)
+        .union(Self::LOCAL_FILES)
+        .union(Self::IGNORE_SPACE)
+        .union(Self::INTERACTIVE)
+        .union(Self::MULTI_STATEMENTS)
+        .union(Self::MULTI_RESULTS)
+        .union(Self::PS_MULTI_RESULTS)
+        .union(Self::DEPRECATE_EOF);
+
     /// What the proxy can serve at all.
     ///
-    /// Not in it: compression and several factors (not implemented); CACHE_METADATA, because a statement that is
+    /// Not in it: several factors (not implemented); CACHE_METADATA, because a statement that is
     /// prepared anew on another server connection would make that server believe that the client knows metadata which
     /// it has never seen.
     pub const SERVED: Self = Self::ESSENTIAL
@@ -131,6 +142,8 @@ impl Capabilities {
         .union(Self::IGNORE_SIGPIPE)
         .union(Self::RESERVED)
         .union(Self::CONNECT_ATTRS)
+        .union(Self::COMPRESS)
+        .union(Self::ZSTD_COMPRESSION)
         .union(Self::PLUGIN_AUTH_LENENC)
         .union(Self::SESSION_TRACK)
         .union(Self::DIALECT.difference(Self::CACHE_METADATA));
@@ -213,9 +226,7 @@ mod tests {
     fn the_offer_is_what_servers_and_proxy_have_in_common() {
         let server = Capabilities::all().difference(Capabilities::LONG_PASSWORD);
         let offer = Capabilities::offered(server, false);
-        assert!(
-            !offer.intersects(Capabilities::COMPRESS | Capabilities::ZSTD_COMPRESSION | Capabilities::SSL)
-        );
+        assert!(!offer.intersects(Capabilities::MULTI_FACTOR_AUTHENTICATION | Capabilities::SSL));
         assert!(!offer.intersects(Capabilities::CACHE_METADATA | Capabilities::LONG_PASSWORD));
         assert!(offer.contains(Capabilities::STMT_BULK_OPERATIONS | Capabilities::DEPRECATE_EOF));
         assert!(Capabilities::offered(server, true).contains(Capabilities::SSL));

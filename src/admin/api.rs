@@ -14,10 +14,13 @@ use crate::frontend::SessionRegistry;
 use crate::gate::Gate;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
+use crate::route::{Consistency, Desk, Rule};
 use crate::switchover::{Coordinator, FailoverNote, Holder, Outcome};
 use crate::topology::{ClusterState, Flavor, Server, Topology, TopologyStore};
 
-use super::status::{FailoverView, GateView, GuardView, ServerView, SessionsView, Status};
+use super::status::{
+    FailoverView, GateView, GuardView, ReaderView, RoutingView, ServerView, SessionsView, Status,
+};
 
 /// Body of `POST /v1/switchover`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -47,6 +50,8 @@ pub struct Admin {
     pub guard: Arc<Guard>,
     /// The flight record and the events.
     pub flights: Arc<Flights>,
+    /// Who serves reads.
+    pub routing: Arc<Desk>,
     /// Sessions.
     pub registry: Arc<SessionRegistry>,
     /// Switchovers.
@@ -112,6 +117,7 @@ impl Admin {
                 pinned: self.registry.pins().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
             },
             guard: self.guard(),
+            routing: self.routing(&topology),
             failover: FailoverView {
                 mode: if self.failover.is_some() { "auto" } else { "external" }.to_owned(),
                 note: self
@@ -133,6 +139,29 @@ impl Admin {
             guarded: why_not.is_empty(),
             why_not,
             why_no_marker,
+        }
+    }
+
+    fn routing(&self, topology: &Topology) -> RoutingView {
+        let options = self.routing.options();
+        let address = |id| topology.server(id).map(|s| s.address.to_string()).unwrap_or_default();
+        let reader = |view: crate::route::ReaderView| ReaderView {
+            address: address(view.id),
+            fit: view.fit,
+            running: view.running,
+            latency_ms: f64::from(view.latency) / 1000.0,
+            reads: view.reads,
+        };
+        RoutingView {
+            on: self.routing.is_on(),
+            consistency: match options.consistency {
+                Consistency::Session => "session".to_owned(),
+                Consistency::Eventual => "eventual".to_owned(),
+                Consistency::Strong => "strong".to_owned(),
+            },
+            reasons: self.routing.hits().into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect(),
+            rules: options.rules.0.iter().map(Rule::hits).collect(),
+            readers: self.routing.readers(topology).into_iter().map(reader).collect(),
         }
     }
 

@@ -7,4 +7,4 @@ mod status;
 pub(crate) use api::parse_ttl;
 pub use api::{Admin, Reload, SwitchoverRequest};
 pub use http::serve;
-pub use status::{FailoverView, GateView, ServerView, SessionsView, Status};
+pub use status::{FailoverView, GateView, ReaderView, RoutingView, ServerView, SessionsView, Status};

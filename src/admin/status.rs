@@ -28,11 +28,44 @@ pub struct Status {
     /// Whether outcomes of units in doubt can be proven.
     #[serde(default)]
     pub guard: GuardView,
+    /// Who serves reads.
+    #[serde(default)]
+    pub routing: RoutingView,
     /// Who promotes when the primary is lost.
     #[serde(default)]
     pub failover: FailoverView,
     /// Whether the proxy takes new clients.
     pub ready: bool,
+}
+
+/// Reads on replicas.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RoutingView {
+    /// Whether any read may go to a replica.
+    pub on: bool,
+    /// `session`, `eventual` or `strong`.
+    pub consistency: String,
+    /// How often each reason decided where a statement goes. Empty while no read may go to a replica.
+    pub reasons: BTreeMap<String, u64>,
+    /// How often each `[[route]]` decided, in their order.
+    pub rules: Vec<u64>,
+    /// The servers as they serve reads, in configured order.
+    pub readers: Vec<ReaderView>,
+}
+
+/// One server's part in serving reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReaderView {
+    /// `host:port`.
+    pub address: String,
+    /// Whether it gets reads now.
+    pub fit: bool,
+    /// Reads that run there now.
+    pub running: u32,
+    /// How long a read takes there, milliseconds, smoothed.
+    pub latency_ms: f64,
+    /// Reads that it has served as a replica.
+    pub reads: u64,
 }
 
 /// Failovers.

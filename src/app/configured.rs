@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, ServerTlsMode, TlsMode};
+use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, Reads, ServerTlsMode, TlsMode};
 use tideover_protocol::auth::native;
 use zeroize::Zeroizing;
 
@@ -10,6 +10,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
+use crate::route::{Consistency, RoutingOptions, Rule, Rules, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
@@ -48,6 +49,7 @@ impl From<&Config> for Settings {
                 tideover_config::GuardMode::Marker => GuardMode::Marker,
                 tideover_config::GuardMode::Off => GuardMode::Off,
             },
+            routing: routing(config),
             hold_sessions: config.hold.max_sessions,
             hold_max_ttl: config.hold.max_ttl,
             session: SessionOptions {
@@ -104,6 +106,38 @@ fn switchover(config: &Config, monitor_password: String) -> SwitchoverOptions {
     }
 }
 
+fn routing(config: &Config) -> RoutingOptions {
+    let own = &config.routing;
+    let share = |address: &tideover_config::ServerAddress| {
+        let said = own.servers.iter().find(|share| share.address == *address);
+        Share {
+            weight: said.map_or(100, |share| share.weight),
+            near: said.is_some_and(|share| share.zone.is_some() && share.zone == own.zone),
+            maintenance: said.is_some_and(|share| share.maintenance),
+        }
+    };
+    let rule = |given: &tideover_config::RouteRule| {
+        let mut rule = Rule::new(given.to == Reads::Replicas);
+        rule.user.clone_from(&given.user);
+        rule.schema.clone_from(&given.schema);
+        rule.pattern.clone_from(&given.pattern);
+        rule
+    };
+    RoutingOptions {
+        replicas: own.reads == Reads::Replicas,
+        consistency: match own.consistency {
+            tideover_config::Consistency::Session => Consistency::Session,
+            tideover_config::Consistency::Eventual => Consistency::Eventual,
+            tideover_config::Consistency::Strong => Consistency::Strong,
+        },
+        max_lag: own.max_lag,
+        wait: own.wait,
+        slow_start: own.slow_start,
+        shares: config.cluster.servers.iter().map(share).collect(),
+        rules: Rules(own.rules.iter().map(rule).collect()),
+    }
+}
+
 fn failover(config: &Config) -> FailoverOptions {
     FailoverOptions {
         detect: config.failover.detect,
@@ -149,4 +183,55 @@ fn users(config: &Config) -> HashMap<Vec<u8>, FixedUser> {
         (user.name.as_bytes().to_vec(), fixed)
     };
     config.auth.users.iter().map(user).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_reads() {
+        let text = r#"
+            listen = ["127.0.0.1:1"]
+            cluster.servers = ["a:1", "b:1", "c:1"]
+            monitor.user = "m"
+            [routing]
+            zone = "east"
+            wait = "20ms"
+            [[server]]
+            address = "b:1"
+            weight = 300
+            zone = "east"
+            [[server]]
+            address = "c:1"
+            maintenance = true
+            [[route]]
+            user = "report"
+            to = "replica"
+        "#;
+        let config = tideover_config::parse(text, "text").expect("a configuration");
+        let routing = Settings::from(&config).routing;
+        let shares: Vec<_> = routing.shares.iter().map(|s| (s.weight, s.near, s.maintenance)).collect();
+        assert_eq!(shares, [(100, false, false), (300, true, false), (100, false, true)]);
+        assert!(!routing.replicas && routing.wait == std::time::Duration::from_millis(20));
+        assert_eq!(routing.rules.decide(b"report", b"", b"SELECT 1"), Some(true));
+        assert_eq!(routing.rules.decide(b"app", b"", b"SELECT 1"), None);
+        assert!(crate::route::Desk::new(routing).is_on(), "for those of the rule");
+    }
+
+    #[test]
+    fn mistakes_in_tables_of_reads_are_named() {
+        let head = "listen = [\"127.0.0.1:1\"]\ncluster.servers = [\"a:1\"]\nmonitor.user = \"m\"\n";
+        for (more, key) in [
+            ("[[server]]\naddress = \"b:1\"\n", "server.0.address"),
+            ("[[server]]\nweight = 5\n", "server.0.address"),
+            ("[[server]]\naddress = \"a:1\"\nweight = 0\n", "server.0.weight"),
+            ("[[route]]\nto = \"primary\"\n", "route.0"),
+            ("[[route]]\nuser = \"u\"\nto = \"nowhere\"\n", "route.0.to"),
+        ] {
+            let problems =
+                tideover_config::parse(&format!("{head}{more}"), "text").expect_err(more).to_string();
+            assert!(problems.contains(key), "{problems}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod configured;
 mod keeper;
+mod readers;
 mod settings;
 mod shards;
 mod unstick;
@@ -27,6 +28,7 @@ use crate::monitor::{Monitor, MonitorOptions};
 use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
 use crate::relay::Signals;
 use crate::replay::Budget;
+use crate::route::Desk;
 use crate::session::PinReason;
 use crate::switchover::{Coordinator, CoordinatorParts, Failover, FailoverNote, Holder, Phase};
 use crate::topology::{ServerId, Topology, TopologyStore};
@@ -79,6 +81,7 @@ struct Parts {
     flights: Arc<Flights>,
     acknowledged: Arc<Acknowledged>,
     hold_on_loss: bool,
+    routing: Arc<Desk>,
     registry: Arc<SessionRegistry>,
     metrics: Arc<Metrics>,
     control: Arc<Account>,
@@ -102,6 +105,7 @@ impl App {
         }
         start_guard(&parts, settings.monitor_timeout, (&tasks, &stop)).await;
         keeper::start(&parts, (&tasks, &stop));
+        readers::start(&parts, (&tasks, &stop));
         unstick::start(&parts, (&tasks, &stop));
         let tls = settings.tls().map_err(StartError::Tls)?;
         let rsa = RsaKey::generate().map_err(StartError::System)?;
@@ -117,23 +121,7 @@ impl App {
         for listener in &bound {
             addresses.push(listener.address().map_err(|e| listen_error("a socket", e))?);
         }
-        let shard_parts = ShardParts {
-            options: settings.session.clone(),
-            gate: parts.gate.clone(),
-            store: parts.store.clone(),
-            pools: parts.pools.clone(),
-            monitor: parts.monitor.clone(),
-            guard: parts.guard.clone(),
-            journals: Budget::new(settings.journals.0, settings.journals.1),
-            flights: parts.flights.clone(),
-            acknowledged: parts.acknowledged.clone(),
-            registry: parts.registry.clone(),
-            accounts,
-            control: parts.control.clone(),
-            metrics: parts.metrics.clone(),
-            tls,
-            rsa: Arc::new(rsa),
-        };
+        let shard_parts = parts.for_shards(&settings, accounts, tls, rsa);
         let shards = Shards::start(settings.shards, settings.sched_batch, &bound, shard_parts)
             .map_err(|e| StartError::System(e.to_string()))?;
         for address in &addresses {
@@ -219,6 +207,7 @@ impl Parts {
             account: control.clone(),
         });
         let (registry, flights) = (SessionRegistry::new(), Flights::new());
+        let routing = Arc::new(Desk::new(settings.routing.clone()));
         let (acknowledged, hold_on_loss) = (Arc::default(), settings.hold_on_loss);
         Ok(Self {
             gate,
@@ -229,12 +218,40 @@ impl Parts {
             flights,
             acknowledged,
             hold_on_loss,
+            routing,
             registry,
             metrics,
             control,
             targets,
             connector,
         })
+    }
+
+    fn for_shards(
+        &self,
+        settings: &Settings,
+        accounts: Arc<AccountDirectory>,
+        tls: Option<Arc<crate::net::ServerTls>>,
+        rsa: RsaKey,
+    ) -> ShardParts {
+        ShardParts {
+            options: settings.session.clone(),
+            gate: self.gate.clone(),
+            store: self.store.clone(),
+            pools: self.pools.clone(),
+            monitor: self.monitor.clone(),
+            guard: self.guard.clone(),
+            journals: Budget::new(settings.journals.0, settings.journals.1),
+            flights: self.flights.clone(),
+            acknowledged: self.acknowledged.clone(),
+            routing: self.routing.clone(),
+            registry: self.registry.clone(),
+            accounts,
+            control: self.control.clone(),
+            metrics: self.metrics.clone(),
+            tls,
+            rsa: Arc::new(rsa),
+        }
     }
 }
 
@@ -310,6 +327,7 @@ async fn start_admin(
         pools: parts.pools.clone(),
         guard: parts.guard.clone(),
         flights: parts.flights.clone(),
+        routing: parts.routing.clone(),
         registry: parts.registry.clone(),
         coordinator,
         holder,

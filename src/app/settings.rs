@@ -14,6 +14,7 @@ use crate::backend::{Account, PoolLimits};
 use crate::frontend::{AuthMode, FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
+use crate::route::RoutingOptions;
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 /// TLS towards clients.
@@ -65,6 +66,8 @@ pub struct Settings {
     pub hold_max_ttl: Duration,
     /// Bounds of sessions.
     pub session: SessionOptions,
+    /// Who serves reads.
+    pub routing: RoutingOptions,
     /// How outcomes of units in doubt are proven.
     pub guard: GuardMode,
     /// Bytes of one transaction's journal (0: none are kept), and of all.

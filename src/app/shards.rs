@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{Bound, BufferPool, RsaKey, ServerTls};
 use crate::replay::Budget;
+use crate::route::Desk;
 use crate::topology::TopologyStore;
 
 /// What every shard gets.
@@ -32,6 +33,7 @@ pub(super) struct ShardParts {
     pub(super) journals: Arc<Budget>,
     pub(super) flights: Arc<Flights>,
     pub(super) acknowledged: Arc<Acknowledged>,
+    pub(super) routing: Arc<Desk>,
     pub(super) registry: Arc<SessionRegistry>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) control: Arc<Account>,
@@ -104,6 +106,7 @@ async fn serve_shard(
         journals: parts.journals,
         flights: parts.flights,
         acknowledged: parts.acknowledged,
+        routing: parts.routing,
         registry: parts.registry,
         accounts: parts.accounts,
         control: parts.control,

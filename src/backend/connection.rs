@@ -62,6 +62,8 @@ pub struct ServerConnection {
     pub opened: Instant,
     /// When it was last given back.
     pub idle_since: Instant,
+    /// Its session is read-only, for reads on replicas.
+    pub reading: bool,
     /// The pool's generation at the time it was opened; an older one is closed instead of reused.
     pub generation: u64,
 }
@@ -75,6 +77,18 @@ pub enum Swallow {
     Error(ErrPacket),
 }
 
+/// The server let us in and refuses what we ask first: so it does with an expired password (MariaDB, error 1820).
+#[derive(Debug, thiserror::Error)]
+#[error("error {} to a statement of ours: {}", .0.code, String::from_utf8_lossy(&.0.message))]
+pub(super) struct SetUpRefused(ErrPacket);
+
+impl SetUpRefused {
+    /// The server's error in `error`, if it is of this kind.
+    pub(super) fn of(error: &io::Error) -> Option<&ErrPacket> {
+        error.get_ref()?.downcast_ref::<Self>().map(|refused| &refused.0)
+    }
+}
+
 /// What a connection starts from.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -86,6 +100,7 @@ pub(super) struct Opened {
     pub(super) tag: Arc<[u8]>,
     pub(super) marks: Arc<Marks>,
     pub(super) generation: u64,
+    pub(super) reading: bool,
 }
 
 impl ServerConnection {
@@ -110,6 +125,7 @@ impl ServerConnection {
             opened: now,
             idle_since: now,
             generation: opened.generation,
+            reading: opened.reading,
         };
         connection.track().await?;
         connection.base = match base {
@@ -122,12 +138,18 @@ impl ServerConnection {
 
     /// Switches session tracking on.
     async fn track(&mut self) -> io::Result<()> {
-        match self.query(tracker_setup(self.flavor == Flavor::MariaDb)).await? {
+        self.set_own(tracker_setup(self.flavor == Flavor::MariaDb)).await?;
+        if self.reading {
+            self.set_own("SET SESSION TRANSACTION READ ONLY").await?;
+        }
+        Ok(())
+    }
+
+    /// A setting of ours, which is no part of the client's session.
+    async fn set_own(&mut self, sql: &str) -> io::Result<()> {
+        match self.query(sql).await? {
             Swallow::Done(_) => Ok(()),
-            Swallow::Error(error) => Err(io::Error::other(format!(
-                "session tracking: {}",
-                String::from_utf8_lossy(&error.message)
-            ))),
+            Swallow::Error(error) => Err(io::Error::other(SetUpRefused(error))),
         }
     }
 
@@ -165,7 +187,8 @@ impl ServerConnection {
         self.io.send_packet(&payload, 0).await?;
         let (head, mut sequence) = self.io.read_packet(1, SMALL).await?;
         if head.first() == Some(&0xff) {
-            return Err(io::Error::other("the session's variables cannot be read"));
+            let error = ErrPacket::decode(&head, self.capabilities).map_err(invalid)?;
+            return Err(io::Error::other(SetUpRefused(error)));
         }
         let definitions = !self.capabilities.contains(Capabilities::DEPRECATE_EOF);
         for _ in 0..columns + usize::from(definitions) {
@@ -402,16 +425,39 @@ impl ServerConnection {
         self.track().await?;
         // The servers keep the role (seen on all three): whatever the next session's is, it must be set.
         let same_role = self.state.role() == self.base.role();
-        self.state = (*self.base).clone();
-        if let Some(schema) = schema {
-            self.state.set_schema(Some(&schema));
-        }
+        let mut wanted = (*self.base).clone();
+        wanted.set_schema(schema.as_deref());
         if !same_role {
-            self.state.set_role("");
+            wanted.set_role("");
         }
+        self.names_of_login().await?;
+        self.state = wanted;
         self.dirty = false;
         self.clock_set = false;
         Ok(())
+    }
+
+    /// A reset leaves a MariaDB session with the character sets of its login, and one of MySQL (seen on 9.7.4) with the
+    /// global ones.
+    async fn names_of_login(&mut self) -> io::Result<()> {
+        if self.flavor != Flavor::MySql {
+            return Ok(());
+        }
+        // Character sets and collations have plain names. As SET NAMES, since that also gives results their collation.
+        let name = |variable: &str| {
+            self.base.variable(variable).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
+        };
+        let set = format!(
+            "SET NAMES '{}' COLLATE '{}'",
+            name("character_set_client"),
+            name("collation_connection")
+        );
+        match self.query(&set).await? {
+            Swallow::Done(_) => Ok(()),
+            Swallow::Error(error) => {
+                Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()))
+            }
+        }
     }
 
     /// Whether it may serve somebody else now.

@@ -18,6 +18,9 @@ use super::account::Account;
 /// Largest packet in a login conversation, bytes.
 const LOGIN_PACKET: usize = 1 << 20;
 
+/// ER_SECURE_TRANSPORT_REQUIRED: the server has `require_secure_transport`, also for its own machine.
+const NEEDS_TLS: u16 = 3159;
+
 /// Where to connect.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -118,7 +121,14 @@ impl Connector {
         deadline: Instant,
     ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
         let address = &target.address;
-        match timeout_at(deadline, self.converse(address, account, dialect)).await {
+        let over_tls = account.needs_tls();
+        let done = match timeout_at(deadline, self.converse(address, account, dialect, over_tls)).await {
+            Ok(Err(ConnectFailure::Refused { error, .. })) if error.code == NEEDS_TLS && !over_tls => {
+                timeout_at(deadline, self.converse(address, account, dialect, true)).await
+            }
+            done => done,
+        };
+        match done {
             Ok(done) => done,
             Err(_) => Err(ConnectFailure::TimedOut { address: address.clone() }),
         }
@@ -129,6 +139,7 @@ impl Connector {
         address: &Arc<str>,
         account: &Account,
         dialect: Dialect,
+        over_tls: bool,
     ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
         let lost = |error| ConnectFailure::Unreachable { address: address.clone(), error };
         let unable = |problem| ConnectFailure::Unable { address: address.clone(), problem };
@@ -137,7 +148,8 @@ impl Connector {
             Some(dial) => dial(address).map_err(lost)?,
         };
         let mut io = PacketIo::new(Stream::Plain(raw), &self.buffers);
-        let mut machine = Machine::new(self.options(address, account, dialect, io.stream().is_secure()));
+        let mut machine =
+            Machine::new(self.options(address, account, dialect, (io.stream().is_secure(), over_tls)));
         let mut sequence = 0;
         loop {
             let (payload, next) = io.read_packet(sequence, LOGIN_PACKET).await.map_err(lost)?;
@@ -168,12 +180,23 @@ impl Connector {
         }
     }
 
-    fn options(&self, address: &str, account: &Account, dialect: Dialect, secure: bool) -> ConnectOptions {
+    fn options(
+        &self,
+        address: &str,
+        account: &Account,
+        dialect: Dialect,
+        (secure, over_tls): (bool, bool),
+    ) -> ConnectOptions {
+        let mut random = [0; 32];
+        if aws_lc_rs::rand::fill(&mut random).is_err() {
+            // A constant draw would be no draw; see `fresh_nonce`.
+            std::process::abort();
+        }
         let local = address.starts_with("unix:") || is_loopback(address);
         let tls = match self.tls.mode() {
             ClientTlsMode::Off => TlsWish::Off,
             // On the machine itself there is no wire to protect, and TLS would double the cost of every query.
-            ClientTlsMode::Preferred if local => TlsWish::Off,
+            ClientTlsMode::Preferred if local && !over_tls => TlsWish::Off,
             ClientTlsMode::Preferred => TlsWish::Preferred,
             ClientTlsMode::Required | ClientTlsMode::VerifyCa | ClientTlsMode::VerifyIdentity => {
                 TlsWish::Required
@@ -193,6 +216,7 @@ impl Connector {
             tls,
             secure_channel: secure,
             max_packet: self.max_packet,
+            random,
         }
     }
 }

@@ -141,7 +141,7 @@ pub struct Control {
     flavor: Flavor,
     version: String,
     thread: u32,
-    offers_tls: bool,
+    offers: Capabilities,
 }
 
 impl Control {
@@ -160,8 +160,8 @@ impl Control {
         let version = connected.greeting.server_version.clone();
         let flavor = flavor_of(&version);
         let thread = connected.greeting.connection_id;
-        let offers_tls = connected.greeting.capabilities.contains(Capabilities::SSL);
-        Ok(Self { io, address: target.address.clone(), flavor, version, thread, offers_tls })
+        let offers = connected.greeting.capabilities;
+        Ok(Self { io, address: target.address.clone(), flavor, version, thread, offers })
     }
 
     /// The server's family.
@@ -176,10 +176,10 @@ impl Control {
         &self.version
     }
 
-    /// Whether the server's greeting offers TLS.
+    /// What the server's greeting offers.
     #[must_use]
-    pub fn offers_tls(&self) -> bool {
-        self.offers_tls
+    pub fn offers(&self) -> Capabilities {
+        self.offers
     }
 
     /// Our connection's id on the server.

@@ -10,6 +10,7 @@ mod lease;
 mod marks;
 mod pool;
 mod reading;
+mod signature;
 
 pub use account::Account;
 pub use commits::Commits;
@@ -18,4 +19,5 @@ pub use connector::{ConnectFailure, Connector, Dial, Target};
 pub use control::{Control, ControlError, Row, Rows};
 pub use lease::Lease;
 pub use marks::Mark;
-pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools, Signature};
+pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools, Use};
+pub use signature::Signature;

@@ -15,11 +15,12 @@ use crate::session::SessionState;
 use crate::topology::ServerId;
 
 use super::account::Account;
-use super::connection::{Opened, ServerConnection};
+use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
 use super::lease::Lease;
 use super::marks::Marks;
+use super::signature::{Signature, TagSource};
 
 /// Idle connections that are looked through for one whose session state fits already.
 const LOOK_THROUGH: usize = 16;
@@ -87,6 +88,16 @@ struct Key {
     server: ServerId,
     account: u64,
     dialect: Dialect,
+    use_: Use,
+}
+
+/// What connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// Everything: they lead to a primary.
+    Anything,
+    /// Reads alone: their sessions are read-only, so that what was taken for a read by mistake is refused.
+    Reading,
 }
 
 /// All pools.
@@ -100,30 +111,6 @@ pub struct Pools {
     marks: Arc<Marks>,
 }
 
-/// How what this process writes is told from what others write.
-#[derive(Debug, Clone)]
-pub struct Signature {
-    /// Random text of this process, part of every commit tag and of every row of the marker table.
-    pub instance: String,
-    /// Whether statements carry commit tags.
-    pub tags: bool,
-}
-
-/// Gives each server connection a tag that no other has, in this process or another.
-#[derive(Debug)]
-struct TagSource {
-    instance: Option<String>,
-    next: AtomicU64,
-}
-
-impl TagSource {
-    fn next(&self) -> Arc<[u8]> {
-        let Some(instance) = &self.instance else { return Arc::new([]) };
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("/*td:{instance}.{number:x}*/").into_bytes().into()
-    }
-}
-
 impl Pools {
     /// Pools for these servers.
     #[must_use]
@@ -133,7 +120,6 @@ impl Pools {
         servers: &[Target],
         signature: Signature,
     ) -> Arc<Self> {
-        let Signature { instance, tags } = signature;
         let slots = servers.iter().enumerate().map(|(at, target)| {
             Arc::new(Slots {
                 id: ServerId(at),
@@ -148,8 +134,8 @@ impl Pools {
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
-            tags: TagSource { instance: tags.then(|| instance.clone()), next: AtomicU64::new(1) },
-            marks: Marks::new(instance),
+            tags: TagSource::new(&signature),
+            marks: Marks::new(signature.instance),
         })
     }
 
@@ -165,7 +151,22 @@ impl Pools {
         account: &Arc<Account>,
         dialect: Dialect,
     ) -> Arc<AccountPool> {
-        let key = Key { shard, server, account: account.id(), dialect };
+        self.of_use(shard, (server, Use::Anything), account, dialect)
+    }
+
+    /// The same, for connections that are used for this alone.
+    ///
+    /// # Panics
+    /// Never for ids of configured servers.
+    #[must_use]
+    pub fn of_use(
+        self: &Arc<Self>,
+        shard: usize,
+        (server, use_): (ServerId, Use),
+        account: &Arc<Account>,
+        dialect: Dialect,
+    ) -> Arc<AccountPool> {
+        let key = Key { shard, server, account: account.id(), dialect, use_ };
         let mut pools = self.pools.lock();
         let pool = pools.entry(key).or_insert_with(|| {
             let slots = self.slots.get(server.0).expect("ids come from the configuration").clone();
@@ -174,6 +175,7 @@ impl Pools {
                 owner: self.clone(),
                 account: account.clone(),
                 dialect,
+                use_,
                 idle: Mutex::default(),
                 base: Mutex::default(),
             })
@@ -216,7 +218,7 @@ impl Pools {
     pub async fn warm(self: &Arc<Self>, from: ServerId, to: ServerId, at_most: usize) -> usize {
         let wanted: Vec<(Arc<AccountPool>, usize)> = {
             let pools = self.pools.lock();
-            let of_from = pools.iter().filter(|(key, _)| key.server == from);
+            let of_from = pools.iter().filter(|(key, _)| key.server == from && key.use_ == Use::Anything);
             of_from
                 .map(|(key, pool)| (*key, pool.account.clone(), pool.idle.lock().len().max(1)))
                 .collect::<Vec<_>>()
@@ -296,6 +298,7 @@ pub struct AccountPool {
     owner: Arc<Pools>,
     account: Arc<Account>,
     dialect: Dialect,
+    use_: Use,
     /// Most recently used last. Boxed, because a lease takes it and gives it back.
     #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<ServerConnection>>>,
@@ -336,6 +339,18 @@ impl AccountPool {
             None => Box::pin(self.connect_within_limit()).await?,
         };
         Ok(Lease::new(connection, self.clone(), permit))
+    }
+
+    /// The same, if there is room at once.
+    ///
+    /// # Errors
+    /// [`AcquireError`]; nothing of the client's was sent in any case.
+    pub async fn acquire_now(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
+        if self.slots.permits.available_permits() == 0 {
+            let limit = self.owner.limits.per_server;
+            return Err(AcquireError::Exhausted { limit, waited: Duration::ZERO });
+        }
+        self.acquire(wanted).await
     }
 
     /// What a session of this account starts from, once a connection was made.
@@ -408,13 +423,19 @@ impl AccountPool {
             tag: self.owner.tags.next(),
             marks: self.owner.marks.clone(),
             generation,
+            reading: self.use_ == Use::Reading,
         };
         let base = self.base.lock().clone();
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened, base)).await;
         let connection = match set_up {
             Ok(Ok(connection)) => Box::new(connection),
             Ok(Err(error)) => {
-                return Err(ConnectFailure::Unreachable { address: target.address.clone(), error }.into());
+                let address = target.address.clone();
+                let failure = match SetUpRefused::of(&error) {
+                    Some(refusal) => ConnectFailure::Refused { address, error: refusal.clone() },
+                    None => ConnectFailure::Unreachable { address, error },
+                };
+                return Err(failure.into());
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };

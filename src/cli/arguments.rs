@@ -24,6 +24,8 @@ pub(super) enum Command {
     Check(CheckOptions),
     /// Shows topology, gate, pools, and sessions that cannot move and why.
     Status(StatusOptions),
+    /// Says where a statement goes, to the primary or to a replica, and why. Asks no server.
+    Explain(ExplainOptions),
     /// Makes another server the primary; held clients wait, none sees an error.
     Switchover(SwitchoverOptions),
     /// Holds units of work while somebody else's script switches the database.
@@ -64,6 +66,24 @@ pub(super) struct ConfigOptions {
     /// Name of the monitor account.
     #[arg(long)]
     pub(super) monitor_user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainOptions {
+    /// The statement.
+    pub(super) statement: String,
+    /// Configuration file, for its rules.
+    #[arg(short = 'c', long = "config", env = "TIDEOVER_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// The account that the rules are asked about.
+    #[arg(long, default_value = "")]
+    pub(super) user: String,
+    /// The default schema that the rules are asked about.
+    #[arg(long, default_value = "")]
+    pub(super) schema: String,
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod client;
 mod configuration;
+mod explain;
 mod flights;
 mod run;
 mod setup;
@@ -32,6 +33,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Command::Check(options) => check::check(options).await,
             Command::Status(options) if options.flights => flights::flights(options.admin).await,
             Command::Status(options) => show::status(options).await,
+            Command::Explain(options) => explain::explain(&options),
             Command::Switchover(options) => switchover::switchover(options).await,
             Command::Hold(options) => show::hold(options).await,
             Command::Release(options) => show::post(options, "/v1/release").await,

@@ -66,6 +66,15 @@ fn text(status: &Status, sessions: Option<&Value>) -> String {
     for (reason, count) in &status.sessions.pinned {
         let _ = writeln!(out, "pinned   {count} by {reason}");
     }
+    if status.routing.on {
+        let fit = status.routing.readers.iter().filter(|reader| reader.fit).count();
+        let reads: u64 = status.routing.readers.iter().map(|reader| reader.reads).sum();
+        let _ = writeln!(
+            out,
+            "reads    {reads} on replicas, {fit} of which serve ({})",
+            status.routing.consistency
+        );
+    }
     let _ = writeln!(
         out,
         "\n{:<24} {:<9} {:<28} {:>6} {:>6} {:>5}",

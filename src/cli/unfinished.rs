@@ -1,15 +1,11 @@
 //! Configured values that this version takes and does not act on. Their names are settled, so they are no mistakes; but
 //! nobody must believe that they do something. To be emptied as the features come.
 
-use tideover_config::{Config, PoolMode, Reads};
+use tideover_config::{Config, PoolMode};
 
 /// One sentence for each such value that is set to something other than what is done anyway.
 pub(super) fn without_effect(config: &Config) -> Vec<String> {
     let rows = [
-        (
-            config.routing.reads == Reads::Replicas,
-            "routing.reads = \"replicas\" has no effect yet: the primary serves all reads",
-        ),
         (
             config.pool.mode == PoolMode::Session,
             "pool.mode = \"session\" has no effect yet: it acts like \"transaction\"",
@@ -28,10 +24,10 @@ mod tests {
         let least = "listen = [\"127.0.0.1:1\"]\n[cluster]\nservers = [\"a:1\"]\n[monitor]\nuser = \"m\"\n";
         let config = tideover_config::parse(least, "least").expect("a configuration");
         assert_eq!(without_effect(&config), Vec::<String>::new());
-        let more = format!("{least}[routing]\nreads = \"replicas\"\n[pool]\nmin_idle = 3\n");
+        let more = format!("{least}[pool]\nmode = \"session\"\nmin_idle = 3\n");
         let config = tideover_config::parse(&more, "more").expect("a configuration");
         let keys: Vec<String> =
             without_effect(&config).iter().filter_map(|t| t.split(' ').next().map(str::to_owned)).collect();
-        assert_eq!(keys, ["routing.reads", "pool.min_idle"]);
+        assert_eq!(keys, ["pool.mode", "pool.min_idle"]);
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use tideover_protocol::auth::{Plugin, caching_sha2, native};
-use tideover_protocol::handshake::Known;
+use tideover_protocol::handshake::{Known, Secret};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::backend::{Account, Connector, Control, Target};
+use crate::net::Stream;
 use crate::topology::{Flavor, TopologyStore};
 
 /// What was read from a server counts as fresh for this long. A password that does not fit is looked up again at once.
@@ -46,6 +47,30 @@ pub struct Candidate {
     pub plugin: Plugin,
     /// What a response can be checked against.
     pub known: Known,
+    /// What the account asks of the client's connection.
+    pub channel: Channel,
+}
+
+/// What an account asks of its connections (`REQUIRE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Nothing.
+    Any,
+    /// TLS.
+    Tls,
+    /// A certificate of the client's. The proxy takes none, so nobody gets in.
+    Certificate,
+}
+
+impl Channel {
+    /// Whether a client on this stream may log in.
+    pub(super) fn admits(self, stream: &Stream) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tls => stream.is_tls(),
+            Self::Certificate => false,
+        }
+    }
 }
 
 /// What a server has accepted of one account with one password, and when.
@@ -151,10 +176,16 @@ impl AccountDirectory {
         }
     }
 
-    /// A server refused the kept password.
-    pub fn forget(&self, user: &[u8]) {
-        self.learned.lock().remove(user);
-        self.read.remove(user);
+    /// A server denied access with this account. A password that was kept is given up only if it is the one: anybody can
+    /// offer a wrong one.
+    pub fn forget(&self, account: &Account) {
+        let mut learned = self.learned.lock();
+        if let (Some(kept), Secret::Password(tried)) = (learned.get(account.user()), account.secret())
+            && kept == tried
+        {
+            learned.remove(account.user());
+        }
+        self.read.remove(account.user());
     }
 
     /// Whether a server has accepted this account with this schema lately; with `any_age`, ever: while no server can be
@@ -196,7 +227,7 @@ impl AccountDirectory {
     async fn read_account(&self, user: &[u8]) -> Option<Vec<Candidate>> {
         let mut kept = self.control.lock().await;
         let sql = format!(
-            "SELECT plugin, authentication_string, host FROM mysql.user WHERE user={} ORDER BY host='%', \
+            "SELECT plugin, authentication_string, ssl_type FROM mysql.user WHERE user={} ORDER BY host='%', \
              LOCATE('%', host) > 0",
             hex_literal(user)
         );
@@ -210,7 +241,8 @@ impl AccountDirectory {
             match kept.as_mut()?.query(&sql, READ).await {
                 Ok(rows) => {
                     let accounts = rows.rows.iter().map(|row| {
-                        candidate(&row.at(0).unwrap_or_default(), row.bytes(1).unwrap_or_default())
+                        let channel = channel(row.bytes(2).unwrap_or_default());
+                        candidate(&row.at(0).unwrap_or_default(), row.bytes(1).unwrap_or_default(), channel)
                     });
                     return Some(accounts.collect());
                 }
@@ -233,7 +265,7 @@ impl AccountDirectory {
         if plugin == Plugin::NativePassword {
             unknown_user()
         } else {
-            Candidate { plugin, known: Known::Nothing }
+            Candidate { plugin, known: Known::Nothing, channel: Channel::Any }
         }
     }
 }
@@ -243,21 +275,31 @@ fn unknown_user() -> Candidate {
     let mut stored = [0; 20];
     // Any value serves: the client would have to know a preimage of it.
     stored.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at as u8).wrapping_mul(37) ^ 0x5a);
-    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stored) }
+    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stored), channel: Channel::Any }
 }
 
 fn fixed(user: &FixedUser) -> Candidate {
     let stage2 = match user {
         FixedUser::Password(password) if password.is_empty() => {
-            return Candidate { plugin: Plugin::NativePassword, known: Known::EmptyPassword };
+            let known = Known::EmptyPassword;
+            return Candidate { plugin: Plugin::NativePassword, known, channel: Channel::Any };
         }
         FixedUser::Password(password) => native::stage2(&native::stage1(password)),
         FixedUser::NativeHash(hash) => *hash,
     };
-    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stage2) }
+    Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stage2), channel: Channel::Any }
 }
 
-fn candidate(plugin: &str, stored: &[u8]) -> Candidate {
+/// `ssl_type` of the account tables: empty, `ANY`, `X509` or `SPECIFIED`.
+fn channel(ssl_type: &[u8]) -> Channel {
+    match ssl_type {
+        b"" => Channel::Any,
+        b"ANY" => Channel::Tls,
+        _ => Channel::Certificate,
+    }
+}
+
+fn candidate(plugin: &str, stored: &[u8], channel: Channel) -> Candidate {
     let plugin = if plugin.is_empty() { Plugin::NativePassword } else { Plugin::from_name(plugin) };
     let known = match plugin {
         _ if stored.is_empty() && plugin == Plugin::NativePassword => Known::EmptyPassword,
@@ -267,7 +309,7 @@ fn candidate(plugin: &str, stored: &[u8]) -> Candidate {
             .map_or(Known::Nothing, Known::NativeStage2),
         _ => Known::Nothing,
     };
-    Candidate { plugin, known }
+    Candidate { plugin, known, channel }
 }
 
 /// A literal that needs no quoting.

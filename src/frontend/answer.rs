@@ -8,8 +8,11 @@ use tideover_protocol::packet::{OkPacket, SessionTrack};
 use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
+use crate::metrics::StatementKind;
 use crate::relay::{Controls, Verdict};
 use crate::replay::Results;
+use crate::session::Change;
+use crate::sql::{Effects, Statement};
 
 /// Variables that both families report to clients by default (`session_track_system_variables`).
 const TRACKED_BY_DEFAULT: [&[u8]; 5] = [
@@ -228,5 +231,29 @@ impl Controls for AnswerControls {
             Control::PrepareOk { .. } => self.prepare_ok(frame),
             Control::LocalInfile | Control::End | Control::Auth => Verdict::Forward,
         }
+    }
+}
+
+/// What a tracker's report says of the session.
+pub(super) fn change(item: &SessionTrack) -> Option<Change<'_>> {
+    Some(match item {
+        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
+        SessionTrack::Schema(name) => Change::Schema(name),
+        SessionTrack::StateChange(true) => Change::State,
+        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
+        _ => return None,
+    })
+}
+
+/// What a statement counts as.
+pub(super) fn metric_kind(statement: &Statement) -> StatementKind {
+    if statement.any(Effects::READS_ONLY) {
+        StatementKind::Read
+    } else if statement.any(Effects::WRITES) {
+        StatementKind::Write
+    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
+        StatementKind::Transaction
+    } else {
+        StatementKind::Other
     }
 }

@@ -158,7 +158,7 @@ impl Session {
         }
         self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
         self.dialect = Dialect::new(self.capabilities, self.dialect.collation);
-        self.pool = None;
+        (self.pool, self.reading_pool) = (None, None);
         self.say_end_of_option();
         self.flush().await
     }
@@ -241,9 +241,9 @@ impl Session {
             }
             Err(_) => return Err(End::Client),
         };
-        self.account = crate::backend::Account::new(&change.user, proven.secret);
+        self.account = crate::backend::Account::over(&change.user, proven.secret, proven.needs_tls);
         self.handle.set_user(&change.user);
-        self.pool = None;
+        (self.pool, self.reading_pool) = (None, None);
         self.nonce = nonce;
         if let Some(collation) = change.collation {
             self.dialect.collation = (collation & 0xff) as u8;
@@ -267,6 +267,8 @@ impl Session {
     /// Relays the client's file to the server, up to and including the empty packet; gives the next sequence number.
     pub(super) async fn relay_file(&mut self) -> Result<u8, End> {
         use tideover_protocol::frame::{FrameHeader, HEADER_LEN};
+        let mut sequence = self.answer_at.unwrap_or_default();
+        self.flush().await?;
         loop {
             let Some(header) = FrameHeader::parse(self.client.input()) else {
                 self.more_of_file().await?;
@@ -277,6 +279,12 @@ impl Session {
                 self.more_of_file().await?;
             }
             let Some(lease) = &mut self.lease else { return Err(End::Client) };
+            if self.client.stream().is_compressed()
+                && let Some(number) = self.client.input_mut().get_mut(HEADER_LEN - 1)
+            {
+                *number = sequence;
+            }
+            sequence = sequence.wrapping_add(1);
             lease.io.queue(self.client.input().get(..whole).unwrap_or_default());
             self.client.consume(whole);
             if lease.io.flush().await.is_err() {
@@ -284,7 +292,8 @@ impl Session {
                 lease.broken = true;
             }
             if header.payload_len == 0 {
-                return Ok(header.sequence.wrapping_add(1));
+                let compressed = self.client.stream().is_compressed();
+                return Ok(if compressed { sequence } else { header.sequence.wrapping_add(1) });
             }
         }
     }

@@ -6,6 +6,9 @@ use tideover_protocol::packet::ErrPacket;
 use crate::backend::{AcquireError, ConnectFailure};
 use crate::gate::EnterError;
 
+/// ER_ACCESS_DENIED_ERROR.
+pub(super) const ACCESS_DENIED: u16 = 1045;
+
 /// An error of ours for a client, with the label of `tideover_client_errors_total{cause}`.
 #[derive(Debug, Clone)]
 pub(super) struct ClientError {

@@ -14,9 +14,10 @@ use tideover_protocol::status::StatusFlags;
 use zeroize::Zeroizing;
 
 use crate::backend::Account;
-use crate::net::{PacketIo, Stream};
-use crate::topology::Flavor;
+use crate::net::{Codec, PacketIo, Stream};
+use crate::topology::{Flavor, Server, Topology};
 
+use super::accounts::Channel;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 
@@ -47,8 +48,13 @@ pub(super) enum LoginFailure {
 /// What was proven, and by what.
 pub(super) struct Proven {
     pub(super) secret: Secret,
+    /// Servers take it over TLS only.
+    pub(super) needs_tls: bool,
     pub(super) password: Option<Zeroizing<Vec<u8>>>,
 }
+
+/// What to log in to servers with; and the password, if the client has just sent it.
+type Means = (Secret, Option<Zeroizing<Vec<u8>>>);
 
 /// Greets and logs in. The caller bounds the time.
 pub(super) async fn accept(
@@ -86,7 +92,7 @@ pub(super) async fn accept(
     match proven {
         Ok(Ok(proven)) => {
             let dialect = Dialect::new(login.capabilities, login.collation);
-            let account = Account::new(&login.user, proven.secret);
+            let account = Account::over(&login.user, proven.secret, proven.needs_tls);
             let password = proven.password;
             Ok(LoggedIn { client, login, account, dialect, sequence, nonce, password })
         }
@@ -122,18 +128,18 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
     let seen = topology.primary().or_else(|| topology.servers.iter().find(|s| !s.version.is_empty()));
     let (flavor, version) = seen.map_or((Flavor::MariaDb, String::new()), |s| (s.flavor, s.version.clone()));
     // With a certificate of its own the proxy offers TLS; otherwise it does what the servers do.
-    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(|s| s.tls);
+    let server_tls = |s: &Server| Capabilities::from_bits_retain(s.offers).contains(Capabilities::SSL);
+    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(server_tls);
     let tls = shared.tls.is_some() && !mirrored;
-    let (all, plugin) = match flavor {
-        // CLIENT_MYSQL unset is how a MariaDB server says that extended capabilities follow.
-        Flavor::MariaDb => (Capabilities::all() - Capabilities::LONG_PASSWORD, "mysql_native_password"),
-        Flavor::MySql => (Capabilities::all() - Capabilities::EXTENDED, "caching_sha2_password"),
+    let plugin = match flavor {
+        Flavor::MariaDb => "mysql_native_password",
+        Flavor::MySql => "caching_sha2_password",
     };
     Offer {
-        server_version: if version.is_empty() { "8.0.0-tideover".to_owned() } else { version },
+        server_version: greeted_version(flavor, version),
         connection_id,
         nonce,
-        capabilities: Capabilities::offered(all, tls),
+        capabilities: Capabilities::offered(in_common(&topology), tls),
         collation: match flavor {
             Flavor::MariaDb => 45,
             Flavor::MySql => 255,
@@ -142,6 +148,32 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
         plugin: plugin.to_owned(),
         tls_available: tls,
         tls_required: shared.options.tls_required && !stream.is_secure(),
+    }
+}
+
+/// How the client wants its packets compressed. Of one that can do both the servers take zlib.
+pub(super) fn codec(login: &Login) -> Option<Codec> {
+    if login.capabilities.contains(Capabilities::COMPRESS) {
+        return Some(Codec::Zlib);
+    }
+    login.capabilities.contains(Capabilities::ZSTD_COMPRESSION).then_some(Codec::Zstd(login.zstd_level))
+}
+
+/// What all servers seen so far offer: a session may come to be on any of them.
+fn in_common(topology: &Topology) -> Capabilities {
+    let seen = topology.servers.iter().filter(|s| s.offers != 0);
+    let offers = seen.map(|s| Capabilities::from_bits_retain(s.offers));
+    // Before anything was seen: what every server of today has.
+    offers.reduce(|a, b| a & b).unwrap_or(Capabilities::ESSENTIAL | Capabilities::DIALECT_OF_ALL)
+}
+
+/// The version as the server's greeting spells it: before 11, MariaDB's have a prefix for replicas that know no version of
+/// two digits.
+fn greeted_version(flavor: Flavor, version: String) -> String {
+    match version.split('.').next() {
+        None | Some("") => "8.0.0-tideover".to_owned(),
+        Some("10") if flavor == Flavor::MariaDb => format!("5.5.5-{version}"),
+        Some(_) => version,
     }
 }
 
@@ -185,6 +217,8 @@ impl Conversation<'_> {
             // Wrong, or changed since it was read.
             candidate = accounts.find(user, true, (response, &nonce)).await;
         }
+        // As the servers say it, and after the same conversation: whoever asks must not learn what the account wants.
+        let channel = candidate.channel;
         let mut auth = AuthAcceptor::new(AuthRequest {
             client_plugin,
             response: response.to_vec(),
@@ -223,29 +257,33 @@ impl Conversation<'_> {
                 }
             };
         };
-        Ok(self.secret(user, proof))
+        if !channel.admits(self.client.stream()) {
+            return Ok(Err(denied(user, &self.client, !response.is_empty())));
+        }
+        Ok(self.secret(user, proof).map(|(secret, password)| Proven {
+            secret,
+            needs_tls: channel != Channel::Any,
+            password,
+        }))
     }
 
-    fn secret(&self, user: &[u8], proof: Proof) -> Result<Proven, ErrPacket> {
+    /// What to log in to servers with; and the password, if the client has just sent it.
+    fn secret(&self, user: &[u8], proof: Proof) -> Result<Means, ErrPacket> {
         let accounts = &self.shared.accounts;
         Ok(match proof {
             // A password that the configuration names logs in by any method.
             Proof::NativeStage1(stage1) => match accounts.configured_password(user) {
-                Some(password) => Proven { secret: Secret::Password(password), password: None },
-                None => Proven { secret: Secret::NativeStage1(stage1), password: None },
+                Some(password) => (Secret::Password(password), None),
+                None => (Secret::NativeStage1(stage1), None),
             },
-            Proof::Password(password) if password.is_empty() => {
-                Proven { secret: Secret::Empty, password: None }
-            }
-            Proof::Password(password) => {
-                Proven { secret: Secret::Password(password.clone()), password: Some(password) }
-            }
+            Proof::Password(password) if password.is_empty() => (Secret::Empty, None),
+            Proof::Password(password) => (Secret::Password(password.clone()), Some(password)),
             Proof::CachedPassword => {
                 let password = accounts.password(user);
                 let password = password.ok_or_else(|| denied(user, &self.client, true))?;
-                Proven { secret: Secret::Password(password), password: None }
+                (Secret::Password(password), None)
             }
-            Proof::Empty => Proven { secret: Secret::Empty, password: None },
+            Proof::Empty => (Secret::Empty, None),
         })
     }
 }

@@ -9,7 +9,7 @@ use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::Swallow;
-use crate::replay::{Digest, Ended, Entry, Fixed, Isolation, Journal, Recording, Sent, recording};
+use crate::replay::{Digest, Ended, Entry, Fixed, Isolation, Journal, Place, Recording, Sent, recording};
 use crate::session::{PinReason, Pins};
 use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
 
@@ -67,6 +67,28 @@ impl Session {
             && (self.in_transaction()
                 || !self.status.contains(StatusFlags::AUTOCOMMIT)
                 || work.statement.any(opens))
+    }
+
+    /// Whether the unit could surely be done again without the client's noticing, if it were ended while this statement
+    /// runs: the statement is one, has no answer yet, and does not end the unit.
+    pub(super) fn is_movable(&self, work: &Work) -> bool {
+        let unknown = Effects::MULTI
+            | Effects::STORED_CODE
+            | Effects::SQL_EXECUTE
+            | Effects::UNSURE
+            | Effects::LOCAL_INFILE
+            | Effects::OUTFILE
+            | Effects::XA
+            | Effects::ENDS
+            | Effects::READS_ONLY;
+        if work.statement.any(unknown) {
+            return false;
+        }
+        match self.place(&work.statement) {
+            Place::Inside => self.journal.as_ref().is_some_and(|journal| journal.is_firm()),
+            Place::Autocommit => !work.statement.any(Effects::IMPLICIT_COMMIT),
+            place => place == Place::Session,
+        }
     }
 
     /// What must be set on the server connection before the statement: the time and the seeds that it shall use, so that

@@ -33,6 +33,12 @@ impl Session {
         let frame = done.error.clone().unwrap_or_default();
         let packet = self.error_in(&frame);
         let broke = self.broke(&packet, ended_by_us).await;
+        if self.is_on_replica() && !self.in_transaction() && !Self::is_wanted_error(broke) {
+            if !delivered {
+                self.answer_at = Some(first);
+            }
+            return Ok(self.replica_failed(broke, matches!(broke, Broke::Answered(_) | Broke::ReadOnly)));
+        }
         let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
         if decide(&failure) == Verdict::Surface {
             let mut frame = frame;
@@ -79,6 +85,9 @@ impl Session {
         (sent, broke, delivered, place): (Sent, Broke, bool, Place),
         _done: Option<Completion>,
     ) -> Result<Attempt, End> {
+        if self.is_on_replica() && !self.in_transaction() {
+            return Ok(self.replica_failed(broke, false));
+        }
         let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };
         let verdict = decide(&failure);
         tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");

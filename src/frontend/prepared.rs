@@ -123,6 +123,8 @@ impl Session {
             Some(id) => id,
             None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
                 Ok(id) => id,
+                // The primary has the last word.
+                Err(_) if lease.reading => return Err(Sent::Nothing),
                 Err(packet) => {
                     let _ = self.refuse(&error::ClientError { cause: "prepare", packet }).await;
                     return Ok(false);

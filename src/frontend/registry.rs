@@ -14,6 +14,8 @@ use crate::relay::{Signal, Signals};
 use crate::session::Pins;
 use crate::topology::ServerId;
 
+use super::torn::Torn;
+
 /// The first id of a session. Servers count theirs from 1 and do not come here, so that a client can tell the ids of its
 /// PROCESSLIST (the servers') from its own, and KILL means the right one.
 pub(super) const FIRST_ID: u32 = 1 << 30;
@@ -85,7 +87,8 @@ impl SessionHandle {
             // A cut is meant for the unit that was open: the next one is not concerned.
             drop(self.take_place());
             self.movable.store(false, Ordering::Release);
-            self.signal.lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVED | Signals::PART);
+            self.signal
+                .lower(Signals::CUT | Signals::SERVER_LOST | Signals::MOVED | Signals::PART | Signals::TORN);
         }
     }
 
@@ -182,6 +185,8 @@ pub struct SessionRegistry {
     sessions: DashMap<u32, Arc<SessionHandle>>,
     next: AtomicU32,
     count: AtomicUsize,
+    /// Transactions that have just lost their locks.
+    pub(super) torn: Arc<Torn>,
 }
 
 impl SessionRegistry {
@@ -298,6 +303,17 @@ impl SessionRegistry {
             }
         }
         told
+    }
+
+    /// Tells the sessions that have a transaction open on a server something.
+    pub(super) fn tell_transactions(&self, server: ServerId, what: Signals) {
+        for entry in &self.sessions {
+            let handle = entry.value();
+            let there = handle.server().is_some_and(|(id, _)| id == server);
+            if there && handle.in_transaction.load(Ordering::Relaxed) {
+                handle.signal.raise(what);
+            }
+        }
     }
 
     /// How many sessions have a connection on a server.

@@ -85,10 +85,13 @@ impl Session {
         }
         let mut pause = COLLIDED.0;
         loop {
-            if let Some(server) = suspect.take()
-                && let Err(error) = self.after_failure(server, hold).await
-            {
-                return Ok(Err(text(&error)));
+            if let Some(server) = suspect.take() {
+                let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);
+                let looked = self.after_failure(server, hold).await;
+                drop(tearing);
+                if let Err(error) = looked {
+                    return Ok(Err(text(&error)));
+                }
             }
             if let Err(error) = self.enter_again(&returning, hold).await {
                 return Ok(Err(text(&error)));

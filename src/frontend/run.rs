@@ -2,24 +2,22 @@
 
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
-use tideover_protocol::packet::SessionTrack;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::ServerConnection;
-use crate::metrics::StatementKind;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome, PinReason};
-use crate::sql::{Effects, Kind, Statement};
+use crate::sql::{Effects, Kind};
 
 use super::ahead::is_harmless;
-use super::answer::{AnswerControls, Completion};
+use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
 use super::kill;
 use super::outcome::resume_from;
-use super::session::{End, Session};
+use super::session::{End, MOVED, Session};
 use super::unit::{Hold, Leased};
 use super::work::{Text, Work, tagged};
 
@@ -67,6 +65,9 @@ impl Session {
         }
         self.unit.answered();
         self.resume = None;
+        if self.read_is_over() {
+            Box::pin(self.capture()).await;
+        }
         if self.wrap.identity_or_off() {
             self.unwrap_statement();
         }
@@ -83,26 +84,28 @@ impl Session {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
         if self.lost_pins.is_empty()
+            && !self.enter_replica(work).await
             && let Err(error) = self.enter(hold).await
         {
             return Ok(Err(Box::new(error)));
         }
-        // Before, or while it waited. Whoever rolls back is told with the next statement: to drivers an error here means
-        // that the connection is broken.
-        if !self.lost_pins.is_empty() && work.statement.kind == Kind::Rollback {
-            self.acknowledge().await?;
-            return Ok(Ok(Attempt::Done));
-        }
         if !self.lost_pins.is_empty() {
-            let pins = std::mem::take(&mut self.lost_pins);
-            return Ok(Err(Box::new(error::state_lost(&pins))));
+            return self.tell_lost_pins(work).await.map(Ok);
+        }
+        if self.lease.is_none() && self.is_about_to_begin() {
+            return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+        }
+        if self.is_beside_torn() && !self.pause_for_torn().await {
+            return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }
         match self.lease(!is_harmless(&work.statement), hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
-                let why = "a switchover would not wait for it";
+                let primary_only = "a statement in it can run on the primary only";
+                let asked = "a switchover would not wait for it";
+                let why = if self.is_on_replica() { primary_only } else { asked };
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
-            Ok(Leased::Ready) if self.ends_with_mark(work) => {
+            Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
                 return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
             }
             Ok(Leased::Ready) if self.may_wrap(work) => {
@@ -134,36 +137,31 @@ impl Session {
         }
     }
 
+    /// State that only its server had was lost before the command, or while it waited. Whoever rolls back is told with the
+    /// next statement: to drivers an error here means that the connection is broken.
+    async fn tell_lost_pins(&mut self, work: &Work) -> Result<Attempt, End> {
+        if work.statement.kind == Kind::Rollback {
+            self.acknowledge().await?;
+            return Ok(Attempt::Done);
+        }
+        let pins = std::mem::take(&mut self.lost_pins);
+        Ok(Attempt::Refused(error::state_lost(&pins)))
+    }
+
     /// Whether the open transaction is to go to the new primary before this statement. Its end need not.
-    fn should_move(&self, work: &Work) -> bool {
+    fn should_move(&mut self, work: &Work) -> bool {
+        if self.must_leave_replica(work) {
+            return true;
+        }
         let asked = self.handle.signal.raised().intersects(Signals::CUT | Signals::MOVED);
         asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
     }
 
-    /// Whether the unit could surely be done again without the client's noticing, if it were ended while this statement
-    /// runs: the statement is one, has no answer yet, and does not end the unit.
-    fn is_movable(&self, work: &Work) -> bool {
-        let unknown = Effects::MULTI
-            | Effects::STORED_CODE
-            | Effects::SQL_EXECUTE
-            | Effects::UNSURE
-            | Effects::LOCAL_INFILE
-            | Effects::OUTFILE
-            | Effects::XA
-            | Effects::ENDS
-            | Effects::READS_ONLY;
-        if work.statement.any(unknown) {
-            return false;
-        }
-        match self.place(&work.statement) {
-            Place::Inside => self.journal.as_ref().is_some_and(|journal| journal.is_firm()),
-            Place::Autocommit => !work.statement.any(Effects::IMPLICIT_COMMIT),
-            place => place == Place::Session,
-        }
-    }
-
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
+        if self.must_settle(work) && !Box::pin(self.wait_settled()).await {
+            return Err(Sent::Nothing);
+        }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
@@ -243,6 +241,9 @@ impl Session {
         controls.wrapped = self.wrap.open;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
+        if self.place(&work.statement) == Place::Inside && self.journal.is_some() && resume.is_none() {
+            exchange.heed(Signals::TORN);
+        }
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
         if journaled {
             exchange.digest_rows();
@@ -265,6 +266,8 @@ impl Session {
             let answer =
                 exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
             self.answer_at = exchange.next_sequence();
+            controls.done.result_set = exchange.scanner().saw_result_set();
+            controls.done.rows = exchange.scanner().rows();
             match answer {
                 Answer::ClientLeft => {
                     // The transaction can only be rolled back: its locks need not wait for the statement.
@@ -274,8 +277,6 @@ impl Session {
                 }
                 Answer::Finished => {
                     let gone = exchange.client_gone();
-                    controls.done.result_set = exchange.scanner().saw_result_set();
-                    controls.done.rows = exchange.scanner().rows();
                     self.finished(work, controls.done, exchange.mark().rows());
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
@@ -287,6 +288,12 @@ impl Session {
                     self.kill_statement(true);
                     self.break_lease();
                     return Err(End::Told);
+                }
+                // If not, its answer is what it is because somebody lost a lock: as if it had not come.
+                Answer::Interrupted(signals)
+                    if signals.contains(Signals::TORN) && self.pause_for_torn().await =>
+                {
+                    exchange.heed(Signals::empty());
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.
@@ -303,8 +310,6 @@ impl Session {
                     return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
                 }
                 Answer::Withheld => {
-                    controls.done.result_set = exchange.scanner().saw_result_set();
-                    controls.done.rows = exchange.scanner().rows();
                     let answer = (exchange, controls.done, first);
                     return Box::pin(self.withheld(work, hold, answer, (ended_by_us, place))).await;
                 }
@@ -346,17 +351,23 @@ impl Session {
         let before = self.before();
         let inside = done.status.contains(StatusFlags::IN_TRANS);
         self.note_commit(work, &done, (false, inside));
+        self.note_seen(work, &done, false);
         let Some(lease) = &mut self.lease else { return };
         if done.any {
             lease.status = done.status;
-            self.status = done.status;
+            if !lease.reading {
+                self.status = done.status;
+            } else if self.reading.transaction {
+                self.status.set(StatusFlags::IN_TRANS, done.status.contains(StatusFlags::IN_TRANS));
+            }
         }
         self.note_prepared(work, &done);
         self.track(work, &done, None);
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, None));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// After an error the status flags are not known: inside a transaction the server is asked.
@@ -371,6 +382,7 @@ impl Session {
             || !self.status.contains(StatusFlags::AUTOCOMMIT)
             || work.statement.any(Effects::MULTI | Effects::STORED_CODE | Effects::BEGINS | Effects::UNSURE);
         self.note_commit(work, &done, (true, false));
+        self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
@@ -379,10 +391,11 @@ impl Session {
                 Err(_) => lease.broken = true,
             }
         }
-        self.handle.set_in_transaction(self.in_transaction());
+        self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, Some(code)));
         self.handle.set_movable(self.journal.as_ref().is_some_and(|journal| journal.is_firm()));
-        self.shared.metrics.statement(metric_kind(&work.statement));
+        let on_replica = self.is_on_replica();
+        self.shared.metrics.statement(metric_kind(&work.statement), on_replica);
     }
 
     /// Takes in what an answer says of commits, and what it leaves unsaid.
@@ -434,6 +447,12 @@ impl Session {
             }
             lease.state = self.tracker.state().clone();
         }
+        if lease.reading && !pins.for_session().is_empty() {
+            // Never seen: what goes to a replica leaves nothing behind. If it did, it must not bind the session to one.
+            lease.broken = true;
+            self.lost_pins = self.take_pins();
+            return;
+        }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
         self.here.insert_id |= only_there || done.last_insert_id > 0;
@@ -453,27 +472,5 @@ impl Session {
         if let Some(lease) = &self.lease {
             kill::spawn(&self.shared, &self.handle, (lease.server, lease.thread), connection);
         }
-    }
-}
-
-fn change(item: &SessionTrack) -> Option<Change<'_>> {
-    Some(match item {
-        SessionTrack::SystemVariable { name, value } => Change::Variable { name, value },
-        SessionTrack::Schema(name) => Change::Schema(name),
-        SessionTrack::StateChange(true) => Change::State,
-        SessionTrack::TransactionCharacteristics(text) => Change::Characteristics(text),
-        _ => return None,
-    })
-}
-
-fn metric_kind(statement: &Statement) -> StatementKind {
-    if statement.any(Effects::READS_ONLY) {
-        StatementKind::Read
-    } else if statement.any(Effects::WRITES) {
-        StatementKind::Write
-    } else if statement.any(Effects::BEGINS | Effects::ENDS) {
-        StatementKind::Transaction
-    } else {
-        StatementKind::Other
     }
 }

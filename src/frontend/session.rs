@@ -14,7 +14,7 @@ use tideover_protocol::packet::OkPacket;
 use tideover_protocol::status::StatusFlags;
 use tokio::time::{Sleep, sleep};
 
-use crate::backend::{Account, AccountPool, AcquireError, ConnectFailure, Lease};
+use crate::backend::{Account, AccountPool, Lease};
 use crate::gate::{Pass, Returning};
 use crate::net::PacketIo;
 use crate::relay::{Mark, Signals};
@@ -26,10 +26,10 @@ use super::ahead::Here;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::journaling::Recorded;
+use super::reading::Reading;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 use super::trace::UnitTrace;
-use super::unit::Hold;
 use super::wrap::Wrap;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
@@ -66,10 +66,16 @@ pub(super) struct Session {
     pub(super) lexing: Option<((u64, u64), crate::sql::Dialect)>,
     /// The pool on the present primary.
     pub(super) pool: Option<Arc<AccountPool>>,
+    /// The pool of the replica that served the last read.
+    pub(super) reading_pool: Option<Arc<AccountPool>>,
+    /// What the session has seen, for reads on replicas.
+    pub(super) reading: Reading,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
     /// What the leased connection knows of the session.
     pub(super) here: Here,
+    /// The lease is lost with its transaction, which is done again when the client goes on.
+    pub(super) left_lost: bool,
     /// The right to be inside, while a unit is open.
     pub(super) pass: Option<Pass>,
     /// What is noted of the open unit for the guard.
@@ -120,8 +126,11 @@ impl Session {
             last_prepared: 0,
             lexing: None,
             pool: None,
+            reading_pool: None,
+            reading: Reading::default(),
             lease: None,
             here: Here::default(),
+            left_lost: false,
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
@@ -146,77 +155,11 @@ impl Session {
         if let Err(error) = session.client.flush().await {
             return Err(Box::new(LoginFailure::Gone(error)));
         }
+        // What follows the OK is compressed.
+        if let Some(codec) = super::handshake::codec(&login) {
+            session.client = session.client.compress(codec);
+        }
         Ok(session)
-    }
-
-    /// A server has the last word on account and schema. Waits at the gate like any unit, unless a server has said yes
-    /// to the same before.
-    pub(super) async fn check_in(
-        &mut self,
-        schema: Option<&[u8]>,
-        password: Option<zeroize::Zeroizing<Vec<u8>>>,
-    ) -> Result<(), Box<ClientError>> {
-        // A password that the client has just sent is not what a server has accepted before, unless it is the same.
-        let new_password =
-            password.is_some() && self.shared.accounts.password(self.account.user()) != password;
-        let any_age = !self.shared.gate.reasons().is_empty();
-        let known = !new_password && self.shared.accounts.is_verified(&self.account, schema, any_age);
-        if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
-            self.start_from(&base, schema);
-            return Ok(());
-        }
-        let mut hold = Hold::default();
-        loop {
-            self.enter(&mut hold).await.map_err(Box::new)?;
-            let Some(pool) = self.pool_of_primary() else {
-                self.pass = None;
-                self.await_topology(&mut hold).await.map_err(Box::new)?;
-                continue;
-            };
-            match self.check_in_with(&pool, schema, !known).await {
-                Ok(()) => break,
-                Err(
-                    failure @ AcquireError::Connect(
-                        ConnectFailure::Refused { .. } | ConnectFailure::Unable { .. },
-                    ),
-                )
-                | Err(failure @ (AcquireError::Restore(_) | AcquireError::Exhausted { .. })) => {
-                    self.pass = None;
-                    self.shared.accounts.forget(self.account.user());
-                    return Err(Box::new(error::no_connection(&failure)));
-                }
-                Err(_) => {
-                    self.pass = None;
-                    self.after_failure(pool.server(), &mut hold).await.map_err(Box::new)?;
-                }
-            }
-        }
-        self.pass = None;
-        self.handle.set_in_unit(false);
-        self.shared.accounts.verify(&self.account, schema);
-        if let Some(password) = password {
-            self.shared.accounts.learn(&self.account, &password);
-            if new_password {
-                self.shared.pools.forget(&self.account);
-            }
-        }
-        Ok(())
-    }
-
-    /// `anew`: with a login of its own, since what pooled connections prove may be out of date.
-    async fn check_in_with(
-        &mut self,
-        pool: &Arc<AccountPool>,
-        schema: Option<&[u8]>,
-        anew: bool,
-    ) -> Result<(), AcquireError> {
-        let base = match pool.base() {
-            Some(base) if !anew => base,
-            _ => pool.acquire_new().await?.base.clone(),
-        };
-        self.start_from(&base, schema);
-        drop(pool.acquire(self.tracker.state()).await?);
-        Ok(())
     }
 
     /// The session is as a new connection's, with this schema.
@@ -275,6 +218,7 @@ impl Session {
                 Waited::Input => {}
                 Waited::Gone => return Err(End::Client),
                 Waited::Told(signals) => Box::pin(self.told_while_idle(signals)).await?,
+                Waited::Torn => Box::pin(self.torn_while_idle()).await?,
             }
         }
     }
@@ -282,7 +226,7 @@ impl Session {
     /// The frames of a command start with number 0; anything else is out of order.
     async fn check_size(&mut self) -> Result<(), End> {
         let Some(header) = FrameHeader::parse(self.client.input()) else { return Ok(()) };
-        if header.sequence != 0 {
+        if header.sequence != 0 && !self.client.stream().is_compressed() {
             let packet = tideover_protocol::packet::ErrPacket::new(1156, "08S01", "Got packets out of order");
             self.farewell(ClientError { cause: "malformed_packet", packet }).await;
             return Err(End::Client);
@@ -334,6 +278,7 @@ impl Session {
         }
         // A timer only where one can matter: idle clients have none.
         let mut patience: Option<std::pin::Pin<Box<Sleep>>> = amid.then(|| Box::pin(sleep(AMID_COMMAND)));
+        let server = self.lease.as_ref().filter(|_| self.in_transaction() && !self.left_lost);
         let (client, signal) = (&mut self.client, &self.handle.signal);
         poll_fn(|cx| {
             match client.poll_fill(cx) {
@@ -346,54 +291,12 @@ impl Session {
             {
                 return Poll::Ready(Waited::Gone);
             }
+            if server.is_some_and(|lease| lease.io.stream().poll_unasked(cx).is_ready()) {
+                return Poll::Ready(Waited::Torn);
+            }
             signal.poll(wanted, cx).map(Waited::Told)
         })
         .await
-    }
-
-    /// The client is silent: a transaction is done again at once, so that it has its locks before others go on.
-    async fn told_while_idle(&mut self, signals: Signals) -> Result<(), End> {
-        if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
-            return Err(End::Told);
-        }
-        if signals.contains(Signals::PART) {
-            self.part().await;
-            return Ok(());
-        }
-        let (why, look) = if signals.contains(Signals::CUT) {
-            ("a switchover could not wait for it any longer", false)
-        } else if signals.contains(Signals::MOVED) {
-            (MOVED, false)
-        } else {
-            ("the connection to its server was lost", true)
-        };
-        if self.journal.is_none() {
-            self.lose_transaction(why);
-            return Ok(());
-        }
-        let server = self.lease.as_ref().map(|l| l.server).filter(|_| look);
-        if look {
-            self.break_lease();
-        }
-        let mut hold = Hold::default();
-        if let Err(error) = self.replay(why, server, &mut hold).await? {
-            self.lost = Some(error);
-        }
-        Ok(())
-    }
-
-    /// Gives up what only the session's server has for it. The client hears of it with its next statement.
-    pub(super) async fn part(&mut self) {
-        self.handle.signal.lower(Signals::PART);
-        self.settle(true).await;
-        if self.lease.is_none() {
-            return;
-        }
-        self.lost_pins = self.take_pins();
-        if let Some(lease) = self.let_go() {
-            lease.scrubbed().await;
-        }
-        self.end_unit();
     }
 
     /// The open transaction is gone, and nothing is known of what it did; the client hears of it with its next statement.
@@ -497,4 +400,5 @@ enum Waited {
     Input,
     Gone,
     Told(Signals),
+    Torn,
 }

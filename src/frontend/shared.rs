@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::net::{BufferPool, RsaKey, ServerTls};
 use crate::replay::Budget;
+use crate::route::Desk;
 use crate::topology::TopologyStore;
 
 use super::accounts::AccountDirectory;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub journals: Arc<Budget>,
     /// What was acknowledged to sessions.
     pub acknowledged: Arc<Acknowledged>,
+    /// Who serves reads.
+    pub routing: Arc<Desk>,
     /// Live sessions.
     pub registry: Arc<SessionRegistry>,
     /// Who may log in.

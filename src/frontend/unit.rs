@@ -195,6 +195,7 @@ impl Session {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
                 self.lease = Some(lease);
+                self.left_lost = false;
                 Ok(Leased::Ready)
             }
             Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })) if !is_passing(&failure) => {
@@ -219,13 +220,20 @@ impl Session {
     fn check_kept_lease(&self) -> Leased {
         let primary = self.shared.store.peek().primary().map(|p| p.id);
         let Some(lease) = &self.lease else { return Leased::Again };
-        if primary.is_some_and(|primary| primary != lease.server) {
+        if !lease.reading && primary.is_some_and(|primary| primary != lease.server) {
             Leased::Lost(MOVED)
         } else if lease.io.stream().has_input() {
             Leased::Lost("the connection to its server was lost")
         } else {
             Leased::Ready
         }
+    }
+
+    /// Whether a journal has all that the session has on its server: what it said of its next transaction.
+    pub(super) fn is_about_to_begin(&self) -> bool {
+        let next = PinReason::NextTransaction;
+        let mut pins = self.tracker.pins().for_session().iter();
+        !self.in_transaction() && self.journal.is_some() && pins.next() == Some(next) && pins.next().is_none()
     }
 
     /// Ends the unit unless the server or a pin says that it goes on.
@@ -272,7 +280,7 @@ pub(super) enum Leased {
 }
 
 /// Refusals of a login that say "not now" and not "not you": too many connections, shutting down.
-fn is_passing(failure: &ConnectFailure) -> bool {
+pub(super) fn is_passing(failure: &ConnectFailure) -> bool {
     match failure {
         ConnectFailure::Refused { error, .. } => matches!(error.code, 1040 | 1053 | 1077 | 1203 | 1129),
         _ => true,

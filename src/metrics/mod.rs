@@ -30,7 +30,7 @@ pub struct Metrics {
     pub client_connections: IntGauge,
     /// `tideover_server_connections{server,state}`.
     pub server_connections: IntGaugeVec,
-    statements: [IntCounter; 4],
+    statements: [[IntCounter; 4]; 2],
     /// `tideover_proxy_seconds`: from a command's arrival to its leaving for the server; held ones are not counted.
     pub proxy_seconds: Histogram,
     /// `tideover_held_sessions`.
@@ -78,7 +78,8 @@ impl Metrics {
         Ok(Self {
             client_connections: gauge(&r, CLIENT_CONNECTIONS)?,
             server_connections: gauges(&r, SERVER_CONNECTIONS, &["server", "state"])?,
-            statements: KINDS.map(|kind| statements.with_label_values(&[kind, "primary"])),
+            statements: ["primary", "replica"]
+                .map(|role| KINDS.map(|kind| statements.with_label_values(&[kind, role]))),
             proxy_seconds: histogram(&r, PROXY_SECONDS, FINE)?,
             held_sessions: gauge(&r, HELD_SESSIONS)?,
             hold_seconds: histogram(&r, HOLD_SECONDS, COARSE)?,
@@ -139,9 +140,10 @@ impl Metrics {
         }
     }
 
-    /// Counts a statement that ran on the primary.
-    pub fn statement(&self, kind: StatementKind) {
-        if let Some(counter) = self.statements.get(kind as usize) {
+    /// Counts a statement that ran on the primary, or on a replica.
+    pub fn statement(&self, kind: StatementKind, on_replica: bool) {
+        if let Some(counter) = self.statements.get(usize::from(on_replica)).and_then(|s| s.get(kind as usize))
+        {
             counter.inc();
         }
     }

@@ -20,8 +20,8 @@ pub struct Seen {
     pub version: String,
     /// `@@server_id`.
     pub number: u32,
-    /// Its greeting offers TLS.
-    pub tls: bool,
+    /// Capability flags of its greeting.
+    pub offers: u64,
     /// `@@read_only` or, on MySQL, `@@super_read_only`.
     pub read_only: bool,
     /// Its replication channel.

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, reason = "sockets are this module's own")]
 
 mod buffer;
+mod compressed;
 mod listener;
 mod packet_io;
 mod rsa;
@@ -11,6 +12,7 @@ mod stream;
 mod tls;
 
 pub use buffer::{Buffer, BufferPool};
+pub use compressed::{Codec, Compressed};
 pub use listener::{Accepted, AdminListener, Bound, ListenAddress, Listener};
 pub use packet_io::PacketIo;
 pub use rsa::{RsaKey, encrypt_with_pem};

@@ -11,6 +11,7 @@ use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::buffer::{Buffer, BufferPool};
+use super::compressed::{Codec, Compressed};
 use super::stream::{Raw, Stream};
 
 /// A buffered connection that speaks in packets.
@@ -62,6 +63,14 @@ impl PacketIo {
     pub fn rest(&mut self) {
         self.input.rest();
         self.output.rest();
+        self.stream.rest();
+    }
+
+    /// From here on both sides speak in compressed packets. To be called when everything queued is written.
+    #[must_use]
+    pub fn compress(self, codec: Codec) -> Self {
+        let stream = Stream::Compressed(Box::new(Compressed::new(self.stream, codec)));
+        Self { stream, ..self }
     }
 
     /// Reads once. `Ok(0)` is the end of the stream.
@@ -145,7 +154,11 @@ impl PacketIo {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        if self.stream.is_tls() { Pin::new(&mut self.stream).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        if self.stream.keeps_output() {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     /// Writes everything that is queued. Cancel-safe: what was not written stays queued.
@@ -207,6 +220,9 @@ impl PacketIo {
                 }
                 self.fill_some().await?;
             };
+            if self.stream.is_compressed() {
+                expected = header.sequence;
+            }
             if header.sequence != expected {
                 let text = format!("packet sequence {} where {expected} was due", header.sequence);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use super::compressed::Compressed;
+
 /// How often a peer with unread input is looked at for a hang-up.
 const HANG_UP_POLL: Duration = Duration::from_millis(50);
 
@@ -79,6 +81,8 @@ pub enum Stream {
     Plain(Raw),
     /// TLS, either role.
     Tls(Box<TlsStream<Raw>>),
+    /// Either of them with compressed packets inside.
+    Compressed(Box<Compressed>),
 }
 
 /// Connects to `address` (`host:port`, or `unix:/path`).
@@ -116,13 +120,36 @@ impl Stream {
     /// Whether TLS protects it.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(_) => true,
+            Self::Compressed(compressed) => compressed.inner().is_tls(),
+        }
+    }
+
+    /// Whether its packets are compressed. The numbers of the packets inside then say nothing: servers do not look at them,
+    /// and clients number them as they like.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        matches!(self, Self::Compressed(_))
+    }
+
+    /// Whether bytes that were written may still be kept here, so that a flush is needed.
+    pub(super) fn keeps_output(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
+    /// Gives memory back that nothing is kept in.
+    pub(super) fn rest(&mut self) {
+        if let Self::Compressed(compressed) = self {
+            compressed.rest();
+        }
     }
 
     /// Whether a password may be sent over it in the clear (TLS, or it never leaves the machine's kernel).
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::Plain(Raw::Unix(_)))
+        self.is_tls() || matches!(self.raw(), Raw::Unix(_))
     }
 
     /// The peer's address, where it has one.
@@ -139,7 +166,7 @@ impl Stream {
     pub fn into_raw(self) -> Option<Raw> {
         match self {
             Self::Plain(raw) => Some(raw),
-            Self::Tls(_) => None,
+            Self::Tls(_) | Self::Compressed(_) => None,
         }
     }
 
@@ -147,6 +174,7 @@ impl Stream {
         match self {
             Self::Plain(raw) => raw.innermost(),
             Self::Tls(tls) => tls.get_ref().0.innermost(),
+            Self::Compressed(compressed) => compressed.inner().raw(),
         }
     }
 
@@ -156,6 +184,8 @@ impl Stream {
             Self::Plain(Raw::Tcp(s)) => s.poll_read_ready(context),
             Self::Plain(Raw::Unix(s)) => s.poll_read_ready(context),
             Self::Plain(Raw::Memory(_) | Raw::Ahead(_)) | Self::Tls(_) => Poll::Ready(Ok(())),
+            Self::Compressed(compressed) if compressed.has_plain() => Poll::Ready(Ok(())),
+            Self::Compressed(compressed) => compressed.inner().poll_input(context),
         }
     }
 
@@ -193,6 +223,29 @@ impl Stream {
         }
     }
 
+    /// Ready when anything (data or end of stream) waits to be read, asked of the kernel: a server that is asked nothing
+    /// must send nothing. Reads nothing. Never for in-memory streams.
+    pub(crate) fn poll_unasked(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [std::mem::MaybeUninit::uninit(); 1];
+        loop {
+            let seen = match self.raw() {
+                Raw::Tcp(s) => {
+                    let _ = ready!(s.poll_read_ready(context));
+                    s.try_io(Interest::READABLE, || socket2::SockRef::from(s).peek(&mut byte))
+                }
+                Raw::Unix(s) => {
+                    let _ = ready!(s.poll_read_ready(context));
+                    s.try_io(Interest::READABLE, || socket2::SockRef::from(s).peek(&mut byte))
+                }
+                Raw::Memory(_) | Raw::Ahead(_) => return Poll::Pending,
+            };
+            // What said that there is something was an event of the past: it is forgotten now, and the next one waited for.
+            if !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
     /// Whether anything (data or end of stream) waits to be read: an idle server connection must have nothing.
     #[must_use]
     pub fn has_input(&self) -> bool {
@@ -218,6 +271,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(s) => Pin::new(s).poll_read(cx, buf),
             Self::Tls(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Compressed(s) => Pin::new(&mut **s).poll_read(cx, buf),
         }
     }
 }
@@ -234,6 +288,7 @@ impl AsyncWrite for Stream {
                     _ => Poll::Ready(Ok(written)),
                 }
             }
+            Self::Compressed(s) => Pin::new(&mut **s).poll_write(cx, buf),
         }
     }
 
@@ -241,6 +296,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(s) => Pin::new(s).poll_flush(cx),
             Self::Tls(s) => Pin::new(s).poll_flush(cx),
+            Self::Compressed(s) => Pin::new(&mut **s).poll_flush(cx),
         }
     }
 
@@ -248,6 +304,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(s) => Pin::new(s).poll_shutdown(cx),
             Self::Tls(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Compressed(s) => Pin::new(&mut **s).poll_shutdown(cx),
         }
     }
 }

@@ -71,6 +71,8 @@ pub struct Exchange {
     client_gone: bool,
     finished: bool,
     signals: Signals,
+    /// Stops for these once the server has begun to answer and before the client is given anything.
+    heeds: Signals,
     watch_client: bool,
     /// How far it is, and a digest of its rows.
     mark: Mark,
@@ -94,6 +96,7 @@ impl Exchange {
             client_gone: false,
             finished: false,
             signals,
+            heeds: Signals::empty(),
             watch_client: false,
             mark: Mark::default(),
             digest_rows: false,
@@ -183,6 +186,12 @@ impl Exchange {
         self.signals = signals;
     }
 
+    /// Stops for these signals also between the beginning of the server's answer and the moment when the client is given
+    /// of it.
+    pub fn heed(&mut self, signals: Signals) {
+        self.heeds = signals;
+    }
+
     /// Relays until something other than bytes happens. Cancel-safe: all state is in `self` and the connections.
     pub async fn run(
         &mut self,
@@ -234,7 +243,12 @@ impl Exchange {
                     let error = io::ErrorKind::UnexpectedEof.into();
                     return Poll::Ready(Some(Answer::Lost(Lost::Io(error))));
                 }
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => {
+                    let raised = signal.raised() & self.heeds;
+                    if !self.delivered && !raised.is_empty() {
+                        return Poll::Ready(Some(Answer::Interrupted(raised)));
+                    }
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Answer::Lost(Lost::Io(error)))),
                 Poll::Pending => {
                     if self.watch_client {

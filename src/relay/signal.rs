@@ -25,6 +25,8 @@ bitflags! {
         const MOVED = 1 << 5;
         /// The primary changes now: state that only its server has is given up.
         const PART = 1 << 6;
+        /// Another transaction on the same server has lost its locks: pause until the server was looked at.
+        const TORN = 1 << 7;
     }
 }
 

@@ -30,6 +30,7 @@ pub fn classify(text: &[u8], dialect: Dialect) -> Statement {
     if walk.lexer.trouble {
         whole.effects |= Effects::UNSURE;
     }
+    whole.effects |= walk.lexer.hints;
     if whole.effects.contains(Effects::UNSURE) {
         whole.effects |= Effects::WRITES;
         whole.effects -= Effects::READS_ONLY;
@@ -241,7 +242,9 @@ fn with(walk: &mut Walk<'_>) -> Piece {
 
 /// `EXPLAIN`, which runs its statement only with ANALYZE; `DESCRIBE table`.
 fn explain(walk: &mut Walk<'_>, mut runs: bool) -> Piece {
-    let explained = Piece::new(Kind::Explain, Effects::READS_ONLY);
+    // Every server makes its plans from statistics of its own. What a table looks like is the same everywhere.
+    let described = Piece::new(Kind::Explain, Effects::READS_ONLY);
+    let explained = Piece::new(Kind::Explain, Effects::READS_ONLY | Effects::VARIES);
     loop {
         let token = walk.step();
         match token.key {
@@ -257,9 +260,10 @@ fn explain(walk: &mut Walk<'_>, mut runs: bool) -> Piece {
                 } else {
                     inner.effects - Effects::WRITES
                 };
+                let effects = effects | Effects::VARIES;
                 return Piece { kind: Kind::Explain, effects, logged: inner.logged, start: None };
             }
-            _ if token.ends() => return explained,
+            _ if token.ends() => return described,
             _ => {}
         }
     }
@@ -281,7 +285,8 @@ fn analyze(walk: &mut Walk<'_>) -> Piece {
             | Key::Replace
             | Key::Update
             | Key::Delete => {
-                return Piece { kind: Kind::Explain, ..verb(walk, token) };
+                let inner = verb(walk, token);
+                return Piece { kind: Kind::Explain, effects: inner.effects | Effects::VARIES, ..inner };
             }
             _ if token.ends() => return Piece::new(Kind::Other, Effects::UNSURE),
             _ => {}

@@ -105,6 +105,13 @@ bitflags! {
         const SETS_TRACKERS = 1 << 45;
         /// MariaDB's `SET STATEMENT … FOR`: variables that the answer reports as changed are put back.
         const SETS_FOR_STATEMENT = 1 << 46;
+        /// The answer depends on what each server keeps for itself though the data is the same: statistics, counters,
+        /// plans, time zone tables, the host that it sees the client on.
+        const VARIES = 1 << 47;
+        /// A comment `tideover:primary` stands in the text.
+        const HINT_PRIMARY = 1 << 48;
+        /// A comment `tideover:replica` stands in the text.
+        const HINT_REPLICA = 1 << 49;
     }
 }
 

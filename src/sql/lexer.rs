@@ -6,9 +6,9 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-use super::Dialect;
 use super::key::Key;
 use super::words::{self, WordId};
+use super::{Dialect, Effects};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
@@ -116,11 +116,13 @@ pub(super) struct Lexer<'a> {
     executable: Option<usize>,
     /// The text may be read in more than one way.
     pub(super) trouble: bool,
+    /// What plain comments ask for.
+    pub(super) hints: Effects,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) const fn new(text: &'a [u8], dialect: Dialect) -> Self {
-        Self { text, dialect, at: 0, executable: None, trouble: false }
+        Self { text, dialect, at: 0, executable: None, trouble: false, hints: Effects::empty() }
     }
 
     /// Where the executable comment around the last token began, if it is in one.
@@ -340,7 +342,8 @@ impl<'a> Lexer<'a> {
         } else if marker == b'M' && self.peek(start + 3) == b'!' && self.dialect.mariadb {
             self.executable_comment(start, start + 4, true);
         } else {
-            self.plain_comment(start + 2);
+            let body = self.plain_comment(start + 2);
+            self.hints |= hint(body);
         }
     }
 
@@ -425,4 +428,21 @@ impl<'a> Lexer<'a> {
 /// looks like one word could part it in two; text in UTF-8 cannot mean that.
 fn hides_a_blank(word: &[u8]) -> bool {
     word.iter().any(|byte| matches!(byte, 0x9a | 0xa0 | 0xca | 0xff)) && str::from_utf8(word).is_err()
+}
+
+/// `tideover:primary` and `tideover:replica`, in any case, alone in their comment.
+fn hint(comment: &[u8]) -> Effects {
+    let text = comment.trim_ascii();
+    match text.split_at_checked(9) {
+        Some((name, place)) if name.eq_ignore_ascii_case(b"tideover:") => {
+            if place.eq_ignore_ascii_case(b"primary") {
+                Effects::HINT_PRIMARY
+            } else if place.eq_ignore_ascii_case(b"replica") {
+                Effects::HINT_REPLICA
+            } else {
+                Effects::empty()
+            }
+        }
+        _ => Effects::empty(),
+    }
 }

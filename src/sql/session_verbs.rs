@@ -162,7 +162,9 @@ fn flush(walk: &mut Walk<'_>) -> Piece {
 /// `SHOW …`. About schema objects every server says the same; the rest is about the server asked.
 pub(super) fn show(walk: &mut Walk<'_>) -> Piece {
     let mut what = walk.step();
+    let mut opened = false;
     while matches!(what.key, Key::Full | Key::Open) {
+        opened |= what.key == Key::Open;
         what = walk.step();
     }
     if what.key == Key::Count {
@@ -173,9 +175,18 @@ pub(super) fn show(walk: &mut Walk<'_>) -> Piece {
     }
     let about = match what.key {
         Key::Warnings | Key::Errors => Effects::READS_DIAGNOSTICS,
-        Key::SchemaObject | Key::Tables | Key::Table | Key::Create | Key::Index | Key::Character => {
-            Effects::empty()
-        }
+        Key::Tables if opened => Effects::READS_SERVER_STATE,
+        Key::SchemaObject | Key::Tables => Effects::empty(),
+        // Row counts, cardinalities, the next AUTO_INCREMENT, what is switched off on a replica.
+        Key::Counted | Key::Table | Key::Index => Effects::VARIES,
+        // Releases differ in what they know.
+        Key::Character => Effects::VARIES,
+        Key::Create => match walk.step().key {
+            Key::View | Key::Procedure | Key::Function | Key::Package | Key::Trigger | Key::Database => {
+                Effects::empty()
+            }
+            _ => Effects::VARIES,
+        },
         Key::Procedure | Key::Function | Key::Package => Effects::empty(),
         _ => Effects::READS_SERVER_STATE,
     };

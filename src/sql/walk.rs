@@ -37,6 +37,8 @@ pub(super) struct Walk<'a> {
     /// Variables met now are being written, not read.
     pub(super) assigning: bool,
     role: Role,
+    /// The next name is that of a table of `information_schema`.
+    catalogue: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -50,6 +52,7 @@ impl<'a> Walk<'a> {
             names_only: false,
             assigning: false,
             role: Role::Read,
+            catalogue: false,
         }
     }
 
@@ -62,11 +65,18 @@ impl<'a> Walk<'a> {
         self.names_only = false;
         self.assigning = false;
         self.role = Role::Read;
+        self.catalogue = false;
     }
 
     /// Reads one token and notes its effects.
     pub(super) fn step(&mut self) -> Token {
         let token = self.lexer.token();
+        if self.catalogue {
+            self.catalogue = false;
+            if !SAME_EVERYWHERE.iter().any(|name| is_name(self.lexer.bytes(token), name)) {
+                self.effects |= Effects::VARIES;
+            }
+        }
         match token.kind {
             TokenKind::Word => {
                 if token.word != 0 {
@@ -82,6 +92,10 @@ impl<'a> Walk<'a> {
                 self.effects |= Effects::SETS_USER_VARIABLE | Effects::COMPUTES_USER_VARIABLE;
             }
             TokenKind::Comma => {}
+            TokenKind::Dot if matches!(self.last.kind, TokenKind::Word | TokenKind::Quoted) => {
+                self.role = Role::Read;
+                self.qualifier();
+            }
             _ => self.role = Role::Read,
         }
         if self.last.kind == TokenKind::Open && self.before.key == Key::LastInsertId {
@@ -138,6 +152,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A name in front of a dot: the servers' own schemas hold what each server keeps for itself.
+    fn qualifier(&mut self) {
+        let name = self.lexer.bytes(self.last);
+        if !(3..=20).contains(&name.len()) {
+            return;
+        }
+        if is_name(name, b"information_schema") {
+            self.catalogue = true;
+        } else if is_name(name, b"mysql") || is_name(name, b"performance_schema") || is_name(name, b"sys") {
+            self.effects |= Effects::VARIES;
+        }
+    }
+
     /// A parenthesis: is there a function's name in front of it?
     fn open(&mut self, token: Token) {
         self.depth = self.depth.saturating_add(1);
@@ -180,6 +207,29 @@ impl<'a> Walk<'a> {
         };
     }
 }
+
+/// Whether an identifier, in quotes or without, is `wanted` (in lower case).
+fn is_name(token: &[u8], wanted: &[u8]) -> bool {
+    let bare = match token {
+        [b'`' | b'"', bare @ .., b'`' | b'"'] => bare,
+        bare => bare,
+    };
+    bare.eq_ignore_ascii_case(wanted)
+}
+
+/// Tables of `information_schema` that say the same on all servers with the same data.
+const SAME_EVERYWHERE: &[&[u8]] = &[
+    b"check_constraints",
+    b"columns",
+    b"key_column_usage",
+    b"parameters",
+    b"referential_constraints",
+    b"routines",
+    b"schemata",
+    b"table_constraints",
+    b"triggers",
+    b"views",
+];
 
 fn read_of_variable(name: &[u8]) -> Effects {
     let name = name.strip_prefix(b"`").unwrap_or(name);

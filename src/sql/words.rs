@@ -136,7 +136,10 @@ const fn build() -> Table {
     while i < SPECIAL.len() {
         let id = builder.add(SPECIAL[i].name);
         let word = &mut builder.table.words[id];
-        word.callable = Callable::Yes;
+        // One that a list above has for one server alone is somebody's stored function on the other.
+        if matches!(word.callable, Callable::No) {
+            word.callable = Callable::Yes;
+        }
         word.effects = SPECIAL[i].effects;
         word.bare = SPECIAL[i].bare;
         i += 1;

@@ -64,13 +64,15 @@ pub(super) async fn fence(
     Ok(fenced)
 }
 
+/// For a query for which nobody waits: the old primary may be busy with a thousand rollbacks.
+const UNHURRIED: Duration = Duration::from_secs(10);
 /// How long InnoDB keeps what its transaction view shows, and a little more.
 const VIEW: Duration = Duration::from_millis(120);
 
 /// Ends what is left of transactions on a fenced server, so that it can follow somebody. A transaction must be seen
 /// twice, further apart than the view is old: one that has just ended is not to be punished.
 pub(super) async fn end_doomed(control: &mut Control, account: &str) -> Result<usize, ControlError> {
-    let (which, limit) = (statements::doomed(account), Duration::from_secs(1));
+    let (which, limit) = (statements::doomed(account), UNHURRIED);
     let seen = control.query(&which, limit).await?;
     if seen.rows.is_empty() {
         return Ok(0);

@@ -113,8 +113,8 @@ pub struct Server {
     pub version: String,
     /// Its `server_id`.
     pub number: u32,
-    /// Whether it offers TLS.
-    pub tls: bool,
+    /// Capability flags of its greeting, as the protocol numbers them; 0 until it was first seen.
+    pub offers: u64,
     /// `read_only` (or `super_read_only`).
     pub read_only: bool,
     /// Its replication, if any is configured.
@@ -145,7 +145,7 @@ impl Server {
             flavor: Flavor::MariaDb,
             version: String::new(),
             number: 0,
-            tls: false,
+            offers: 0,
             read_only: true,
             replication: None,
             gtid: String::new(),

@@ -33,14 +33,14 @@ async fn mysql_9_promoted_automatically() -> TestResult {
 
 /// Who promotes a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Promotion {
+pub(crate) enum Promotion {
     BySomebody,
     /// `failover.mode = "auto"`.
     Automatic,
 }
 
 impl Promotion {
-    fn configure(self, options: ProxyOptions) -> ProxyOptions {
+    pub(crate) fn configure(self, options: ProxyOptions) -> ProxyOptions {
         match self {
             Self::BySomebody => options,
             Self::Automatic => {
@@ -50,7 +50,7 @@ impl Promotion {
     }
 
     /// Another server becomes the primary.
-    async fn happen(self, scene: &Scene, old: &Server) -> TestResult {
+    pub(crate) async fn happen(self, scene: &Scene, old: &Server) -> TestResult {
         if self == Self::BySomebody {
             sleep(Duration::from_millis(random(1000))).await;
             let best = scene.cluster.most_advanced_replica().await?.clone();
@@ -70,7 +70,7 @@ impl Promotion {
     }
 
     /// The server that had died is a replica again. Gives whether it had to be made anew.
-    async fn undo(self, scene: &Scene, old: &Server) -> TestResult<bool> {
+    pub(crate) async fn undo(self, scene: &Scene, old: &Server) -> TestResult<bool> {
         old.set_read_only_at_start(true);
         if self == Self::Automatic {
             old.start_again().await?;
@@ -126,7 +126,7 @@ async fn crashes(flavor: Flavor, promotion: Promotion) -> TestResult {
 }
 
 /// Some number below `limit`: the moments need not be repeatable, only different.
-fn random(limit: u64) -> u64 {
+pub(crate) fn random(limit: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(limit) % limit
 }

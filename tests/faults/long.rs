@@ -47,7 +47,7 @@ async fn mysql_9_by_somebody_else_with_kill() -> TestResult {
 }
 
 /// Clients in long transactions, and as many with a bit of everything.
-struct Load {
+pub(crate) struct Load {
     long: Workload,
     short: Workload,
 }
@@ -55,7 +55,7 @@ struct Load {
 const CLIENTS: u16 = 16;
 
 impl Load {
-    async fn start(scene: &Scene, most: Duration) -> TestResult<Self> {
+    pub(crate) async fn start(scene: &Scene, most: Duration) -> TestResult<Self> {
         // Enough accounts that they seldom wait for each other's.
         let common = WorkloadOptions { clients: CLIENTS, accounts: 5000, ..scene.workload() };
         let long_hold = Duration::from_millis(50)..most;
@@ -63,24 +63,32 @@ impl Load {
         Ok(Self { long: Workload::start(long).await?, short: Workload::start(common).await? })
     }
 
-    /// Nobody noticed anything. Gives the number of long transactions. `torn`: so many transactions may have been told
+    /// Nobody noticed anything. Gives the number of long transactions, and of those that were told 1213. `torn`: so many transactions may have been told
     /// 1213, because their connections were killed, and their locks with them, before the server had stopped all writes:
     /// then another transaction can have changed what they had read, and committed it.
-    async fn close(self, scene: &Scene, torn: u64) -> TestResult<u64> {
+    pub(crate) async fn close(self, scene: &Scene, torn: u64) -> TestResult<(u64, u64)> {
         // All must have stopped before any books are compared: they share the accounts.
         let (long, short) = tokio::join!(self.long.stop(), self.short.stop());
         let primary = scene.cluster.find_primary().await?;
         let mut connection = primary.connect_as("root", "", Some("app")).await?;
+        let mut all_torn = 0;
         for (name, report) in [("long", &long), ("short", &short)] {
             let books = report.books.check(&mut connection).await?;
             let mut told = report.snapshot.clone();
             let rolled_back = told.errors.remove(&1213).map_or(0, |errors| errors.count);
+            all_torn += rolled_back;
+            println!(
+                "  {name}: longest wait {} ms, {} units in {:?}",
+                report.snapshot.longest_wait.as_millis(),
+                report.snapshot.total_ok(),
+                report.snapshot.elapsed
+            );
             let clean = told.is_clean() && rolled_back <= torn;
             assert!(clean, "{name}: clients noticed: {:#?}", report.snapshot);
             assert!(books.is_clean() && books.unknown == 0, "{name}: {books:#?}");
             assert!(books.acknowledged > 0, "{name}: nothing happened");
         }
-        Ok(long.snapshot.total_ok())
+        Ok((long.snapshot.total_ok(), all_torn))
     }
 }
 
@@ -98,7 +106,7 @@ async fn planned(flavor: Flavor) -> TestResult {
         cut += report.cut_units;
         sleep(Duration::from_millis(1500)).await;
     }
-    let transactions = load.close(&scene, 0).await?;
+    let (transactions, _) = load.close(&scene, 0).await?;
     println!("{flavor}: {count} switchovers, {transactions} long transactions, {cut} moved while open");
     assert!(cut > 0, "no transaction was open when the time was over, so nothing was tested");
     scene.finish()
@@ -118,8 +126,10 @@ async fn by_somebody_else(flavor: Flavor, how: PromoteOptions) -> TestResult {
         sleep(Duration::from_secs(1)).await;
     }
     let torn = if how.kill_connections { count as u64 } else { 0 };
-    let transactions = load.close(&scene, torn).await?;
+    let (transactions, told) = load.close(&scene, torn).await?;
     let killed = if how.kill_connections { ", connections killed" } else { "" };
-    println!("{flavor}: {count} switchovers by somebody else{killed}, {transactions} long transactions");
+    println!(
+        "{flavor}: {count} switchovers by somebody else{killed}, {transactions} long transactions, {told} were told 1213"
+    );
     scene.finish()
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod cell;
+mod chaos;
 mod column;
 mod crashes;
 mod document;

@@ -81,9 +81,7 @@ impl Bench {
             targets: targets.clone(),
             account: account.clone(),
         });
-        let user = FixedUser::Password(Zeroizing::new(b"app".to_vec()));
-        let users = AuthMode::Users(HashMap::from([(b"app".to_vec(), user)]));
-        let accounts = AccountDirectory::new(users, store.clone(), targets, connector, account.clone());
+        let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
         let shared = Arc::new(Shared {
             shard: 0,
             options: options_of_sessions(),
@@ -95,6 +93,7 @@ impl Bench {
             journals: tideover::replay::Budget::new(1 << 20, 64 << 20),
             flights: tideover::flight::Flights::new(),
             acknowledged: Arc::default(),
+            routing: Arc::new(tideover::route::Desk::new(routing())),
             registry: SessionRegistry::new(),
             accounts,
             control: account,
@@ -118,6 +117,24 @@ impl Bench {
         });
         let target = Target { address: "proxy:1".into() };
         Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
+    }
+}
+
+fn users() -> AuthMode {
+    let user = FixedUser::Password(Zeroizing::new(b"app".to_vec()));
+    AuthMode::Users(HashMap::from([(b"app".to_vec(), user)]))
+}
+
+/// The primary serves everything.
+fn routing() -> tideover::route::RoutingOptions {
+    tideover::route::RoutingOptions {
+        replicas: false,
+        consistency: tideover::route::Consistency::Session,
+        max_lag: Duration::from_secs(10),
+        wait: Duration::from_millis(10),
+        slow_start: Duration::ZERO,
+        shares: Vec::new(),
+        rules: tideover::route::Rules::default(),
     }
 }
 

@@ -17,10 +17,10 @@ fn encrypted(options: OptsBuilder) -> OptsBuilder {
 }
 
 /// A proxy that offers TLS although MariaDB 10.11 by itself does not.
-async fn with_certificate(name: &str) -> TestResult<Scene> {
-    let folder = tls::directory(name);
+async fn with_certificate(flavor: Flavor, name: &str) -> TestResult<Scene> {
+    let folder = tls::directory(&format!("{name}-{flavor}"));
     tls::Authority::new(name)?.write(&folder)?;
-    let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
+    let scene = Scene::with(ClusterOptions::new(flavor), |options| {
         options.set("tls", "cert_file", tls::file(&folder, "cert.pem")).set(
             "tls",
             "key_file",
@@ -88,7 +88,7 @@ async fn mysql_9_caching_sha2_password() -> TestResult {
 
 #[tokio::test]
 async fn mariadb_10_11_native_password() -> TestResult {
-    let scene = with_certificate("native").await?;
+    let scene = with_certificate(Flavor::MariaDb1011, "native").await?;
     let primary = scene.cluster.primary().clone();
     let setup = [
         "CREATE USER alice@'%' IDENTIFIED BY 'secret of alice'",
@@ -112,26 +112,80 @@ async fn mariadb_10_11_native_password() -> TestResult {
     scene.finish()
 }
 
-/// A plugin that the proxy cannot speak is named in the refusal, and nobody gets in without a password.
-#[tokio::test]
-async fn mariadb_10_11_ed25519_is_refused_by_name() -> TestResult {
-    let scene = with_certificate("ed25519").await?;
+/// The plugins that sign: the proxy is given the password over TLS, and signs itself. Without TLS it cannot be.
+async fn signing_plugin(flavor: Flavor, library: &str, plugin: &str) -> TestResult {
+    let scene = with_certificate(flavor, plugin).await?;
     for server in scene.cluster.servers() {
-        server.run(&["INSTALL SONAME 'auth_ed25519'"]).await?;
+        server.run(&[format!("INSTALL SONAME '{library}'")]).await?;
     }
     let setup = [
-        "CREATE USER ed@'%' IDENTIFIED VIA ed25519 USING PASSWORD('secret of ed')",
-        "GRANT SELECT ON app.* TO ed@'%'",
+        format!("CREATE USER ed@'%' IDENTIFIED VIA {plugin} USING PASSWORD('secret of ed')"),
+        "GRANT SELECT ON app.* TO ed@'%'".to_owned(),
     ];
     scene.cluster.primary().run(&setup).await?;
     let ed = |password: &str| scene.options("ed", password).enable_cleartext_plugin(true);
-    for options in [encrypted(ed("secret of ed")), encrypted(ed("wrong")), ed("secret of ed")] {
-        let (_, message) = user_of(options).await.err().ok_or("somebody was let in")?;
-        println!("{message}");
+    for _ in 0..2 {
+        let user = user_of(encrypted(ed("secret of ed"))).await;
+        assert_eq!(user.map_err(|error| format!("{error:?}"))?, "ed@%");
     }
-    let (_, message) = user_of(encrypted(ed("secret of ed"))).await.err().ok_or("somebody was let in")?;
-    assert!(message.contains("ed25519"), "the message does not name the plugin: {message}");
+    must_be_refused(encrypted(ed("wrong")), 1045).await?;
+    let message = must_be_refused(ed("secret of ed"), 1045).await?;
+    assert!(message.contains("TLS"), "{message}");
+    // A primary that never saw the account.
+    scene.cluster.wait_in_sync().await?;
+    scene.switch().await?;
+    assert_eq!(user_of(encrypted(ed("secret of ed"))).await.map_err(|error| format!("{error:?}"))?, "ed@%");
     scene.finish()
+}
+
+#[tokio::test]
+async fn mariadb_10_11_ed25519() -> TestResult {
+    signing_plugin(Flavor::MariaDb1011, "auth_ed25519", "ed25519").await
+}
+
+#[tokio::test]
+async fn mariadb_11_8_parsec() -> TestResult {
+    signing_plugin(Flavor::MariaDb118, "auth_parsec", "parsec").await
+}
+
+/// What the servers say to accounts that may not log in, or not so, is what clients hear.
+async fn refusals(flavor: Flavor, locked: u16, expired: u16) -> TestResult {
+    let scene = with_certificate(flavor, "refusals").await?;
+    let setup = [
+        "CREATE USER secure@'%' IDENTIFIED BY 'secret' REQUIRE SSL",
+        "CREATE USER certified@'%' IDENTIFIED BY 'secret' REQUIRE X509",
+        "CREATE USER locked@'%' IDENTIFIED BY 'secret' ACCOUNT LOCK",
+        "CREATE USER expired@'%' IDENTIFIED BY 'secret' PASSWORD EXPIRE",
+        "CREATE USER elsewhere@'10.9.8.7' IDENTIFIED BY 'secret'",
+        "GRANT SELECT ON app.* TO secure@'%', certified@'%', locked@'%', expired@'%', elsewhere@'10.9.8.7'",
+    ];
+    scene.cluster.primary().run(&setup).await?;
+    let options = |user: &str| scene.options(user, "secret");
+    assert_eq!(
+        user_of(encrypted(options("secure"))).await.map_err(|error| format!("{error:?}"))?,
+        "secure@%"
+    );
+    must_be_refused(options("secure"), 1045).await?;
+    must_be_refused(options("certified"), 1045).await?;
+    must_be_refused(encrypted(options("certified")), 1045).await?;
+    for options in [options("locked"), encrypted(options("locked"))] {
+        must_be_refused(options, locked).await?;
+    }
+    for options in [options("expired"), encrypted(options("expired"))] {
+        must_be_refused(options, expired).await?;
+    }
+    must_be_refused(options("elsewhere"), 1045).await?;
+    scene.finish()
+}
+
+#[tokio::test]
+async fn mariadb_11_8_refusals() -> TestResult {
+    refusals(Flavor::MariaDb118, 4151, 1820).await
+}
+
+#[tokio::test]
+async fn mysql_9_refusals() -> TestResult {
+    refusals(Flavor::Mysql9, 3118, 1862).await
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Password plugins as pure functions: scrambles from the client's side, checks from the server's.
 
 pub mod caching_sha2;
+pub mod ed25519;
 pub mod native;
 mod plugin;
 

@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn a_login_is_cut_down_to_the_offer() {
         let mut acceptor = Acceptor::new(offer(false, false));
-        let wanted = Capabilities::LONG_PASSWORD | Capabilities::COMPRESS | Capabilities::DEPRECATE_EOF;
+        let wanted = Capabilities::LONG_PASSWORD | Capabilities::CACHE_METADATA | Capabilities::DEPRECATE_EOF;
         let Accepted::Login(login) = acceptor.receive(&login(wanted)).unwrap() else { panic!("no login") };
         assert!(login.capabilities.contains(Capabilities::DEPRECATE_EOF | Capabilities::LONG_PASSWORD));
-        assert!(!login.capabilities.contains(Capabilities::COMPRESS));
+        assert!(!login.capabilities.contains(Capabilities::CACHE_METADATA));
         assert_eq!(login.user, b"app");
         assert_eq!(acceptor.receive(b""), Err(HandshakeError::OutOfTurn));
     }

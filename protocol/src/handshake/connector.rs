@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use zeroize::Zeroizing;
 
 use super::{ConnectError, with_nul};
-use crate::auth::{Nonce, Plugin, caching_sha2, native};
+use crate::auth::{Nonce, Plugin, caching_sha2, ed25519, native};
 use crate::capability::Capabilities;
 use crate::packet::{AuthMore, AuthSwitch, ErrPacket, Greeting, Login, OkPacket, SslRequest};
 use crate::wire::DecodeError;
@@ -65,6 +65,8 @@ pub struct ConnectOptions {
     pub secure_channel: bool,
     /// Largest packet to announce, in bytes.
     pub max_packet: u32,
+    /// Random bytes of ours, which `parsec` wants.
+    pub random: [u8; ed25519::CHALLENGE],
 }
 
 /// What to do next. Debug output does not show what is sent, since it may be a password.
@@ -135,6 +137,8 @@ struct Session {
     nonce: Nonce,
     secure: bool,
     asked_for_key: bool,
+    /// What the server drew, for plugins that draw more than a nonce.
+    challenge: Vec<u8>,
 }
 
 impl Connector {
@@ -197,6 +201,7 @@ impl Connector {
             greeting,
             secure: self.options.secure_channel,
             asked_for_key: false,
+            challenge: Vec::new(),
         });
         if !tls {
             return Ok(ConnectStep::Send(self.login(session)));
@@ -270,6 +275,7 @@ impl Connector {
             Some(0xff) => Err(ConnectError::Refused(ErrPacket::decode(payload, caps)?)),
             Some(0xfe) => self.switched(session, AuthSwitch::decode(payload)?),
             Some(0x01) => self.continued(session, &AuthMore::decode(payload)?.data),
+            Some(b'P') if session.plugin == Plugin::Parsec => self.continued(session, payload),
             other => {
                 let got = other.copied().unwrap_or_default();
                 Err(DecodeError::WrongPacket { expected: "an answer to the login", got }.into())
@@ -307,7 +313,17 @@ impl Connector {
                 }
                 with_nul(self.password(&switch.plugin)?).to_vec()
             }
-            Plugin::Ed25519 | Plugin::Parsec | Plugin::Other(_) => {
+            Plugin::Ed25519 => {
+                let password = self.password(&switch.plugin)?;
+                ed25519::sign(password, challenge(&switch.data)?).to_vec()
+            }
+            Plugin::Parsec => {
+                self.password(&switch.plugin)?;
+                session.challenge = challenge(&switch.data)?.to_vec();
+                // An empty packet asks for the account's salt.
+                Vec::new()
+            }
+            Plugin::Other(_) => {
                 return Err(ConnectError::UnsupportedPlugin(switch.plugin));
             }
         };
@@ -335,6 +351,12 @@ impl Connector {
                 self.state = State::AwaitEncryption(session);
                 return Ok(ConnectStep::EncryptRsa { public_key_pem: key.to_vec(), plaintext });
             }
+            (Plugin::Parsec, description) => {
+                let password = self.password(session.plugin.name())?;
+                let draws = (session.challenge.as_slice(), &self.options.random);
+                let answer = ed25519::parsec(password, draws, description);
+                ConnectStep::Send(answer.ok_or(DecodeError::Invalid("a salt of parsec"))?)
+            }
             _ => return Err(DecodeError::Invalid("authentication data out of turn").into()),
         };
         self.state = State::ExpectAnswer(session);
@@ -348,6 +370,12 @@ impl Connector {
             Secret::NativeStage1(_) => Err(ConnectError::NeedsPassword(plugin.to_owned())),
         }
     }
+}
+
+/// What the plugins of MariaDB that sign are given; a NUL may follow.
+fn challenge(data: &[u8]) -> Result<&[u8], ConnectError> {
+    data.get(..ed25519::CHALLENGE)
+        .ok_or_else(|| DecodeError::Invalid("a challenge must have 32 bytes").into())
 }
 
 fn nonce(data: &[u8]) -> Result<Nonce, ConnectError> {

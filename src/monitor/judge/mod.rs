@@ -96,7 +96,7 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
                 flavor,
                 version,
                 number,
-                tls: seen.tls,
+                offers: seen.offers,
                 read_only,
                 replication,
                 gtid,

@@ -16,7 +16,7 @@ fn seen(read_only: bool, follows: Option<ServerId>) -> Result<Seen, Unseen> {
         flavor: Flavor::MariaDb,
         version: "10.11".into(),
         number: 0,
-        tls: false,
+        offers: 0,
         read_only,
         replication: follows.map(|source| Replication {
             source_host: "127.0.0.1".into(),

@@ -94,8 +94,8 @@ fn what_a_read_depends_on_is_named() {
         ("SELECT @@timestamp", Select, "READS_ONLY | READS_CLOCK"),
         ("SELECT @a, @`b c`, @'d', @\"e\", @f.g", Select, "READS_ONLY | READS_USER_VARIABLE"),
         ("SELECT SLEEP(1)", Select, "READS_ONLY | SLEEPS"),
-        ("SELECT * FROM information_schema.processlist", Select, "READS_ONLY | READS_SERVER_STATE"),
-        ("SELECT * FROM performance_schema.threads", Select, "READS_ONLY | READS_SERVER_STATE"),
+        ("SELECT * FROM information_schema.processlist", Select, "READS_ONLY | READS_SERVER_STATE | VARIES"),
+        ("SELECT * FROM performance_schema.threads", Select, "READS_ONLY | READS_SERVER_STATE | VARIES"),
         ("SELECT MASTER_POS_WAIT('a', 1)", Select, "READS_ONLY | SLEEPS | READS_SERVER_STATE"),
         ("SELECT IS_FREE_LOCK('a')", Select, "READS_ONLY | READS_SERVER_STATE"),
     ]);
@@ -208,13 +208,29 @@ fn modes_change_what_quotes_mean() {
 }
 
 #[test]
+fn what_servers_keep_for_themselves_is_named() {
+    check_both(&[
+        ("SELECT * FROM information_schema.columns", Select, READ),
+        ("SELECT * FROM `information_schema`.`views`", Select, READ),
+        ("SELECT * FROM information_schema.tables", Select, "READS_ONLY | VARIES"),
+        ("SELECT * FROM `INFORMATION_SCHEMA` . `tables`", Select, "READS_ONLY | VARIES"),
+        ("SELECT * FROM `mysql`.db", Select, "READS_ONLY | VARIES"),
+        ("SELECT USER(), user FROM t", Select, "READS_ONLY | VARIES"),
+        ("SELECT t.user, u.current_user FROM t", Select, READ),
+        ("/* tideover:primary */ SELECT 1", Select, "READS_ONLY | HINT_PRIMARY"),
+        ("SELECT /*tideover:REPLICA*/ 1", Select, "READS_ONLY | HINT_REPLICA"),
+        ("SELECT /* tideover:elsewhere */ '/* tideover:primary */'", Select, READ),
+    ]);
+}
+
+#[test]
 fn show_and_explain() {
     check_both(&[
         ("SHOW TABLES", Show, READ),
         ("SHOW FULL TABLES FROM db LIKE 'a%'", Show, READ),
-        ("SHOW CREATE TABLE t", Show, READ),
-        ("SHOW CHARACTER SET", Show, READ),
-        ("SHOW INDEX FROM t", Show, READ),
+        ("SHOW CREATE TABLE t", Show, "READS_ONLY | VARIES"),
+        ("SHOW CHARACTER SET", Show, "READS_ONLY | VARIES"),
+        ("SHOW INDEX FROM t", Show, "READS_ONLY | VARIES"),
         ("SHOW PROCEDURE STATUS", Show, READ),
         ("SHOW WARNINGS", Show, "READS_ONLY | READS_DIAGNOSTICS"),
         ("SHOW ERRORS LIMIT 1", Show, "READS_ONLY | READS_DIAGNOSTICS"),
@@ -223,21 +239,30 @@ fn show_and_explain() {
         ("SHOW FULL PROCESSLIST", Show, "READS_ONLY | READS_SERVER_STATE"),
         ("SHOW MASTER STATUS", Show, "READS_ONLY | READS_SERVER_STATE"),
         ("SHOW TABLES WHERE f(1)", Show, CODE),
-        ("EXPLAIN SELECT 1", Explain, READ),
+        ("SHOW OPEN TABLES", Show, "READS_ONLY | READS_SERVER_STATE"),
+        ("SHOW TABLE STATUS", Show, "READS_ONLY | VARIES"),
+        ("SHOW EVENTS", Show, "READS_ONLY | VARIES"),
+        ("SHOW CREATE EVENT e", Show, "READS_ONLY | VARIES"),
+        ("SHOW CREATE VIEW v", Show, READ),
+        ("EXPLAIN SELECT 1", Explain, "READS_ONLY | VARIES"),
         ("EXPLAIN t", Explain, READ),
         ("DESC t c", Explain, READ),
-        ("EXPLAIN FORMAT=JSON SELECT * FROM t", Explain, READ),
-        ("EXPLAIN ANALYZE SELECT * FROM t", Explain, READ),
+        ("EXPLAIN FORMAT=JSON SELECT * FROM t", Explain, "READS_ONLY | VARIES"),
+        ("EXPLAIN ANALYZE SELECT * FROM t", Explain, "READS_ONLY | VARIES"),
         ("EXPLAIN FOR CONNECTION 5", Explain, "READS_ONLY | READS_SERVER_STATE"),
-        ("EXPLAIN UPDATE t SET a = 1", Explain, ""),
-        ("EXPLAIN ANALYZE DELETE FROM t", Explain, "WRITES"),
-        ("EXPLAIN SELECT f(1)", Explain, CODE),
-        ("EXPLAIN WITH a AS (SELECT 1) SELECT 1 FROM a", Explain, READ),
-        ("ANALYZE SELECT 1", Explain, READ),
-        ("ANALYZE FORMAT=JSON SELECT 1", Explain, READ),
-        ("ANALYZE UPDATE t SET a = 1", Explain, "WRITES"),
-        ("ANALYZE FORMAT=JSON UPDATE t SET a = 1", Explain, "WRITES"),
-        ("EXPLAIN FORMAT=JSON INTO @v SELECT 1", Explain, "SETS_USER_VARIABLE | COMPUTES_USER_VARIABLE"),
+        ("EXPLAIN UPDATE t SET a = 1", Explain, "VARIES"),
+        ("EXPLAIN ANALYZE DELETE FROM t", Explain, "WRITES | VARIES"),
+        ("EXPLAIN SELECT f(1)", Explain, "STORED_CODE | WRITES | VARIES"),
+        ("EXPLAIN WITH a AS (SELECT 1) SELECT 1 FROM a", Explain, "READS_ONLY | VARIES"),
+        ("ANALYZE SELECT 1", Explain, "READS_ONLY | VARIES"),
+        ("ANALYZE FORMAT=JSON SELECT 1", Explain, "READS_ONLY | VARIES"),
+        ("ANALYZE UPDATE t SET a = 1", Explain, "WRITES | VARIES"),
+        ("ANALYZE FORMAT=JSON UPDATE t SET a = 1", Explain, "WRITES | VARIES"),
+        (
+            "EXPLAIN FORMAT=JSON INTO @v SELECT 1",
+            Explain,
+            "SETS_USER_VARIABLE | COMPUTES_USER_VARIABLE | VARIES",
+        ),
     ]);
 }
 

@@ -114,6 +114,18 @@ struct Watch {
     said: String,
 }
 
+impl Watch {
+    /// There is a primary.
+    fn sees(&mut self, primary: ServerId) {
+        self.primary = Some(primary);
+        self.asked.clear();
+        (self.failures, self.not_before) = (0, None);
+        // Somebody else has made another server primary since: who is to follow whom is theirs to say, also when ours is
+        // the primary again.
+        self.promoted = self.promoted.filter(|(promoted, _)| *promoted == primary);
+    }
+}
+
 impl std::fmt::Debug for Failover {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Failover").field("options", &self.options).finish_non_exhaustive()
@@ -156,10 +168,8 @@ impl Failover {
     fn note(&mut self, topology: &Topology) {
         let watch = &mut self.watch;
         if let Some(primary) = topology.primary() {
-            watch.primary = Some(primary.id);
-            watch.asked.clear();
+            watch.sees(primary.id);
             self.note.set("");
-            (watch.failures, watch.not_before) = (0, None);
         }
         let seen = watch.primary.and_then(|id| topology.server(id)).is_some_and(|s| s.unanswered.is_none());
         if seen || watch.seen.is_none() {
@@ -338,4 +348,20 @@ impl Failover {
 async fn connect(parts: &CoordinatorParts, id: ServerId, within: Duration) -> Result<Control, ControlError> {
     let target = parts.pools.target(id).cloned().unwrap_or_else(|| Target { address: "?".into() });
     Control::connect(parts.pools.connector(), &target, &parts.account, within).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_promoted_is_forgotten_when_somebody_else_has_promoted() {
+        let (ours, theirs) = (ServerId(0), ServerId(1));
+        let mut watch = Watch { promoted: Some((ours, 7)), ..Watch::default() };
+        watch.sees(ours);
+        assert_eq!(watch.promoted, Some((ours, 7)));
+        watch.sees(theirs);
+        watch.sees(ours);
+        assert_eq!((watch.promoted, watch.primary), (None, Some(ours)));
+    }
 }

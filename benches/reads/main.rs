@@ -1,0 +1,169 @@
+//! What reads on replicas cost: the classification of a statement in nanoseconds, and with real servers the share of reads
+//! that replicas serve and the price of the GTID rule beside `routing.consistency = "eventual"`, in turns within one run.
+//! `cargo bench --bench reads` measures both, `-- --texts` the first alone.
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+#![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
+use tideover::route::route;
+use tideover::sql::{Dialect, classify};
+use tideover_sandbox::proxy::{Proxy, ProxyOptions};
+use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
+use tokio::task::JoinSet;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Clients at once, and how long each turn is.
+const CLIENTS: u64 = 16;
+const TURN: Duration = Duration::from_secs(5);
+const ROUNDS: usize = 5;
+const DIALECT: Dialect = Dialect {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    mariadb: true,
+    version: 101_119,
+    multibyte_unsafe: false,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Outcome {
+    texts();
+    if std::env::args().any(|argument| argument == "--texts") {
+        return Ok(());
+    }
+    for flavor in [Flavor::MariaDb1011, Flavor::Mysql9] {
+        shares(flavor).await?;
+    }
+    Ok(())
+}
+
+/// Lexer, effects and route of a text; the route alone is what a prepared statement costs.
+fn texts() {
+    let mut join = "SELECT o.id, o.created, c.name, c.email, SUM(l.quantity * l.price) AS total FROM orders AS o \
+                    INNER JOIN customers AS c ON c.id = o.customer_id LEFT JOIN order_lines AS l ON l.order_id = o.id \
+                    WHERE o.state IN ('new', 'paid', 'sent') AND o.created >= '2024-01-01' AND c.country = 'DE' AND \
+                    EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id AND p.amount > 100.5) GROUP BY o.id, \
+                    o.created, c.name, c.email HAVING total > 50 ORDER BY o.created DESC, o.id LIMIT 20 OFFSET 40"
+        .to_owned();
+    while join.len() < 500 {
+        join.push(' ');
+    }
+    for (name, text) in [
+        ("SELECT 1", "SELECT 1"),
+        ("point select", "SELECT c FROM sbtest1 WHERE id=12345"),
+        ("update", "UPDATE sbtest1 SET k=k+1 WHERE id=12345"),
+        ("join of 500 bytes", &join),
+    ] {
+        let whole = nanoseconds(|| {
+            black_box(route(&classify(black_box(text.as_bytes()), DIALECT)));
+        });
+        let statement = classify(text.as_bytes(), DIALECT);
+        let known = nanoseconds(|| {
+            black_box(route(black_box(&statement)));
+        });
+        println!("{name:<20} {:>4} bytes: {whole:>7.1} ns, once classified {known:.1} ns", text.len());
+    }
+}
+
+/// The best of several runs: what else the machine does only adds.
+fn nanoseconds(mut run: impl FnMut()) -> f64 {
+    const COUNT: u32 = 20_000;
+    let mut best = f64::MAX;
+    for _ in 0..50 {
+        let began = Instant::now();
+        for _ in 0..COUNT {
+            run();
+        }
+        best = best.min(began.elapsed().as_secs_f64() * 1e9 / f64::from(COUNT));
+    }
+    best
+}
+
+/// Two proxies in front of one cluster take turns.
+async fn shares(flavor: Flavor) -> Outcome {
+    let cluster = Cluster::start(ClusterOptions::new(flavor)).await?;
+    let program =
+        std::env::var_os("TIDEOVER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_tideover").into());
+    let mut proxies = Vec::new();
+    for consistency in ["session", "eventual"] {
+        let options = ProxyOptions::new(&program, &cluster)
+            .set("routing", "reads", "\"replicas\"")
+            .set("routing", "slow_start", "\"0s\"")
+            .set("routing", "consistency", format!("\"{consistency}\""));
+        proxies.push((consistency, Proxy::start(&options).await?));
+    }
+    cluster.primary().run(&["USE app", "CREATE TABLE kv (id INT PRIMARY KEY, n BIGINT NOT NULL)"]).await?;
+    let rows: Vec<String> = (0..1000).map(|id| format!("({id}, 0)")).collect();
+    cluster.primary().run(&[format!("INSERT INTO app.kv VALUES {}", rows.join(","))]).await?;
+    cluster.wait_in_sync().await?;
+    // One turn more, which does not count.
+    let mut units = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        for ((_, proxy), units) in proxies.iter().zip(&mut units) {
+            let done = turn(proxy).await?;
+            if round > 0 {
+                units.push(done as f64 / TURN.as_secs_f64());
+            }
+        }
+    }
+    for ((consistency, proxy), units) in proxies.iter().zip(&units) {
+        let status = proxy.admin().json("/v1/status").await?;
+        let readers =
+            status.pointer("/routing/readers").and_then(|r| r.as_array()).cloned().unwrap_or_default();
+        let on_replicas: u64 = readers.iter().filter_map(|reader| reader["reads"].as_u64()).sum();
+        let reads = status.pointer("/routing/reasons/reads").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        println!(
+            "{flavor}, {consistency:<8}: {:>8.0} statements a second (of {ROUNDS} turns: {:.0} to {:.0}); {:.1} % of reads on replicas",
+            units.iter().sum::<f64>() / units.len() as f64,
+            units.iter().copied().fold(f64::MAX, f64::min),
+            units.iter().copied().fold(0.0, f64::max),
+            100.0 * on_replicas as f64 / reads as f64,
+        );
+    }
+    Ok(())
+}
+
+/// 95 reads of a hundred statements. Gives the number of statements.
+async fn turn(proxy: &Proxy) -> Outcome<u64> {
+    let (count, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let options = OptsBuilder::default()
+            .ip_or_hostname(proxy.address().ip().to_string())
+            .tcp_port(proxy.address().port())
+            .user(Some("app"))
+            .pass(Some("app"))
+            .db_name(Some("app"))
+            .prefer_socket(false);
+        let (count, stop) = (count.clone(), stop.clone());
+        clients.spawn(async move {
+            let mut connection = Conn::new(options).await?;
+            let mut n = client * 977;
+            while !stop.load(Ordering::Relaxed) {
+                n += 1;
+                let id = n * 7919 % 1000;
+                if n.is_multiple_of(20) {
+                    connection.exec_drop("UPDATE kv SET n = n + 1 WHERE id = ?", (id,)).await?;
+                } else {
+                    let _: Option<u64> =
+                        connection.exec_first("SELECT n FROM kv WHERE id = ?", (id,)).await?;
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            connection.disconnect().await?;
+            Outcome::Ok(())
+        });
+    }
+    tokio::time::sleep(TURN).await;
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = clients.join_next().await {
+        ended??;
+    }
+    Ok(count.load(Ordering::Relaxed))
+}

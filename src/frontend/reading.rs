@@ -1,0 +1,380 @@
+//! Reads on replicas: which replica a session may read from without seeing less than it has seen, and what follows when
+//! that replica does not serve.
+//!
+//! Two things bound a session. `needs` is a position that is known: its own commits. `floor` is a server whose data it has
+//! seen as of a moment whose position is not known; it may read on there, and on the primary, which has all that a replica
+//! has. A session that shall leave its floor asks that server for its position behind an answer (`capture`), when the
+//! client has the answer already. `seen` keeps both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tideover_protocol::command::CommandKind;
+use tideover_protocol::status::StatusFlags;
+use tokio::time::{Instant, timeout};
+
+use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
+use crate::relay::Signals;
+use crate::replay::Broke;
+use crate::route::{Consistency, Desk, Position, Route, Why, route};
+use crate::sql::{Effects, Kind};
+use crate::topology::{Flavor, ServerId, Topology};
+
+use super::run::Attempt;
+use super::session::Session;
+use super::unit::is_passing;
+use super::work::Work;
+
+/// Getting a connection to a replica takes at most this long; then the primary serves.
+pub(super) const REACH: Duration = Duration::from_millis(500);
+/// Beyond the time that a server is to wait for a position, its answer is waited for so long.
+const GRACE: Duration = Duration::from_millis(200);
+/// Reads that the primary serves for want of a known position, before it is asked for one; doubled each time in vain.
+pub(super) const PATIENCE: u32 = 2;
+pub(super) const MOST_PATIENCE: u32 = 64;
+/// One in so many reads looks whether another replica would serve it better.
+const MOVES: u32 = 64;
+/// Every server: for a statement that only the primary may run now.
+const ALL_SERVERS: u64 = u64::MAX;
+/// Errors by which a statement ends as the client wanted: killed, or out of the time that it was given.
+const WANTED: [u16; 4] = [1028, 1317, 1969, 3024];
+/// Schemas of the servers themselves.
+const SYSTEM: [&[u8]; 4] = [b"information_schema", b"mysql", b"performance_schema", b"sys"];
+
+/// What a session has seen, and where it may read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) needs: Position,
+    /// When it last read on a replica, if the primary may not show yet what it saw there.
+    pub(super) ahead: Option<Instant>,
+    /// The server and its life: what it had may be gone when it comes back.
+    pub(super) floor: Option<(ServerId, u64)>,
+    /// The server, its life and the version of `needs` for which it is known that the server has all of it.
+    pub(super) covered: Option<(ServerId, u64, u64)>,
+    /// Servers that must not serve the present statement, by bit.
+    pub(super) avoid: u64,
+    /// Servers that do not let this account in, by bit.
+    pub(super) closed: u64,
+    /// To take a read out of the count that is under way when the session ends.
+    pub(super) desk: Option<Arc<Desk>>,
+    /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
+    pub(super) on_primary: u32,
+    pub(super) patience: u32,
+    /// The present statement's end was taken in.
+    pub(super) noted: bool,
+    /// The floor is to be asked for its position behind the present answer.
+    pub(super) capture: bool,
+    /// A READ ONLY transaction runs, or is about to begin, on a replica.
+    pub(super) transaction: bool,
+    /// One of this session's had to leave its replica: the next ones run on the primary.
+    pub(super) has_left: bool,
+    /// When the present read has left for a replica.
+    pub(super) left: Option<(ServerId, Instant)>,
+    pub(super) draw: u32,
+    /// Whether the session's settings allow reads elsewhere, for this fingerprint of its state.
+    pub(super) settings: Option<(u64, bool)>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let (Some(desk), Some((server, _))) = (&self.desk, self.left.take()) {
+            desk.end(server, None);
+        }
+    }
+}
+
+/// A replica that shall serve, and whether its position must be waited for.
+#[derive(Debug, Clone, Copy)]
+struct Chosen {
+    server: ServerId,
+    wait: bool,
+}
+
+impl Session {
+    /// Whether the present lease is one of a replica.
+    pub(super) fn is_on_replica(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.reading)
+    }
+
+    /// Before each attempt: whether there is a lease of a replica for it. Then it passes no gate: no switchover changes
+    /// who answers a read.
+    pub(super) async fn enter_replica(&mut self, work: &Work) -> bool {
+        if self.is_on_replica() {
+            if self.in_transaction() || !self.tracker.pins().is_empty() {
+                // It asks for what its last read left there.
+                return true;
+            }
+            self.end_unit();
+        }
+        if !self.shared.routing.is_on() || self.lease.is_some() || self.pass.is_some() {
+            return false;
+        }
+        match self.choose_replica(work) {
+            Some(chosen) => self.lease_replica(chosen).await,
+            None => false,
+        }
+    }
+
+    /// A replica for the statement, if its text, the session and what it has seen allow one.
+    fn choose_replica(&mut self, work: &Work) -> Option<Chosen> {
+        if !self.is_plain(work) {
+            return None;
+        }
+        if work.statement.kind == Kind::StartTransactionReadOnly {
+            return self.choose_for_transaction();
+        }
+        let decided = route(&work.statement);
+        let first_try = self.reading.avoid == 0;
+        if !decided.is_replica() || !self.is_free() {
+            if first_try {
+                let why = if decided.is_replica() { Why::Tied } else { decided.why() };
+                self.shared.routing.count(why);
+            }
+            return None;
+        }
+        let by_rule = self.rule(work).filter(|_| decided.why() != Why::HintReplica);
+        let wanted = decided.why() == Why::HintReplica
+            || by_rule.unwrap_or_else(|| self.shared.routing.options().replicas);
+        if first_try {
+            self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
+        }
+        if wanted { self.replica_with_all() } else { None }
+    }
+
+    /// Whether the command leaves nothing open on its server: a cursor would stay there.
+    fn is_plain(&self, work: &Work) -> bool {
+        match work.kind {
+            CommandKind::Query => true,
+            CommandKind::StmtExecute => self.command.get(5).is_some_and(|flags| *flags == 0),
+            _ => false,
+        }
+    }
+
+    /// A READ ONLY transaction runs as a whole on one replica; it must be possible to do it again on the primary.
+    fn choose_for_transaction(&mut self) -> Option<Chosen> {
+        let desk = &self.shared.routing;
+        let by_default = desk.options().replicas && desk.options().rules.0.is_empty();
+        let journaled = self.shared.journals.per_transaction > 0;
+        if !by_default || !journaled || self.reading.has_left || !self.is_free() {
+            return None;
+        }
+        let chosen = self.replica_with_all()?;
+        self.reading.transaction = true;
+        Some(chosen)
+    }
+
+    /// Whether a statement of a READ ONLY transaction on a replica must run on the primary, and the transaction with it.
+    pub(super) fn must_leave_replica(&mut self, work: &Work) -> bool {
+        if !self.is_on_replica() || !self.in_transaction() || work.kind == CommandKind::StmtPrepare {
+            return false;
+        }
+        let ends = Effects::ENDS.union(Effects::HINT_PRIMARY);
+        let stays = match (work.statement.kind, route(&work.statement)) {
+            (Kind::Commit | Kind::Rollback, _) => !work.statement.any(Effects::MULTI),
+            (Kind::Savepoint | Kind::ReleaseSavepoint | Kind::RollbackTo | Kind::Empty, _) => true,
+            (_, Route::Replica(_)) => self.is_plain(work),
+            // All of a transaction's answers may be about the server that it runs on.
+            (
+                _,
+                Route::Primary(Why::ServerState | Why::Varies | Why::Clock | Why::UniqueId | Why::LooksBack),
+            ) => self.is_plain(work) && !work.statement.any(ends),
+            _ => false,
+        };
+        self.reading.has_left |= !stays;
+        !stays
+    }
+
+    fn rule(&self, work: &Work) -> Option<bool> {
+        let rules = &self.shared.routing.options().rules;
+        if rules.0.is_empty() {
+            return None;
+        }
+        let schema = self.tracker.state().schema().unwrap_or_default();
+        rules.decide(self.account.user(), schema, work.text.of(&self.command))
+    }
+
+    /// Whether nothing of the session's ties it to the primary.
+    fn is_free(&mut self) -> bool {
+        if self.in_transaction()
+            || !self.status.contains(StatusFlags::AUTOCOMMIT)
+            || !self.tracker.pins().is_empty()
+        {
+            return false;
+        }
+        let state = self.tracker.state();
+        let fingerprint = state.fingerprint();
+        if let Some((of, free)) = self.reading.settings
+            && of == fingerprint
+        {
+            return free;
+        }
+        let schema = state.schema().unwrap_or_default();
+        let logs = state.variable("sql_log_bin").is_none_or(|value| !matches!(value, b"OFF" | b"0"));
+        let free = logs
+            && !SYSTEM.iter().any(|name| schema.eq_ignore_ascii_case(name))
+            && state.variable("transaction_read_only").is_none()
+            && state.variable("tx_read_only").is_none();
+        self.reading.settings = Some((fingerprint, free));
+        free
+    }
+
+    /// A replica that has, or soon has, all that the session must see.
+    fn replica_with_all(&mut self) -> Option<Chosen> {
+        let desk = &self.shared.routing;
+        let topology = self.shared.store.peek();
+        let reading = &mut self.reading;
+        let avoid = reading.avoid | reading.closed;
+        let draw = next_draw(&mut reading.draw, self.handle.id);
+        if desk.options().consistency == Consistency::Eventual {
+            let server = desk.choose(&topology, avoid, draw)?;
+            return Some(Chosen { server, wait: false });
+        }
+        let server = match reading.floor {
+            Some((floor, life)) if life == desk.lives(floor) && desk.may_serve(&topology, floor, avoid) => {
+                // Now and then, so that sessions leave a replica that has more to do than others.
+                reading.capture = draw.is_multiple_of(MOVES)
+                    && desk.is_outdone(&topology, (floor, avoid), draw)
+                    && can_tell(&topology, floor);
+                floor
+            }
+            Some(_) => {
+                reading.on_primary += 1;
+                let enough = reading.on_primary >= reading.patience.max(PATIENCE);
+                reading.capture = enough && desk.choose(&topology, avoid, draw).is_some();
+                return None;
+            }
+            None => desk.choose(&topology, avoid, draw)?,
+        };
+        let now = (server, desk.lives(server), reading.needs.version());
+        if reading.covered == Some(now) {
+            return Some(Chosen { server, wait: false });
+        }
+        if topology.server(server).is_some_and(|known| reading.needs.is_in(&known.gtid)) {
+            reading.covered = Some(now);
+            return Some(Chosen { server, wait: false });
+        }
+        (!desk.is_behind(server)).then_some(Chosen { server, wait: true })
+    }
+
+    /// Takes a connection of the replica; with `wait`, one on which all that is needed is there.
+    async fn lease_replica(&mut self, chosen: Chosen) -> bool {
+        let server = chosen.server;
+        let (account, dialect) = (&self.account, self.dialect);
+        let pool = match &self.reading_pool {
+            Some(pool) if pool.server() == server => pool.clone(),
+            _ => self.shared.pools.of_use(self.shared.shard, (server, Use::Reading), account, dialect),
+        };
+        self.reading_pool = Some(pool.clone());
+        let lease = match timeout(REACH, pool.acquire_now(self.tracker.state())).await {
+            Ok(Ok(lease)) => lease,
+            failed => {
+                tracing::debug!(session = self.handle.id, ?failed, "no connection to a replica");
+                match failed {
+                    Ok(Err(AcquireError::Exhausted { .. } | AcquireError::Restore(_))) => {}
+                    Ok(Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })))
+                        if !is_passing(&failure) =>
+                    {
+                        self.reading.closed |= bit(server);
+                    }
+                    _ => self.shared.routing.suspect(server),
+                }
+                return false;
+            }
+        };
+        let lease = if chosen.wait { Box::pin(self.caught_up(lease)).await } else { Some(lease) };
+        let Some(lease) = lease else {
+            self.shared.routing.behind(server);
+            return false;
+        };
+        self.handle.set_server(Some((lease.server, lease.thread)));
+        self.lease = Some(lease);
+        self.shared.routing.begin(server);
+        self.reading.desk.get_or_insert_with(|| self.shared.routing.clone());
+        self.reading.left = Some((server, Instant::now()));
+        true
+    }
+
+    /// Waits on the replica until it has all that is needed. `None`: not within the time that there is for it.
+    async fn caught_up(&mut self, mut lease: Lease) -> Option<Lease> {
+        let within = self.shared.routing.options().wait;
+        let sql = self.reading.needs.wait(lease.flavor, within)?;
+        let now = (lease.server, self.shared.routing.lives(lease.server), self.reading.needs.version());
+        // Cancelled or refused it must not be used again.
+        lease.broken = true;
+        let answer = timeout(within + GRACE, lease.query_row(&sql, 1)).await;
+        let Ok(Ok(row)) = answer else {
+            tracing::debug!(
+                session = self.handle.id,
+                server = lease.server.0,
+                "a replica cannot be waited for"
+            );
+            return None;
+        };
+        lease.broken = false;
+        if row.first().map(Vec::as_slice) != Some(b"0".as_slice()) {
+            return None;
+        }
+        self.reading.covered = Some(now);
+        self.reading.patience = PATIENCE;
+        Some(lease)
+    }
+
+    /// A replica did not serve: the read is run again, on another or on the primary. `answered`: the server is well, it
+    /// is the statement that it does not run.
+    pub(super) fn replica_failed(&mut self, broke: Broke, answered: bool) -> Attempt {
+        let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Attempt::Again };
+        tracing::debug!(
+            session = self.handle.id,
+            server = server.0,
+            ?broke,
+            answered,
+            "a read goes elsewhere"
+        );
+        self.read_ended(false);
+        if answered {
+            // Whatever a replica has against a statement, the primary has the last word.
+            self.reading.avoid = ALL_SERVERS;
+        } else {
+            self.break_lease();
+            self.reading.avoid |= bit(server);
+            self.shared.routing.suspect(server);
+            self.shared.monitor.kick();
+        }
+        self.take_pins();
+        self.handle.signal.lower(Signals::SERVER_LOST);
+        self.end_unit();
+        Attempt::Again
+    }
+
+    /// Whether the error of a replica is the client's own; any other is for the primary to give.
+    pub(super) fn is_wanted_error(broke: Broke) -> bool {
+        matches!(broke, Broke::Answered(code) if WANTED.contains(&code))
+    }
+
+    pub(super) fn read_ended(&mut self, served: bool) {
+        if let Some((server, left)) = self.reading.left.take() {
+            self.shared.routing.end(server, served.then(|| left.elapsed()));
+        }
+    }
+}
+
+/// Whether a replica's position is a bound for what it shows: MariaDB's applied position follows what can be seen, its
+/// binary log precedes it.
+fn can_tell(topology: &Topology, replica: ServerId) -> bool {
+    topology.server(replica).is_some_and(|s| s.flavor == Flavor::MySql || s.logs_replica_updates)
+}
+
+fn bit(server: ServerId) -> u64 {
+    u32::try_from(server.0).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(ALL_SERVERS)
+}
+
+fn next_draw(draw: &mut u32, seed: u32) -> u32 {
+    if *draw == 0 {
+        *draw = seed.wrapping_mul(0x9e37_79b9) | 1;
+    }
+    // Marsaglia's xorshift: the choice needs no better randomness.
+    *draw ^= *draw << 13;
+    *draw ^= *draw >> 17;
+    *draw ^= *draw << 5;
+    *draw
+}
