@@ -422,6 +422,13 @@ impl ServerConnection {
         }
         self.prepared = ServerStatements::new(STATEMENTS);
         let schema = self.state.schema().map(<[u8]>::to_vec);
+        if let Some(schema) = &schema {
+            // The schema stays, but the default database's character set becomes the global one (seen on 11.8).
+            let use_again = [b"\x02", schema.as_slice()].concat();
+            if let Swallow::Error(error) = self.command(&use_again).await? {
+                return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
+            }
+        }
         self.track().await?;
         // The servers keep the role (seen on all three): whatever the next session's is, it must be set.
         let same_role = self.state.role() == self.base.role();

@@ -36,6 +36,16 @@ SELECT 'ä', COLLATION('ä')
 SET NAMES utf8mb4, @x = 1, sql_safe_updates = 0
 SELECT @x, @@sql_safe_updates, @@collation_connection
 
+## schema on connections that were reset
+USE other
+CREATE TEMPORARY TABLE leaves_a_stain (a INT)
+DROP TEMPORARY TABLE leaves_a_stain
+SELECT @@character_set_database, @@collation_database
+CREATE TEMPORARY TABLE leaves_a_stain (a INT)
+DROP TEMPORARY TABLE leaves_a_stain
+SELECT DATABASE(), @@character_set_database, @@collation_database
+USE eq
+
 ## schema [old]
 SELECT DATABASE(), SCHEMA()
 SELECT COUNT(*) FROM items
