@@ -21,8 +21,10 @@ use super::statements;
 
 /// Time for one short control statement.
 pub(super) const STATEMENT: Duration = Duration::from_secs(3);
-/// Time that cut units get to leave before the fence ends their connections.
+/// Cut units leave, or at least one of them does within this time, before the fence ends their connections.
 const CUT: Duration = Duration::from_secs(1);
+/// All of them within this.
+const LONGEST_CUT: Duration = Duration::from_secs(10);
 /// How often a target is told to accept writes while connections to it break.
 const PROMOTIONS: usize = 3;
 /// Between looks whether all units inside could be done again.
@@ -295,9 +297,16 @@ impl Run<'_> {
     async fn cut(&mut self) -> Event {
         self.state.cut_units = (self.parts.cut)();
         self.state.detail = format!("{} units ended", self.state.cut_units);
-        match timeout(CUT, self.parts.gate.drained()).await {
-            Ok(()) => Event::Done,
-            Err(_) => Event::TimedOut,
+        let gate = &self.parts.gate;
+        let latest = Instant::now() + LONGEST_CUT;
+        loop {
+            let before = gate.inside();
+            if timeout(CUT, gate.drained()).await.is_ok() {
+                return Event::Done;
+            }
+            if gate.inside() >= before || Instant::now() >= latest {
+                return Event::TimedOut;
+            }
         }
     }
 
