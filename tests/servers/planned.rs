@@ -64,6 +64,7 @@ async fn paced(flavor: Flavor) -> TestResult {
 async fn in_a_row(scene: &Scene, options: WorkloadOptions, name: &str, count: usize) -> TestResult {
     let workload = Workload::start(options).await?;
     sleep(Duration::from_secs(1)).await;
+    workload.forget_waits();
     let mut reports = Vec::new();
     for _ in 0..count {
         reports.push(scene.switch().await?);
