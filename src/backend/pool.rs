@@ -290,7 +290,8 @@ pub struct AccountPool {
     #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<ServerConnection>>>,
     pub(super) leased: AtomicUsize,
-    base: Mutex<Option<Arc<SessionState>>>,
+    /// Of a new connection's session, and the longest command it takes.
+    base: Mutex<Option<(Arc<SessionState>, usize)>>,
 }
 
 impl AccountPool {
@@ -348,7 +349,7 @@ impl AccountPool {
     /// What a session of this account starts from, once a connection was made.
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.lock().clone()
+        self.base.lock().as_ref().map(|(base, _)| base.clone())
     }
 
     /// A new connection: to learn what sessions start from, and that the server lets the account in.
@@ -422,9 +423,9 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
+            base: self.base.lock().clone(),
         };
-        let base = self.base.lock().clone();
-        let set_up = timeout_at(deadline, ServerConnection::set_up(opened, base)).await;
+        let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
             Ok(Ok(connection)) => Box::new(connection),
             Ok(Err(error)) => {
@@ -437,7 +438,7 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.lock().get_or_insert_with(|| connection.base.clone());
+        self.base.lock().get_or_insert_with(|| (connection.base.clone(), connection.largest));
         counted.keep();
         Ok(connection)
     }

@@ -14,7 +14,7 @@ use super::error::{self, ClientError};
 use super::journaling::Recorded;
 use super::rerun::{Rerun, Runner};
 use super::session::{End, Session};
-use super::turns::Turn;
+use super::turns::{Steps, Turn};
 use super::unit::{Hold, Leased};
 
 /// Why an attempt ends that takes too long.
@@ -104,7 +104,8 @@ impl Session {
                 self.end_unit();
                 continue;
             };
-            let attempt = turn.spend(self.attempt_again(journal, inside, hold)).await?;
+            let steps = Steps::default();
+            let attempt = turn.spend(&steps, self.attempt_again((journal, &steps), inside, hold)).await?;
             let (rerun, server) = match attempt {
                 Ok(Some(attempt)) => attempt,
                 Ok(None) => continue,
@@ -149,7 +150,7 @@ impl Session {
     /// One attempt, and on which server. `None`: there was no connection to be had yet.
     async fn attempt_again(
         &mut self,
-        journal: &mut Journal<Recorded>,
+        (journal, steps): (&mut Journal<Recorded>, &Steps),
         inside: bool,
         hold: &mut Hold,
     ) -> Result<Result<Option<(Rerun, Option<ServerId>)>, ClientError>, End> {
@@ -159,7 +160,7 @@ impl Session {
             Err(error) => return Ok(Err(error)),
         }
         let server = self.lease.as_ref().map(|lease| lease.server);
-        let rerun = self.rerun(journal, inside, hold).await?;
+        let rerun = self.rerun((journal, steps), inside, hold).await?;
         Ok(Ok(Some((rerun, server))))
     }
 
@@ -201,7 +202,7 @@ impl Session {
     /// One attempt. The client's departure, signals and the deadline end it.
     async fn rerun(
         &mut self,
-        journal: &mut Journal<Recorded>,
+        (journal, steps): (&mut Journal<Recorded>, &Steps),
         inside: bool,
         hold: &mut Hold,
     ) -> Result<Rerun, End> {
@@ -209,7 +210,8 @@ impl Session {
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
         let ended = {
-            let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
+            let runner =
+                Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store, steps };
             let run = runner.run(journal, inside);
             tokio::select! {
                 biased;

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,9 +12,9 @@ use tokio::time::timeout;
 
 /// So many have their turn at once.
 const AT_ONCE: usize = 32;
-/// A turn is over after this time, though what was begun in it goes on: one that waits for a lock, or has much to do, does
+/// A turn is over when nothing came of it for this time, though what was begun in it goes on: one that waits for a lock does
 /// not keep the others from theirs.
-const TURN: Duration = Duration::from_millis(500);
+const STUCK: Duration = Duration::from_millis(500);
 
 /// Turns, for all sessions.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ pub(super) struct Turns(Arc<Semaphore>);
 pub(super) struct Turn {
     _permit: Option<OwnedSemaphorePermit>,
 }
+
+/// What was done in a turn, counted.
+pub(super) type Steps = AtomicU32;
 
 impl Default for Turns {
     fn default() -> Self {
@@ -41,15 +45,18 @@ impl Turns {
 
 impl Turn {
     /// Does something, in this turn as long as that lasts.
-    pub(super) async fn spend<T>(self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn spend<T>(self, steps: &Steps, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        match timeout(TURN, &mut work).await {
-            Ok(done) => done,
-            Err(_) => {
-                drop(self);
-                work.await
+        loop {
+            let before = steps.load(Ordering::Relaxed);
+            match timeout(STUCK, &mut work).await {
+                Ok(done) => return done,
+                Err(_) if steps.load(Ordering::Relaxed) != before => {}
+                Err(_) => break,
             }
         }
+        drop(self);
+        work.await
     }
 }
 
@@ -65,7 +72,7 @@ mod tests {
         let began = Instant::now();
         let work = |_| {
             let turns = turns.clone();
-            async move { turns.next().await.spend(sleep(Duration::from_millis(10))).await }
+            async move { turns.next().await.spend(&Steps::default(), sleep(Duration::from_millis(10))).await }
         };
         let all: Vec<_> = (0..3 * AT_ONCE).map(|at| tokio::spawn(work(at))).collect();
         for one in all {
@@ -75,14 +82,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_who_take_long_are_not_waited_for() {
+    async fn those_who_wait_for_something_are_not_waited_for() {
         let turns = Arc::new(Turns::default());
         let began = Instant::now();
         for _ in 0..AT_ONCE {
             let turn = turns.next().await;
-            tokio::spawn(turn.spend(sleep(Duration::from_secs(20))));
+            tokio::spawn(async { turn.spend(&Steps::default(), sleep(Duration::from_secs(20))).await });
         }
-        turns.next().await.spend(async {}).await;
-        assert_eq!(began.elapsed(), TURN);
+        turns.next().await.spend(&Steps::default(), async {}).await;
+        assert_eq!(began.elapsed(), STUCK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_have_much_to_do_are() {
+        let turns = Arc::new(Turns::default());
+        let began = Instant::now();
+        for _ in 0..AT_ONCE {
+            let turn = turns.next().await;
+            tokio::spawn(async {
+                let steps = Steps::default();
+                let work = async {
+                    for _ in 0..10 {
+                        sleep(STUCK / 2).await;
+                        steps.fetch_add(1, Ordering::Relaxed);
+                    }
+                };
+                turn.spend(&steps, work).await;
+            });
+        }
+        turns.next().await.spend(&Steps::default(), async {}).await;
+        assert_eq!(began.elapsed(), STUCK * 5);
     }
 }
