@@ -19,12 +19,7 @@ pub(super) async fn repoint(control: &mut Control, source: &Source<'_>) -> Resul
     let flavor = control.flavor();
     let mut run: Vec<String> = vec![statements::stop_replica(flavor).to_owned()];
     if flavor == Flavor::MariaDb {
-        // A former primary has written under its own number: from where to go on is its binary log's position, which
-        // is never behind its replication position.
-        let own =
-            control.query("SELECT @@global.gtid_current_pos", STATEMENT).await.map_err(|e| e.to_string())?;
-        let own = own.scalar().unwrap_or_default();
-        run.push(format!("SET GLOBAL gtid_slave_pos={}", statements::quoted(&own)));
+        run.extend(adopt_own_position(control).await?);
     }
     run.push(statements::follow(flavor, source));
     run.push(statements::start_replica(flavor).to_owned());
@@ -38,6 +33,29 @@ pub(super) async fn repoint(control: &mut Control, source: &Source<'_>) -> Resul
         }
     }
     Ok(())
+}
+
+/// A former primary of MariaDB has written under its own number: from where to go on is its binary log's position, which is
+/// never behind its replication position. Where the two are the same nothing is to be said: to say it empties and fills a
+/// table, which takes up to seconds (seen: more than 10 s on a busy disk).
+async fn adopt_own_position(control: &mut Control) -> Result<Option<String>, String> {
+    let asked = "SELECT @@global.gtid_current_pos, @@global.gtid_slave_pos";
+    let positions = control.query(asked, STATEMENT).await.map_err(|e| e.to_string())?;
+    let row = positions.rows.first();
+    let at = |column| row.and_then(|row| row.at(column)).unwrap_or_default();
+    let (current, replicated) = (at(0), at(1));
+    let set = || format!("SET GLOBAL gtid_slave_pos={}", statements::quoted(&current));
+    Ok((!is_same(&current, &replicated)).then(set))
+}
+
+/// Whether two positions are the same, in whatever order their domains come.
+fn is_same(one: &str, other: &str) -> bool {
+    let sorted = |position: &str| {
+        let mut parts: Vec<String> = position.split(',').map(|part| part.trim().to_owned()).collect();
+        parts.sort();
+        parts
+    };
+    sorted(one) == sorted(other)
 }
 
 /// Whom to follow: `primary` as it is configured, by the replication account.
@@ -65,4 +83,16 @@ pub(super) async fn forget(control: &mut Control) -> Result<(), String> {
 /// The failing statement is part of an error's text; a password must not be.
 fn without_password(text: &str, password: &str) -> String {
     if password.is_empty() { text.to_owned() } else { text.replace(password, "…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_compared_by_domain() {
+        assert!(is_same("0-1-5, 1-2-3", "1-2-3,0-1-5") && is_same("", ""));
+        // Another server's transaction of the same number is another one.
+        assert!(!is_same("0-1-5", "0-2-5") && !is_same("0-1-5", "0-1-5,1-2-3") && !is_same("0-1-5", ""));
+    }
 }

@@ -316,6 +316,12 @@ impl Failover {
             let coordinator = self.coordinator.clone();
             let Some(_one) = coordinator.exclusive() else { return };
             self.watch.tried.insert(server.id, Instant::now());
+            // A person, or somebody's script, may be at it this very moment.
+            let now = self.parts.monitor.look(&[server.id]).await;
+            let still = now.server(server.id).zip(now.primary());
+            if still.is_none_or(|(server, primary)| returner::judge(server, primary, replaced) != judged) {
+                continue;
+            }
             match promotion::take_back(&self.parts, &self.switchover, (server, primary), &judged).await {
                 Ok(done) => {
                     tracing::info!(server = %server.address, "{done}");

@@ -1,6 +1,6 @@
 //! Whether a server that comes back may follow the present primary. PURE.
 
-use crate::topology::{GtidSet, Role, Server};
+use crate::topology::{GtidSet, Replication, Role, Server};
 
 /// What to do with a server that is seen again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,13 @@ pub(super) fn judge(server: &Server, primary: &Server, replaced: u32) -> Return 
     if !server.read_only {
         return Return::Fence;
     }
+    // Somebody has told it whom to follow, and it is connecting or connected.
+    let follows = |r: &Replication| {
+        !r.receiver_stopped && *primary.address == format!("{}:{}", r.source_host, r.source_port)
+    };
+    if server.replication.as_ref().is_some_and(follows) {
+        return Return::Leave;
+    }
     let errant = GtidSet::parse(&server.executed).minus(&GtidSet::parse(&primary.executed));
     if errant.is_empty() { Return::Follow } else { Return::SetAside(format!("{errant}")) }
 }
@@ -33,10 +40,10 @@ pub(super) fn judge(server: &Server, primary: &Server, replaced: u32) -> Return 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{Replication, ServerId};
+    use crate::topology::ServerId;
 
     fn server(id: usize, role: Role, executed: &str) -> Server {
-        let mut server = Server::unseen(ServerId(id), "x:1".into());
+        let mut server = Server::unseen(ServerId(id), format!("x:{}", id + 1).into());
         server.number = u32::try_from(id).expect("small") + 1;
         server.role = role;
         server.executed = executed.into();
@@ -46,7 +53,7 @@ mod tests {
     fn follows(number: u32) -> Option<Replication> {
         Some(Replication {
             source_host: "x".into(),
-            source_port: 1,
+            source_port: u16::try_from(number).expect("small"),
             source_number: number,
             receiving: false,
             receiver_stopped: false,
@@ -73,6 +80,17 @@ mod tests {
         assert_eq!(judged(&Server { replication: follows(1), ..replica.clone() }), Return::Follow);
         assert_eq!(judged(&Server { replication: follows(2), ..replica.clone() }), Return::Leave);
         assert_eq!(judge(&Server { replication: follows(0), ..replica }, &primary, 0), Return::Leave);
+        // It was pointed at the primary by somebody, and is not connected yet.
+        let follows_primary =
+            Replication { source_host: "y".into(), source_port: 2, ..follows(0).expect("some") };
+        let on_its_way = Server { replication: Some(follows_primary.clone()), ..old("") };
+        let primary_at = Server { address: "y:2".into(), ..primary.clone() };
+        assert_eq!(judge(&on_its_way, &primary_at, 1), Return::Leave);
+        let stopped = Replication { receiver_stopped: true, ..follows_primary };
+        assert_eq!(
+            judge(&Server { replication: Some(stopped), ..on_its_way }, &primary_at, 1),
+            Return::Follow
+        );
         assert_eq!(judged(&server(2, Role::Detached, "0-1-7")), Return::Leave);
     }
 }
