@@ -57,7 +57,7 @@ fn seeds_of_exchange(exchange: &[(bool, Vec<u8>)], caps: Capabilities, corpus: &
         seed(corpus, "acceptor", &[0], &packets(said(true))?)?;
         return seed(corpus, "packets", &[1], payload);
     }
-    if CommandKind::of(payload).shape() == ResponseShape::BinlogStream {
+    if CommandKind::shape_of(payload) == ResponseShape::BinlogStream {
         let answer: Vec<u8> =
             exchange.iter().filter(|(who, _)| !who).flat_map(|(_, bytes)| bytes.clone()).collect();
         return seed_of_binlog(&payloads(&answer), corpus);
@@ -68,8 +68,8 @@ fn seeds_of_exchange(exchange: &[(bool, Vec<u8>)], caps: Capabilities, corpus: &
     seed(corpus, "execute", &[1, attributes], payload)?;
     let answer: Vec<u8> =
         exchange.iter().filter(|(who, _)| !who).flat_map(|(_, bytes)| bytes.clone()).collect();
-    let shape = match CommandKind::of(payload).shape() {
-        ResponseShape::ResultSets { binary } => u8::from(binary),
+    let shape = match CommandKind::shape_of(payload) {
+        ResponseShape::ResultSets { cursor } => u8::from(cursor),
         ResponseShape::Prepare => 2,
         ResponseShape::FieldList => 4,
         ResponseShape::Fetch => 5,

@@ -85,7 +85,7 @@ fn answers_end_where_the_servers_end_them() {
         for exchange in &capture.exchanges[1..] {
             let place = format!("{}: {}", capture.name, exchange.title);
             let command = &exchange.said[0].1;
-            let shape = CommandKind::of(&command[HEADER_LEN..]).shape();
+            let shape = CommandKind::shape_of(&command[HEADER_LEN..]);
             let answer = exchange.all(false);
             if shape == ResponseShape::None {
                 assert!(answer.is_empty(), "{place}");

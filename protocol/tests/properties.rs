@@ -308,7 +308,7 @@ fn answer_payload() -> impl Strategy<Value = Vec<u8>> {
 
 fn shape() -> impl Strategy<Value = ResponseShape> {
     prop_oneof![
-        4 => any::<bool>().prop_map(|binary| ResponseShape::ResultSets { binary }),
+        4 => any::<bool>().prop_map(|cursor| ResponseShape::ResultSets { cursor }),
         1 => Just(ResponseShape::Simple),
         2 => Just(ResponseShape::Prepare),
         1 => Just(ResponseShape::FieldList),

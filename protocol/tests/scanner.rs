@@ -13,8 +13,8 @@ use tideover_protocol::status::StatusFlags;
 
 const CLASSIC: Capabilities = Capabilities::PROTOCOL_41;
 const MODERN: Capabilities = CLASSIC.union(Capabilities::DEPRECATE_EOF).union(Capabilities::SESSION_TRACK);
-const TEXT: ResponseShape = ResponseShape::ResultSets { binary: false };
-const BINARY: ResponseShape = ResponseShape::ResultSets { binary: true };
+const TEXT: ResponseShape = ResponseShape::ResultSets { cursor: false };
+const BINARY: ResponseShape = ResponseShape::ResultSets { cursor: true };
 const ERR: &[u8] = b"\xff\x15\x04#42000no";
 
 fn ok(status: StatusFlags) -> Vec<u8> {
@@ -161,6 +161,12 @@ fn cursors() {
     let last = Control::Eof { last: true };
     assert_eq!(scan(BINARY, CLASSIC, &[vec![1], column(), eof(open)]), [last]);
     assert_eq!(scan(BINARY, MODERN, &[vec![1], column(), end(open)]), [Control::Ok { last: true }]);
+    // A stored program's own cursor shows in the same flag (seen: MariaDB's FOR … IN (SELECT …)), and rows follow.
+    let theirs = open | StatusFlags::MORE_RESULTS;
+    let rows = [vec![1], column(), eof(theirs), b"\x011".to_vec(), eof(theirs), ok(none())];
+    let ends = [Control::Eof { last: false }, Control::Eof { last: false }, Control::Ok { last: true }];
+    assert_eq!(scan(TEXT, CLASSIC, &rows), ends);
+    assert_eq!(scan(BINARY, CLASSIC, &rows), ends);
     let row = b"\x00\x00\x05".to_vec();
     assert_eq!(scan(ResponseShape::Fetch, CLASSIC, &[row.clone(), row, eof(open)]), [last]);
     assert_eq!(scan(ResponseShape::Fetch, CLASSIC, &[ERR.to_vec()]), [Control::Err]);

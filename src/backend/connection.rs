@@ -238,7 +238,7 @@ impl ServerConnection {
     pub async fn command(&mut self, payload: &[u8]) -> io::Result<Swallow> {
         self.io.queue_packet(payload, 0);
         self.io.flush().await?;
-        let shape = CommandKind::of(payload).shape();
+        let shape = CommandKind::shape_of(payload);
         self.swallow(shape).await
     }
 
@@ -297,7 +297,7 @@ impl ServerConnection {
     }
 
     async fn each_answer(&mut self) -> io::Result<(Vec<Vec<u8>>, Option<ErrPacket>)> {
-        let shape = ResponseShape::ResultSets { binary: false };
+        let shape = ResponseShape::ResultSets { cursor: false };
         let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
         let mut answers = Vec::new();
         loop {

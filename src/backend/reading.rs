@@ -70,7 +70,7 @@ impl ServerConnection {
 
     /// The payloads of metadata and rows of one answer, each in one frame. `None` if it is an error or has larger ones.
     async fn frames(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
-        let shape = ResponseShape::ResultSets { binary: false };
+        let shape = ResponseShape::ResultSets { cursor: false };
         let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
         let mut opaque = Vec::new();
         let ended = loop {

@@ -58,7 +58,7 @@ impl Session {
         controls.wrapped = true;
         lease.queue_query("SHOW WARNINGS");
         lease.io.flush().await.ok()?;
-        let shape = ResponseShape::ResultSets { binary: false };
+        let shape = ResponseShape::ResultSets { cursor: false };
         let mut scanner = ResponseScanner::new(shape, lease.capabilities, 1);
         let mut answer = BytesMut::new();
         loop {

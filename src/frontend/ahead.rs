@@ -170,7 +170,7 @@ impl Session {
         }
         for _ in 0..ahead.counts {
             // Refused, it leaves a wrong count, which is all that there was before.
-            let shape = ResponseShape::ResultSets { binary: false };
+            let shape = ResponseShape::ResultSets { cursor: false };
             lease.swallow(shape).await.map_err(|_| Sent::Something)?;
         }
         Ok(true)

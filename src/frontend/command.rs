@@ -87,7 +87,7 @@ impl Session {
             statement,
             text: Text::Command(range),
             dialect,
-            shape: ResponseShape::ResultSets { binary: false },
+            shape: ResponseShape::ResultSets { cursor: false },
             prepared: None,
         };
         if let Kind::Kill { connection, id } = work.statement.kind {

@@ -95,7 +95,7 @@ impl Session {
             text: if fetch { Text::None } else { Text::Prepared(prepared) },
             dialect: self.lexing(),
             tags: Tags::default(),
-            shape: if fetch { ResponseShape::Fetch } else { ResponseShape::ResultSets { binary: true } },
+            shape: CommandKind::shape_of(&self.command),
             prepared: Some(id),
         };
         let done = match work.statement.kind {
@@ -242,7 +242,9 @@ impl Session {
             self.last_prepared = id;
             return;
         }
-        if done.status.contains(StatusFlags::CURSOR_EXISTS) {
+        let may_open =
+            matches!(work.shape, ResponseShape::ResultSets { cursor: true } | ResponseShape::Fetch);
+        if may_open && done.status.contains(StatusFlags::CURSOR_EXISTS) {
             self.prepared.set_cursor(id, true);
             self.tracker.pin(PinReason::OpenCursor);
             self.handle.set_pins(self.tracker.pins());

@@ -67,7 +67,7 @@ impl Wire {
     /// Sends a command and reads its answer.
     pub(crate) async fn command(&mut self, payload: &[u8]) -> TestResult<Answer> {
         self.send(payload, 0).await?;
-        self.answer(CommandKind::of(payload).shape()).await
+        self.answer(CommandKind::shape_of(payload)).await
     }
 
     /// Sends a text query.

@@ -28,6 +28,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT id, body FROM t ORDER BY id",
     "SELECT REPEAT('x', 70000) FROM t, t AS u",
     "CALL several()",
+    "CALL cursors()",
     "SELECT 1; SELECT 2 FROM missing; SELECT 3",
     "SELECT 1; DO 1; SELECT 'last'",
     "SELECT * FROM missing",
@@ -129,12 +130,16 @@ async fn shapes(flavor: Flavor) -> TestResult {
     scene.finish()
 }
 
-fn setup(database: &str) -> [String; 5] {
+fn setup(database: &str) -> [String; 6] {
     [
         format!("CREATE DATABASE {database}"),
         format!("GRANT ALL ON {database}.* TO app@'%'"),
         format!("CREATE TABLE {database}.t (id INT AUTO_INCREMENT PRIMARY KEY, body LONGTEXT)"),
         format!("INSERT INTO {database}.t (body) VALUES ('one'), ('two'), (NULL)"),
+        format!(
+            "CREATE PROCEDURE {database}.cursors() BEGIN DECLARE v INT; DECLARE c CURSOR FOR SELECT id FROM {database}.t; \
+             OPEN c; FETCH c INTO v; SELECT v; FETCH c INTO v; SELECT v AS w; CLOSE c; SELECT 'end'; END"
+        ),
         format!(
             "CREATE PROCEDURE {database}.several() BEGIN SELECT 1; SELECT id FROM {database}.t; DO 2; SELECT 'end'; END"
         ),

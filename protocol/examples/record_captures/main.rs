@@ -237,7 +237,7 @@ impl Recording {
         let first = write_frames(&mut frame, payload, 0);
         line(&mut self.text, 'C', &frame);
         self.stream.write_all(&frame)?;
-        let shape = CommandKind::of(payload).shape();
+        let shape = CommandKind::shape_of(payload);
         if shape == ResponseShape::None {
             return Ok(Vec::new());
         }

@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let mut caps = Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION | Capabilities::CONNECT_ATTRS;
     caps.set(Capabilities::QUERY_ATTRIBUTES, flags & 1 != 0);
     caps.set(Capabilities::PLUGIN_AUTH, flags & 2 != 0);
-    let _ = CommandKind::of(payload).shape();
+    let _ = CommandKind::shape_of(payload);
     if let Ok(text) = query_text(payload, caps) {
         assert!(text.start >= 1 && text.end == payload.len() && text.start <= text.end);
     }

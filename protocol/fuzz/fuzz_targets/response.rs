@@ -7,8 +7,8 @@ use tideover_protocol::packet::{EofPacket, ErrPacket, OkPacket, PrepareOk};
 use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
 
 const SHAPES: [ResponseShape; 10] = [
-    ResponseShape::ResultSets { binary: false },
-    ResponseShape::ResultSets { binary: true },
+    ResponseShape::ResultSets { cursor: false },
+    ResponseShape::ResultSets { cursor: true },
     ResponseShape::Prepare,
     ResponseShape::Simple,
     ResponseShape::FieldList,

@@ -128,12 +128,27 @@ impl CommandKind {
         }
     }
 
-    /// What the server answers.
+    /// What the server answers to a command: an execution that asks for a cursor may have no rows in its answer.
+    pub fn shape_of(payload: &[u8]) -> ResponseShape {
+        // COM_STMT_EXECUTE: the command, four bytes of statement id, flags, of which the lower three name a cursor.
+        const FLAGS: usize = 5;
+        const CURSOR: u8 = 0b111;
+        match Self::of(payload) {
+            Self::StmtExecute => {
+                let cursor = payload.get(FLAGS).is_some_and(|flags| flags & CURSOR != 0);
+                ResponseShape::ResultSets { cursor }
+            }
+            kind => kind.shape(),
+        }
+    }
+
+    /// What the server answers, to an execution without a cursor.
     pub fn shape(self) -> ResponseShape {
         match self {
             Self::Quit | Self::StmtSendLongData | Self::StmtClose => ResponseShape::None,
-            Self::Query | Self::ProcessInfo => ResponseShape::ResultSets { binary: false },
-            Self::StmtExecute | Self::StmtBulkExecute => ResponseShape::ResultSets { binary: true },
+            Self::Query | Self::ProcessInfo | Self::StmtExecute | Self::StmtBulkExecute => {
+                ResponseShape::ResultSets { cursor: false }
+            }
             Self::FieldList => ResponseShape::FieldList,
             Self::Statistics => ResponseShape::Statistics,
             Self::ChangeUser => ResponseShape::ChangeUser,

@@ -14,8 +14,8 @@ pub enum ResponseShape {
     Simple,
     /// Results: each an OK, a LOCAL INFILE request or a result set; an ERR ends them.
     ResultSets {
-        /// Rows are in the binary protocol.
-        binary: bool,
+        /// A cursor was asked for: a result set may end with its metadata, and its rows are fetched.
+        cursor: bool,
     },
     /// COM_STMT_PREPARE.
     Prepare,

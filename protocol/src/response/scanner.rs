@@ -336,7 +336,7 @@ impl ResponseScanner {
     fn end_of_result(&mut self, payload: &[u8], is_end: bool) -> Result<Control, Violation> {
         let classic = is_end && self.is_classic_eof(payload);
         let status = read_status(payload, classic)?;
-        if self.state == State::ColumnsEnd && !status.contains(StatusFlags::CURSOR_EXISTS) {
+        if self.state == State::ColumnsEnd && !self.opened_cursor(status) {
             // MySQL says so here and not again at the end of the rows (its bug 11746626).
             self.out_params = status.contains(StatusFlags::PS_OUT_PARAMS | StatusFlags::MORE_RESULTS);
             self.state = State::Rows;
@@ -347,6 +347,15 @@ impl ResponseScanner {
         let last = !more || self.shape == ResponseShape::Fetch;
         self.state = if last { State::Done } else { State::Head };
         Ok(if classic { Control::Eof { last } } else { Control::Ok { last } })
+    }
+
+    /// Whether the metadata is all that comes of a result set. Cursors of stored programs set the flag too (MariaDB's
+    /// `FOR … IN (SELECT …)`, a procedure that opens one), and rows follow: whose client asked for none has none, and where
+    /// more results come it is not the client's.
+    fn opened_cursor(&self, status: StatusFlags) -> bool {
+        self.shape == ResponseShape::ResultSets { cursor: true }
+            && status.contains(StatusFlags::CURSOR_EXISTS)
+            && !status.contains(StatusFlags::MORE_RESULTS)
     }
 
     fn begin_result_set(&mut self, payload: &[u8]) -> Result<(), Violation> {
