@@ -2,8 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tideover_protocol::status::StatusFlags;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -29,6 +31,7 @@ impl Lease {
         pool: Arc<AccountPool>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
+        pool.lent.fetch_add(1, Ordering::Relaxed);
         Self { connection: Some(connection), pool, _permit: permit }
     }
 
@@ -56,6 +59,18 @@ impl Lease {
         !self.is_reusable() && !self.broken && self.io.input().is_empty() && self.io.unsent() == 0
     }
 
+    /// Puts it aside for the session that has it, which says nothing now: memory that is not needed goes back. `None`: it is
+    /// of no further use even to that session.
+    pub fn rest(mut self) -> Option<Self> {
+        let clean = !self.broken && !self.status.contains(StatusFlags::IN_TRANS);
+        if !clean || !self.io.input().is_empty() || self.io.unsent() > 0 {
+            self.scrub();
+            return None;
+        }
+        self.io.rest();
+        Some(self)
+    }
+
     /// The pool it came from.
     #[must_use]
     pub fn pool(&self) -> &Arc<AccountPool> {
@@ -79,6 +94,7 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.pool.lent.fetch_sub(1, Ordering::Relaxed);
         if let Some(mut connection) = self.connection.take() {
             connection.idle_since = Instant::now();
             connection.io.rest();

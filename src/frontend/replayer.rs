@@ -122,7 +122,7 @@ impl Session {
                 }
                 Rerun::OwnValue => self.end_unit(),
             }
-            if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
+            if Instant::now() >= hold.deadline(self.shared.options().hold_timeout) {
                 return Ok(Err(OVER.to_owned()));
             }
         }
@@ -170,7 +170,7 @@ impl Session {
         inside: bool,
         hold: &mut Hold,
     ) -> Result<Rerun, End> {
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
         let ended = {

@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod certificates;
 mod crash;
 mod disconnects;
 mod external;
@@ -17,9 +18,12 @@ mod full;
 mod hold;
 mod hostile;
 mod planned;
+mod pools;
 mod preflight;
+mod proxied;
 mod readers;
 mod reads;
+mod reload;
 mod routes;
 mod sessions;
 mod shapes;
