@@ -37,7 +37,7 @@ use crate::switchover::{Coordinator, CoordinatorParts, Failover, FailoverNote, H
 use crate::topology::{ServerId, Topology, TopologyStore};
 
 pub use reload::Source;
-use reload::{Changeable, Reloader};
+use reload::{Changeable, Reloader, ShutdownTimes};
 pub use settings::{ServerTlsSettings, Settings};
 use shards::{ShardParts, Shards};
 
@@ -73,7 +73,7 @@ pub struct App {
     shards: Shards,
     tasks: TaskTracker,
     stop: CancellationToken,
-    shutdown: Arc<Mutex<(Duration, Duration)>>,
+    shutdown: ShutdownTimes,
     reloader: Arc<Reloader>,
 }
 
@@ -127,20 +127,8 @@ impl App {
         let commands = Commands::new(&settings, &parts, (&tasks, &stop));
         let shutdown = Arc::new(Mutex::new((settings.shutdown_delay, settings.shutdown_drain)));
         let sessions = Arc::new(ArcSwap::from_pointee(settings.session.clone()));
-        let reloader = Reloader::new(
-            source,
-            Changeable {
-                sessions: sessions.clone(),
-                pools: parts.pools.clone(),
-                accounts: accounts.clone(),
-                coordinator: commands.coordinator.clone(),
-                holder: commands.holder.clone(),
-                max_ttl: Arc::new(Mutex::new(settings.hold_max_ttl)),
-                shutdown: shutdown.clone(),
-                tls: tls.clone(),
-                server_tls: parts.server_tls.clone(),
-            },
-        );
+        let live = (sessions.clone(), shutdown.clone());
+        let reloader = Reloader::new(source, parts.changeable(&settings, live, &accounts, (&tls, &commands)));
         let admin =
             start_admin(&settings, &parts, commands, (&reloader, &leaving, &leave), (&tasks, &stop)).await?;
         let mut addresses = Vec::new();
@@ -261,6 +249,27 @@ impl Parts {
             connector,
             server_tls: tls,
         })
+    }
+
+    /// What a reload can change.
+    fn changeable(
+        &self,
+        settings: &Settings,
+        (sessions, shutdown): (Arc<ArcSwap<SessionOptions>>, ShutdownTimes),
+        accounts: &Arc<AccountDirectory>,
+        (tls, commands): (&Option<Arc<ServerTls>>, &Commands),
+    ) -> Changeable {
+        Changeable {
+            sessions,
+            pools: self.pools.clone(),
+            accounts: accounts.clone(),
+            coordinator: commands.coordinator.clone(),
+            holder: commands.holder.clone(),
+            max_ttl: Arc::new(Mutex::new(settings.hold_max_ttl)),
+            shutdown,
+            tls: tls.clone(),
+            server_tls: self.server_tls.clone(),
+        }
     }
 
     fn for_shards(

@@ -33,6 +33,9 @@ impl fmt::Debug for Source {
     }
 }
 
+/// Delay and drain time of the shutdown.
+pub(super) type ShutdownTimes = Arc<Mutex<(Duration, Duration)>>;
+
 /// What can be changed while the proxy runs.
 pub(super) struct Changeable {
     pub(super) sessions: Arc<ArcSwap<SessionOptions>>,
@@ -42,8 +45,7 @@ pub(super) struct Changeable {
     pub(super) holder: Arc<Holder>,
     /// The longest time to live of a hold.
     pub(super) max_ttl: Arc<Mutex<Duration>>,
-    /// Delay and drain time of the shutdown.
-    pub(super) shutdown: Arc<Mutex<(Duration, Duration)>>,
+    pub(super) shutdown: ShutdownTimes,
     pub(super) tls: Option<Arc<ServerTls>>,
     pub(super) server_tls: ClientTls,
 }

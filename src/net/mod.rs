@@ -5,6 +5,7 @@
 
 mod buffer;
 mod client_tls;
+mod commands;
 mod compressed;
 mod listener;
 mod packet_io;

@@ -65,24 +65,7 @@ async fn certificates(flavor: Flavor, version: &str) -> TestResult {
         "GRANT ALL ON app.* TO plain@'%', certified@'%', issued@'%', subject@'%', elsewhere@'%'",
     ];
     scene.cluster.primary().run(&setup).await?;
-    for (user, shown, admitted) in [
-        ("plain", None, true),
-        ("plain", Some("app"), true),
-        ("certified", None, false),
-        ("certified", Some("app"), true),
-        ("certified", Some("other"), true),
-        ("issued", Some("app"), true),
-        ("issued", None, false),
-        ("subject", Some("proxy"), true),
-        ("subject", Some("app"), false),
-        ("elsewhere", Some("app"), false),
-    ] {
-        let found = login(&scene, user, shown.map(|name| (&*folder, name))).await;
-        assert_eq!(found.is_ok(), admitted, "{user} with {shown:?}: {found:?}");
-        if let Err((number, message)) = found {
-            assert_eq!(number, 1045, "{user} with {shown:?}: {message}");
-        }
-    }
+    who_may(&scene, &folder).await?;
     // A certificate of an authority that nobody named ends the handshake, whatever the account asks.
     assert!(login(&scene, "plain", Some((&*folder, "stranger"))).await.is_err());
     let mut client = open(options(&scene, "certified", Some((&*folder, "app")))).await?;
@@ -97,6 +80,28 @@ async fn certificates(flavor: Flavor, version: &str) -> TestResult {
     }
     let _ = fs::remove_dir_all(&folder);
     scene.finish()
+}
+
+async fn who_may(scene: &Scene, folder: &Path) -> TestResult {
+    for (user, shown, admitted) in [
+        ("plain", None, true),
+        ("plain", Some("app"), true),
+        ("certified", None, false),
+        ("certified", Some("app"), true),
+        ("certified", Some("other"), true),
+        ("issued", Some("app"), true),
+        ("issued", None, false),
+        ("subject", Some("proxy"), true),
+        ("subject", Some("app"), false),
+        ("elsewhere", Some("app"), false),
+    ] {
+        let found = login(scene, user, shown.map(|name| (folder, name))).await;
+        assert_eq!(found.is_ok(), admitted, "{user} with {shown:?}: {found:?}");
+        if let Err((number, message)) = found {
+            assert_eq!(number, 1045, "{user} with {shown:?}: {message}");
+        }
+    }
+    Ok(())
 }
 
 fn options(scene: &Scene, user: &str, shown: Option<(&Path, &str)>) -> OptsBuilder {
