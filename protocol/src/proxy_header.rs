@@ -2,7 +2,8 @@
 //! is. As in HAProxy's `proxy-protocol.txt`. Neither version can begin a packet of ours: read as a frame's head, `PROX` and
 //! the signature's first bytes have a sequence number that no login starts with.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+// As `std::net` has them; these are values and no sockets.
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::wire::{DecodeError, Reader};
 

@@ -1,6 +1,7 @@
 //! PURE. Networks whose load balancers are believed what they say of their clients.
 
-use std::net::IpAddr;
+// `std::net` has the same; an address is a value and no socket.
+use core::net::IpAddr;
 
 /// A network: an address and how many of its first bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
