@@ -50,9 +50,8 @@ impl Session {
             CommandKind::CreateDb | CommandKind::DropDb => {
                 self.run_plain(kind, plain(Kind::Ddl, Effects::WRITES | Effects::IMPLICIT_COMMIT)).await
             }
-            CommandKind::BinlogDump | CommandKind::BinlogDumpGtid | CommandKind::RegisterReplica => {
-                self.run_plain(kind, plain(Kind::Administration, Effects::UNSURE)).await
-            }
+            CommandKind::RegisterReplica => self.register_replica().await,
+            CommandKind::BinlogDump | CommandKind::BinlogDumpGtid => self.dump().await,
             CommandKind::Refresh | CommandKind::Shutdown => {
                 self.run_plain(kind, plain(Kind::Administration, Effects::WRITES)).await
             }

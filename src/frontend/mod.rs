@@ -10,6 +10,7 @@ mod channel;
 mod check_in;
 mod command;
 mod doubt;
+mod dump;
 mod error;
 mod handshake;
 mod idle;

@@ -24,6 +24,7 @@ mod proxied;
 mod readers;
 mod reads;
 mod reload;
+mod replicas;
 mod routes;
 mod sessions;
 mod shapes;
