@@ -17,6 +17,7 @@ mod flights;
 mod full;
 mod hold;
 mod hostile;
+mod keys;
 mod planned;
 mod pools;
 mod preflight;

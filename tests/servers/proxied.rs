@@ -51,11 +51,14 @@ async fn handed_on(flavor: Flavor, version: Version) -> TestResult {
         ..ClusterOptions::new(flavor)
     };
     let scene = Scene::with(cluster, |options| {
-        options.set("", "proxy_protocol_networks", "[\"127.0.0.0/8\"]").set(
-            "pool",
-            "proxy_protocol",
-            if version == Version::V1 { "\"v1\"" } else { "\"v2\"" },
-        )
+        let options = options.set("", "proxy_protocol_networks", "[\"127.0.0.0/8\"]");
+        match version {
+            Version::V1 => options.set("pool", "proxy_protocol", "\"v1\""),
+            // This server has TLS: the header comes before it.
+            Version::V2 => {
+                options.set("pool", "proxy_protocol", "\"v2\"").set("server_tls", "mode", "\"required\"")
+            }
+        }
     })
     .await?;
     let setup = [
