@@ -45,10 +45,7 @@ impl Session {
     /// COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID. If the server is lost, the client is left, as by a server: replicas connect
     /// again and go on from where they were.
     pub(super) async fn dump(&mut self) -> Result<(), End> {
-        let mut lease = match self.lease_for_dump().await? {
-            Some(lease) => lease,
-            None => return Ok(()),
-        };
+        let Some(mut lease) = self.lease_for_dump().await? else { return Ok(()) };
         lease.io.queue_packet(&self.command, 0);
         let mut scanner = ResponseScanner::new(ResponseShape::BinlogStream, lease.capabilities, 1);
         let (client, signal) = (&mut self.client, &self.handle.signal);

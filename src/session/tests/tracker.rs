@@ -83,16 +83,27 @@ fn pins_come_and_go() {
         (&["SET timestamp = DEFAULT"], &[]),
         (&["SET insert_id = 5"], &[UntrackedVariable]),
         (&["SET wait_timeout = @x"], &[UntrackedVariable]),
-        (&["SET @x = 1", "SET wait_timeout = @x"], &[]),
-        (&["SET @x = 1, wait_timeout = @x"], &[UntrackedVariable]),
-        (&["SET @x = 'a'", "SET sql_mode = @x"], &[]),
-        (&["SET @x = 1.5", "SET wait_timeout = @x"], &[UntrackedVariable]),
-        (&["SET @x = 1", "SET wait_timeout = @x + 1"], &[UntrackedVariable]),
         (&["SELECT LAST_INSERT_ID(5)"], &[LastInsertId]),
         (&["UPDATE t SET a = LAST_INSERT_ID(a + 1)"], &[]),
         (&["SET last_insert_id = 5"], &[]),
         (&["FROB"], &[Unsure]),
         (&["CREATE TEMPORARY TABLE t (a INT); SET @a = 5"], &[TemporaryTable]),
+    ];
+    for (texts, wanted) in rows {
+        assert_eq!(after(texts).pins(), pins(wanted), "{texts:?}");
+    }
+}
+
+/// As programs do that put a setting back as it was.
+#[test]
+fn variables_set_to_user_variables() {
+    use PinReason::UntrackedVariable;
+    let rows: &[(&[&str], &[PinReason])] = &[
+        (&["SET @x = 1", "SET wait_timeout = @x"], &[]),
+        (&["SET @x = 1, wait_timeout = @x"], &[UntrackedVariable]),
+        (&["SET @x = 'a'", "SET sql_mode = @x"], &[]),
+        (&["SET @x = 1.5", "SET wait_timeout = @x"], &[UntrackedVariable]),
+        (&["SET @x = 1", "SET wait_timeout = @x + 1"], &[UntrackedVariable]),
     ];
     for (texts, wanted) in rows {
         assert_eq!(after(texts).pins(), pins(wanted), "{texts:?}");
