@@ -31,7 +31,7 @@ impl Lease {
         pool: Arc<AccountPool>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        pool.lent.fetch_add(1, Ordering::Relaxed);
+        pool.leased.fetch_add(1, Ordering::Relaxed);
         Self { connection: Some(connection), pool, _permit: permit }
     }
 
@@ -50,6 +50,8 @@ impl Lease {
         }
         // Broken until proven clean: a cancelled or failed reset must not reach the pool.
         self.broken = true;
+        let pool = self.pool.clone();
+        let Some(_turn) = pool.slots().turn_to_scrub().await else { return };
         if matches!(tokio::time::timeout(SCRUB, self.reset()).await, Ok(Ok(()))) {
             self.broken = false;
         }
@@ -94,7 +96,7 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.pool.lent.fetch_sub(1, Ordering::Relaxed);
+        self.pool.leased.fetch_sub(1, Ordering::Relaxed);
         if let Some(mut connection) = self.connection.take() {
             connection.idle_since = Instant::now();
             connection.io.rest();

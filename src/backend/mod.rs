@@ -11,6 +11,7 @@ mod marks;
 mod pool;
 mod reading;
 mod signature;
+mod slots;
 mod upkeep;
 
 pub use account::{Account, Manner};

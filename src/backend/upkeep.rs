@@ -20,10 +20,7 @@ impl Pools {
             let pools = self.pools.lock();
             let of_from = pools.iter().filter(|(key, _)| key.server == from && key.use_ == Use::Anything);
             of_from
-                .map(|(key, pool)| {
-                    let open = pool.idle.lock().len() + pool.lent.load(Ordering::Relaxed);
-                    (*key, pool.account.clone(), open.max(1))
-                })
+                .map(|(key, pool)| (*key, pool.account.clone(), pool.in_use_or_idle().max(1)))
                 .collect::<Vec<_>>()
         }
         .into_iter()

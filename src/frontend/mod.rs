@@ -32,6 +32,7 @@ mod settle;
 mod shared;
 mod torn;
 mod trace;
+mod turns;
 mod unit;
 mod work;
 mod wrap;
