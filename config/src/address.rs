@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -71,9 +71,43 @@ impl fmt::Display for ServerAddress {
     }
 }
 
+/// A network, such as `10.0.0.0/8`; an address alone is one of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// An address in it.
+    pub address: IpAddr,
+    /// Bits that all addresses in it have in common.
+    pub prefix: u8,
+}
+
+impl FromStr for Network {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(width), |digits| digits.parse().map_err(|_| ()))?;
+        if prefix <= width { Ok(Self { address, prefix }) } else { Err(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks() {
+        for (text, prefix) in
+            [("10.0.0.0/8", 8), ("10.1.2.3", 32), ("fd00::/8", 8), ("::1", 128), ("0.0.0.0/0", 0)]
+        {
+            assert_eq!(text.parse::<Network>().unwrap().prefix, prefix, "{text}");
+        }
+        for text in
+            ["", "10.0.0.0/33", "10.0.0/8", "fd00::/129", "/8", "10.0.0.0/", "10.0.0.0/-1", "localhost"]
+        {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_come_back_as_they_were() {

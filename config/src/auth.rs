@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::kind::Choice;
-use super::problem::Place;
+use super::problem::{Place, Problem};
 use super::secret::Secret;
 use super::section::{Applies, NAME, Reader, Section};
-use super::tree::Table;
+use super::tree::{Table, parse};
 
 /// Whose accounts count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum AuthMode {
 pub struct Auth {
     /// `mode`.
     pub mode: AuthMode,
-    /// `[[user]]`; empty unless the mode is `users`.
+    /// `[[user]]`, here and in the file that `users_file` names; empty unless the mode is `users`.
     pub users: Vec<User>,
 }
 
@@ -45,10 +47,16 @@ pub enum Credential {
 const MODES: &[(&str, AuthMode)] = &[("database", AuthMode::Database), ("users", AuthMode::Users)];
 
 impl Auth {
-    pub(crate) fn read(mut section: Section<'_>, users: Vec<(Place, Table)>) -> Self {
+    pub(crate) fn read(mut section: Section<'_>, mut users: Vec<(Place, Table)>) -> Self {
         let mode = section.get("mode", Applies::AtStart, Choice(MODES), AuthMode::Database);
-        let given = users.len();
+        let file = section.path("users_file", Applies::Live);
+        let named = file.is_some();
         let reader = &mut *section.reader;
+        let first = users.first().map(|_| "user.0.name");
+        if let Some(path) = file {
+            users.extend(users_of(reader, &path));
+        }
+        let given = users.len();
         let read = |(index, (place, table))| User::read(reader, index, place, table);
         let users: Vec<User> = users.into_iter().enumerate().filter_map(read).collect();
         let mut seen = BTreeSet::new();
@@ -57,29 +65,50 @@ impl Auth {
                 reader.blame(&format!("user.{index}.name"), format!("there is another user {:?}", user.name));
             }
         }
-        if mode == AuthMode::Users && given == 0 {
-            reader.blame("auth.mode", "is \"users\" but there is no [[user]]");
+        if mode == AuthMode::Users && given == 0 && !named {
+            reader.blame("auth.mode", "is \"users\" but there is no [[user]], and no auth.users_file");
         }
-        if mode == AuthMode::Database && given > 0 {
-            reader.blame("user.0.name", "a [[user]] has no effect unless auth.mode is \"users\"");
+        if mode == AuthMode::Database && named {
+            reader.blame("auth.users_file", "has no effect unless auth.mode is \"users\"");
+        } else if let Some(key) = first.filter(|_| mode == AuthMode::Database) {
+            reader.blame(key, "a [[user]] has no effect unless auth.mode is \"users\"");
         }
         section.close();
         Self { mode, users }
     }
 }
 
+/// The users of a file of its own, which has `[[user]]` and nothing else.
+fn users_of(reader: &mut Reader, path: &Path) -> Vec<(Place, Table)> {
+    let name: Arc<str> = path.display().to_string().into();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            reader.blame("auth.users_file", format!("cannot read {name}: {error}"));
+            return Vec::new();
+        }
+    };
+    let mut root = parse(&text, &name, &mut reader.problems);
+    let users = root.remove("user").map(|node| Table::from([("user".to_owned(), node)]));
+    for (key, node) in root {
+        let message = "does not belong in a file of users, which has [[user]] only".to_owned();
+        reader.problems.push(Problem { place: node.place, key, message });
+    }
+    users.map(|only| Section::new(reader, "", only).tables("user")).unwrap_or_default()
+}
+
 impl User {
     fn read(reader: &mut Reader, index: usize, place: Place, table: Table) -> Option<Self> {
         let named = table.contains_key("name");
         let mut section = Section::new(reader, &format!("user.{index}"), table);
-        let name = section.optional("name", Applies::AtStart, NAME);
-        let password = section.secret("password", "password_file", Applies::AtStart);
-        let hash = section.secret("password_hash", "password_hash_file", Applies::AtStart);
+        let name = section.optional("name", Applies::Live, NAME);
+        let password = section.secret("password", "password_file", Applies::Live);
+        let hash = section.secret("password_hash", "password_hash_file", Applies::Live);
         let mut problem = |key: &str, message: &str| {
             let key = format!("user.{index}.{key}");
             let own = section.reader.entries.get(&key).and_then(|entry| entry.place.clone());
             let place = own.unwrap_or_else(|| place.clone());
-            section.reader.problems.push(super::Problem { place, key, message: message.to_owned() });
+            section.reader.problems.push(Problem { place, key, message: message.to_owned() });
         };
         if !named {
             problem("name", "missing, expected a name in quotes");

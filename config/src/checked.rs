@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::address::ListenAddress;
-use super::kind::{List, Listen, Number, Size, time};
+use super::address::{ListenAddress, Network};
+use super::kind::{List, Listen, Net, Number, Size, time};
 use super::section::{Applies, Entry, Reader, Section};
 use super::tree::{Raw, Table};
 use super::{
@@ -21,6 +21,8 @@ pub struct Config {
     pub login_timeout: Duration,
     /// `max_packet`: the largest command of a client, bytes, as the servers' `max_allowed_packet`.
     pub max_packet: u64,
+    /// `proxy_protocol_networks`: who may say with a PROXY header whose connection it is.
+    pub proxy_protocol_networks: Vec<Network>,
     /// `[cluster]`
     pub cluster: Cluster,
     /// `[monitor]`
@@ -66,6 +68,7 @@ impl Config {
             max_connections: 0,
             login_timeout: Duration::ZERO,
             max_packet: 0,
+            proxy_protocol_networks: Vec::new(),
             cluster: Cluster::read(Section::open(reader, &mut root, "cluster")),
             monitor: Monitor::read(Section::open(reader, &mut root, "monitor")),
             admin: Admin::read(Section::open(reader, &mut root, "admin")),
@@ -114,10 +117,12 @@ impl Config {
         let start = Applies::AtStart;
         let mut section = Section::new(reader, "", root);
         self.listen = section.required("listen", start, List(Listen)).unwrap_or_default();
-        self.max_connections = section.get("max_connections", start, Number(1..=10_000_000), 10_000);
-        self.login_timeout =
-            section.get("login_timeout", start, time(1..=3_600_000), Duration::from_secs(10));
-        self.max_packet = section.get("max_packet", start, Size(1_024..=1 << 30), 1 << 30);
+        let live = Applies::Live;
+        self.max_connections = section.get("max_connections", live, Number(1..=10_000_000), 10_000);
+        self.login_timeout = section.get("login_timeout", live, time(1..=3_600_000), Duration::from_secs(10));
+        self.max_packet = section.get("max_packet", live, Size(1_024..=1 << 30), 1 << 30);
+        let networks = section.optional("proxy_protocol_networks", start, List(Net));
+        self.proxy_protocol_networks = networks.unwrap_or_default();
         let mut seen = BTreeSet::new();
         for address in &self.listen {
             let any_port = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);

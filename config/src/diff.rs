@@ -15,15 +15,19 @@ pub struct Difference {
 pub fn diff(old: &Config, new: &Config) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (key, entry) in &new.entries {
-        let before = old.entries.get(key);
-        if before.is_none_or(|before| before.fingerprint != entry.fingerprint) {
+        // A key of a user who is new counts if it was given.
+        let changed = match old.entries.get(key) {
+            Some(before) => before.fingerprint != entry.fingerprint,
+            None => entry.place.is_some(),
+        };
+        if changed {
             differences
                 .push(Difference { key: key.clone(), needs_restart: entry.applies == Applies::AtStart });
         }
     }
     // Users that are gone.
     for (key, entry) in &old.entries {
-        if !new.entries.contains_key(key) {
+        if !new.entries.contains_key(key) && entry.place.is_some() {
             differences
                 .push(Difference { key: key.clone(), needs_restart: entry.applies == Applies::AtStart });
         }

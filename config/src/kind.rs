@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{ListenAddress, ServerAddress};
+use super::address::{ListenAddress, Network, ServerAddress};
 use super::nearest::nearest;
 use super::problem::Place;
 use super::tree::{Node, Raw};
@@ -170,6 +170,19 @@ impl Kind for Listen {
         "\"address:port\" or \"unix:/path\", such as \"127.0.0.1:3307\"".to_owned()
     }
     fn read(&self, node: &Node) -> Result<ListenAddress, Fault> {
+        text(node)?.parse().map_err(|()| Fault::of(node))
+    }
+}
+
+/// A network.
+pub(crate) struct Net;
+
+impl Kind for Net {
+    type Value = Network;
+    fn expected(&self) -> String {
+        "an address or a network, such as \"10.0.0.0/8\"".to_owned()
+    }
+    fn read(&self, node: &Node) -> Result<Network, Fault> {
         text(node)?.parse().map_err(|()| Fault::of(node))
     }
 }

@@ -33,7 +33,7 @@ mod tls;
 mod tree;
 mod units;
 
-pub use address::{ListenAddress, ServerAddress};
+pub use address::{ListenAddress, Network, ServerAddress};
 pub use admin::Admin;
 pub use auth::{Auth, AuthMode, Credential, User};
 pub use checked::Config;
@@ -45,7 +45,7 @@ pub use hold::Hold;
 pub use load::{Override, keys, load, parse};
 pub use log::{Log, LogFormat, LogLevel};
 pub use monitor::Monitor;
-pub use pool::{Pool, PoolMode};
+pub use pool::{Compression, Pool, PoolMode, ProxyProtocol};
 pub use problem::{Place, Problem, Problems};
 pub use replay::Replay;
 pub use routing::{Consistency, Reads, RouteRule, Routing, ServerShare};

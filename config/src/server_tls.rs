@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::kind::Choice;
 use super::section::{Applies, Section};
+use super::tls::TlsFiles;
 
 /// How much TLS the proxy wants of the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct ServerTls {
     pub mode: ServerTlsMode,
     /// `ca_file`: certificates of the authorities, PEM; there if the mode verifies.
     pub ca: Option<PathBuf>,
+    /// `cert_file` and `key_file`, PEM: what the proxy shows for accounts that need a certificate.
+    pub files: Option<TlsFiles>,
 }
 
 const MODES: &[(&str, ServerTlsMode)] = &[
@@ -42,7 +45,11 @@ impl ServerTls {
         if matches!(mode, ServerTlsMode::VerifyCa | ServerTlsMode::VerifyIdentity) && ca.is_none() {
             section.reader.blame("server_tls.mode", "needs server_tls.ca_file: whom to trust");
         }
+        let files = TlsFiles::read(&mut section, "server_tls");
+        if mode == ServerTlsMode::Off && files.is_some() {
+            section.reader.blame("server_tls.cert_file", "has no effect while server_tls.mode is \"off\"");
+        }
         section.close();
-        Self { mode, ca }
+        Self { mode, ca, files }
     }
 }

@@ -50,6 +50,7 @@ fn full_shows_the_defaults() {
         "auth.mode",
         "tls.cert_file",
         "tls.key_file",
+        "tls.client_ca_file",
         "server_tls.ca_file",
         "switchover.replication_user",
         "switchover.replication_password",

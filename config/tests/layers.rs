@@ -100,7 +100,7 @@ fn differences_say_what_needs_a_restart() {
     let new = parse(&format!("max_connections = 5\n{MINIMAL}password = 'b'\n[hold]\ntimeout = '5s'\n"), "t")
         .unwrap();
     let found: Vec<_> = diff(&old, &new).into_iter().map(|found| (found.key, found.needs_restart)).collect();
-    let wanted = [("hold.timeout", false), ("max_connections", true), ("monitor.password", true)];
+    let wanted = [("hold.timeout", false), ("max_connections", false), ("monitor.password", true)];
     assert_eq!(found, wanted.map(|(key, restart)| (key.to_owned(), restart)));
     assert!(diff(&old, &old).is_empty());
     // The same value by another spelling is the same.
@@ -117,4 +117,39 @@ fn users_have_credentials() {
     let users = parse(&text, "t").unwrap().auth.users;
     assert!(matches!(&users[0].credential, Credential::Password(secret) if secret.expose() == "x"));
     assert!(matches!(&users[1].credential, Credential::NativeHash(secret) if secret.expose() == hash));
+}
+
+#[test]
+fn users_in_a_file_of_their_own() {
+    let folder = std::env::temp_dir().join(format!("tideover-users-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (file, users) = (folder.join("tideover.toml"), folder.join("users.toml"));
+    let more = "[auth]\nmode='users'\nusers_file='users.toml'\n[[user]]\nname='a'\npassword='x'\n";
+    std::fs::write(&file, format!("{MINIMAL}password='m'\n{more}")).unwrap();
+    let with = |text: &str| {
+        std::fs::write(&users, text).unwrap();
+        load(Some(&file), [], &[])
+    };
+    let one = with("[[user]]\nname='b'\npassword='y'\n").unwrap();
+    assert_eq!(one.auth.users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let other = with("[[user]]\nname='b'\npassword='z'\n").unwrap();
+    let found: Vec<_> =
+        diff(&one, &other).into_iter().map(|found| (found.key, found.needs_restart)).collect();
+    assert_eq!(found, [("user.1.password".to_owned(), false)]);
+    for (text, wanted) in [
+        (
+            "[[user]]\nname='b'\npasword='y'\n",
+            "users.toml:3: user.1.pasword: unknown key; did you mean \"password\"?",
+        ),
+        ("[[user]]\nname='a'\npassword='y'\n", "there is another user \"a\""),
+        ("[pool]\nmode='session'\n", "users.toml:1: pool: does not belong in a file of users"),
+        ("not TOML", "users.toml:1: this is not TOML"),
+    ] {
+        let problems = with(text).expect_err(text).to_string();
+        assert!(problems.contains(wanted), "{problems}");
+    }
+    std::fs::remove_file(&users).unwrap();
+    let problems = load(Some(&file), [], &[]).expect_err("no file").to_string();
+    assert!(problems.contains("auth.users_file: cannot read"), "{problems}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

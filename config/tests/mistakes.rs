@@ -111,6 +111,25 @@ fn each_mistake_is_explained() {
             &["t.toml:8: server_tls.mode: needs server_tls.ca_file: whom to trust"],
         ),
         (
+            "[server_tls]\ncert_file = 'a.pem'",
+            &["t.toml:8: server_tls.cert_file: needs server_tls.key_file beside it"],
+        ),
+        (
+            "[tls]\nmode = 'off'\nclient_ca_file = 'a.pem'",
+            &["t.toml:9: tls.client_ca_file: has no effect while tls.mode is \"off\""],
+        ),
+        (
+            "[pool]\ncompression = 'lz4'",
+            &["t.toml:8: pool.compression: found \"lz4\", expected \"off\", \"zlib\" or \"zstd\""],
+        ),
+        (
+            "[auth]\nusers_file = 'nowhere.toml'",
+            &[
+                "t.toml:8: auth.users_file: cannot read nowhere.toml: No such file or directory (os error 2)",
+                "t.toml:8: auth.users_file: has no effect unless auth.mode is \"users\"",
+            ],
+        ),
+        (
             "[admin]\nlisten = '0.0.0.0:9307'",
             &[
                 "t.toml:8: admin.listen: \"0.0.0.0:9307\" can be reached from other machines; set admin.token or admin.token_file",
@@ -137,7 +156,10 @@ fn each_mistake_is_explained() {
             "[admin]\ntoken = 5",
             &["t.toml:8: admin.token: found something that is not text, expected text in quotes"],
         ),
-        ("[auth]\nmode = 'users'", &["t.toml:8: auth.mode: is \"users\" but there is no [[user]]"]),
+        (
+            "[auth]\nmode = 'users'",
+            &["t.toml:8: auth.mode: is \"users\" but there is no [[user]], and no auth.users_file"],
+        ),
         (
             "[[user]]\nname = 'a'\npassword = 'x'",
             &["t.toml:8: user.0.name: a [[user]] has no effect unless auth.mode is \"users\""],
@@ -163,7 +185,7 @@ fn each_mistake_is_explained() {
         (
             "[auth]\nmode = 'users'\n[user]\nname = 'a'",
             &[
-                "t.toml:8: auth.mode: is \"users\" but there is no [[user]]",
+                "t.toml:8: auth.mode: is \"users\" but there is no [[user]], and no auth.users_file",
                 "t.toml:9: user: found a table, expected tables: [[user]]",
             ],
         ),

@@ -8,6 +8,7 @@
 //! * [`capability`], [`status`]: the flag words, and which of them make a [`capability::Dialect`].
 //! * [`command`]: what a client may send, and which answer each command gets.
 //! * [`packet`]: one packet a file, decoded and encoded.
+//! * [`proxy_header`]: what a load balancer says in front of a connection.
 //! * [`response`]: where an answer ends, found from frame heads without looking into rows.
 //! * [`binlog`]: the binary log, read to prove whether a transaction committed.
 //! * [`auth`], [`handshake`]: passwords and the login conversation, as server and as client.
@@ -29,6 +30,7 @@ pub mod command;
 pub mod frame;
 pub mod handshake;
 pub mod packet;
+pub mod proxy_header;
 pub mod response;
 pub mod status;
 pub mod wire;

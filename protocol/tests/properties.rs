@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use support::{Event, scan_in_pieces};
+use support::{Event, controls, scan_in_pieces, scan_renumbered};
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::{ExecuteView, rewrite_execute};
 use tideover_protocol::frame::{Deframer, FrameError, Packet, write_frames};
@@ -15,7 +15,7 @@ use tideover_protocol::packet::{
     AuthMore, AuthSwitch, ChangeUser, ColumnDefinition, EofPacket, ErrPacket, Greeting, LocalInfile, Login,
     OkPacket, PrepareOk, SessionTrack, SslRequest,
 };
-use tideover_protocol::response::{ResponseScanner, ResponseShape};
+use tideover_protocol::response::{Control, ResponseScanner, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 
 fn bytes_up_to(max: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -287,6 +287,64 @@ fn deframe(stream: &[u8], cuts: &[usize], first: u8, max: usize) -> Result<Vec<P
     }
     assert!(buf.is_empty() && !deframer.is_amid_packet());
     Ok(packets)
+}
+
+proptest! {
+    #[test]
+    fn proxy_headers_come_back(four in any::<bool>(), bits in any::<u128>(), port in any::<u16>(), rest in bytes_up_to(20)) {
+        use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+        use tideover_protocol::proxy_header::{Front, Version, read, write};
+        let [a, b, c, d, ..] = bits.to_le_bytes();
+        let address = if four {
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        } else {
+            IpAddr::V6(Ipv6Addr::from(bits))
+        };
+        let client = SocketAddr::new(address, port);
+        for version in [Version::V1, Version::V2] {
+            let header = write(version, client);
+            let whole = [header.clone(), rest.clone()].concat();
+            prop_assert_eq!(read(&whole), Ok(Front::Header { len: header.len(), client: Some(client) }));
+            for cut in 0..header.len() {
+                prop_assert_eq!(read(&header[..cut]), Ok(Front::Incomplete));
+            }
+        }
+    }
+
+    #[test]
+    fn anything_in_front_is_read_or_refused(head in 0usize..3, mut bytes in bytes_up_to(300)) {
+        use tideover_protocol::proxy_header::{Front, read};
+        let begin: &[u8] = [&b""[..], b"PROXY TCP4 ", b"\r\n\r\n\0\r\nQUIT\n\x21"][head];
+        bytes.splice(..0, begin.iter().copied());
+        if let Ok(Front::Header { len, .. }) = read(&bytes) {
+            prop_assert!(len <= bytes.len());
+        }
+        let _ = tideover_protocol::auth::CertificateNames::read(&bytes);
+    }
+
+    /// However a server numbers an answer inside compressed packets, it is scanned like one that is numbered as due.
+    #[test]
+    fn numbers_of_compressed_answers_do_not_matter(
+        shape in shape(),
+        caps in caps(),
+        payloads in vec(answer_payload(), 1..12),
+        numbers in vec(1_u8..=255, 12),
+        cuts in vec(0_usize..400, 0..6),
+    ) {
+        let frame = |number: u8, payload: &Vec<u8>| {
+            let [a, b, c, ..] = payload.len().to_le_bytes();
+            [&[a, b, c, number], payload.as_slice()].concat()
+        };
+        let due: Vec<u8> = (1_u8..).zip(&payloads).flat_map(|(at, payload)| frame(at, payload)).collect();
+        let other: Vec<u8> = numbers.iter().zip(&payloads).flat_map(|(at, payload)| frame(*at, payload)).collect();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(due.len())).collect();
+        cuts.sort_unstable();
+        let (wanted, _) = scan_in_pieces(&mut ResponseScanner::new(shape, caps, 1), &due, &cuts, 0);
+        // The numbers go on from what the client says then, not from here.
+        prop_assume!(!controls(&wanted).iter().any(|c| matches!(c, Control::LocalInfile | Control::Auth)));
+        let found = scan_renumbered(&mut ResponseScanner::new(shape, caps, 1), &other, &cuts);
+        prop_assert_eq!(found, wanted);
+    }
 }
 
 /// Payloads that lead deep into the scanner's states.

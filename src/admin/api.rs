@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -69,15 +70,26 @@ pub struct Admin {
     /// Bearer token, if one is demanded.
     pub token: Option<String>,
     /// Longest time to live of a hold.
-    pub max_ttl: Duration,
+    pub max_ttl: Arc<Mutex<Duration>>,
     /// When the proxy started.
     pub started: Instant,
-    /// Reads certificates and users again; the error says what is wrong.
+    /// Reads configuration, users and certificates again; the error says what is wrong.
     pub reload: Reload,
 }
 
 /// Reloads what can be reloaded.
-pub struct Reload(pub Box<dyn Fn() -> Result<String, String> + Send + Sync>);
+pub struct Reload(pub Box<dyn Fn() -> Result<Reloaded, String> + Send + Sync>);
+
+/// What a reload did; the answer to `POST /v1/reload`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// What was read again: `configuration`, `certificates`.
+    pub reloaded: Vec<String>,
+    /// Keys whose new values count from now on.
+    pub changed: Vec<String>,
+    /// Keys whose new values count after a restart only.
+    pub needs_restart: Vec<String>,
+}
 
 impl std::fmt::Debug for Reload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -193,11 +193,10 @@ async fn hold(State(admin): State<Arc<Admin>>, bytes: Bytes) -> Response {
         Err(response) => return *response,
     };
     let ttl = request.ttl.as_ref().map_or(Some(Duration::from_secs(30)), duration);
-    let Some(ttl) = ttl.filter(|t| !t.is_zero() && *t <= admin.max_ttl) else {
-        let text = format!(
-            "ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)",
-            admin.max_ttl.as_secs()
-        );
+    let max_ttl = *admin.max_ttl.lock();
+    let Some(ttl) = ttl.filter(|t| !t.is_zero() && *t <= max_ttl) else {
+        let text =
+            format!("ttl must be above 0 and at most {} s, like \"30s\" (hold.max_ttl)", max_ttl.as_secs());
         return problem(StatusCode::BAD_REQUEST, &text);
     };
     Json(admin.holder.hold(ttl).await).into_response()
@@ -216,7 +215,7 @@ async fn drain(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn reload(State(admin): State<Arc<Admin>>) -> Response {
     match (admin.reload.0)() {
-        Ok(what) => Json(json!({ "reloaded": what })).into_response(),
+        Ok(done) => Json(done).into_response(),
         Err(text) => problem(StatusCode::UNPROCESSABLE_ENTITY, &text),
     }
 }

@@ -5,6 +5,6 @@ mod http;
 mod status;
 
 pub(crate) use api::parse_ttl;
-pub use api::{Admin, Reload, SwitchoverRequest};
+pub use api::{Admin, Reload, Reloaded, SwitchoverRequest};
 pub use http::serve;
 pub use status::{FailoverView, GateView, ReaderView, RoutingView, ServerView, SessionsView, Status};

@@ -1,19 +1,24 @@
 //! From the checked configuration to what the parts are started with.
 
-use std::collections::HashMap;
-
-use tideover_config::{AuthMode, Config, Credential, FailoverMode, OnLoss, Reads, ServerTlsMode, TlsMode};
+use tideover_config::{
+    AuthMode, Compression, Config, Credential, FailoverMode, OnLoss, PoolMode, ProxyProtocol, Reads,
+    ServerTlsMode, TlsMode,
+};
 use tideover_protocol::auth::native;
+use tideover_protocol::proxy_header::Version;
 use zeroize::Zeroizing;
 
-use crate::backend::PoolLimits;
-use crate::frontend::{FixedUser, SessionOptions};
+use crate::backend::{PoolLimits, Wire};
+use crate::frontend::{FixedUser, Network, SessionOptions, Users};
 use crate::guard::GuardMode;
-use crate::net::{ClientTlsMode, ListenAddress};
+use crate::net::{ClientTlsFiles, ClientTlsMode, Codec, ListenAddress};
 use crate::route::{Consistency, RoutingOptions, Rule, Rules, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
+
+/// Level of zstd towards servers: its default.
+const ZSTD_LEVEL: u8 = 3;
 
 /// Sizes beyond the address space are as good as no bound.
 fn size(bytes: u64) -> usize {
@@ -35,13 +40,16 @@ impl From<&Config> for Settings {
             admin_token: config.admin.token.as_ref().map(|t| t.expose().clone()),
             users: (config.auth.mode == AuthMode::Users).then(|| users(config)),
             tls: tls(config),
-            server_tls: (server_tls(config.server_tls.mode), config.server_tls.ca.clone()),
+            client_ca: config.tls.client_ca.clone(),
+            server_tls: server_tls(config),
+            wire: wire(config),
             pool: PoolLimits {
                 per_server: config.pool.max_per_server,
                 acquire: config.pool.acquire_timeout,
                 connect: config.pool.connect_timeout,
                 idle: config.pool.idle_timeout,
                 lifetime: config.pool.max_lifetime,
+                min_idle: config.pool.min_idle,
             },
             guard: match config.guard.mode {
                 tideover_config::GuardMode::Auto => GuardMode::Auto,
@@ -59,6 +67,9 @@ impl From<&Config> for Settings {
                 max_packet: size(config.max_packet),
                 tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
+                keeps_connection: config.pool.mode == PoolMode::Session,
+                proxy_networks: config.proxy_protocol_networks.iter().map(network).collect(),
+                tells_address: config.pool.proxy_protocol != ProxyProtocol::Off,
             },
             journals: (
                 if config.replay.enabled { size(config.replay.max_transaction) } else { 0 },
@@ -159,17 +170,39 @@ fn tls(config: &Config) -> ServerTlsSettings {
     }
 }
 
-fn server_tls(mode: ServerTlsMode) -> ClientTlsMode {
-    match mode {
+fn network(network: &tideover_config::Network) -> Network {
+    Network { address: network.address, prefix: network.prefix }
+}
+
+fn wire(config: &Config) -> Wire {
+    Wire {
+        proxy_header: match config.pool.proxy_protocol {
+            ProxyProtocol::Off => None,
+            ProxyProtocol::V1 => Some(Version::V1),
+            ProxyProtocol::V2 => Some(Version::V2),
+        },
+        compression: match config.pool.compression {
+            Compression::Off => None,
+            Compression::Zlib => Some(Codec::Zlib),
+            Compression::Zstd => Some(Codec::Zstd(ZSTD_LEVEL)),
+        },
+    }
+}
+
+fn server_tls(config: &Config) -> (ClientTlsMode, ClientTlsFiles) {
+    let own = &config.server_tls;
+    let mode = match own.mode {
         ServerTlsMode::Off => ClientTlsMode::Off,
         ServerTlsMode::Preferred => ClientTlsMode::Preferred,
         ServerTlsMode::Required => ClientTlsMode::Required,
         ServerTlsMode::VerifyCa => ClientTlsMode::VerifyCa,
         ServerTlsMode::VerifyIdentity => ClientTlsMode::VerifyIdentity,
-    }
+    };
+    let certificate = own.files.as_ref().map(|files| (files.certificate.clone(), files.key.clone()));
+    (mode, ClientTlsFiles { ca: own.ca.clone(), certificate })
 }
 
-fn users(config: &Config) -> HashMap<Vec<u8>, FixedUser> {
+fn users(config: &Config) -> Users {
     let user = |user: &tideover_config::User| {
         let fixed = match &user.credential {
             Credential::Password(password) => {

@@ -14,13 +14,13 @@ use crate::gate::{Gate, Reasons};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::relay::Signals;
-use crate::topology::{ClusterState, Server, ServerId, Topology, TopologyStore};
+use crate::topology::{ClusterState, Role, Server, ServerId, Topology, TopologyStore};
 
 use super::Parts;
 
 /// Lost transactions that are logged one by one; the flight record has more.
 const LISTED: usize = 100;
-/// Between rounds of closing what is idle for too long.
+/// Between rounds of closing what is idle for too long, and of opening what is to be there ahead of need.
 const REAP: Duration = Duration::from_secs(1);
 
 /// Another server is about to be the primary: nobody gets to it before the keeper has let them, and the transactions
@@ -65,6 +65,19 @@ pub(super) fn start(parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationTo
     tasks.spawn(async move {
         while tokio::time::timeout(REAP, stopped.cancelled()).await.is_err() {
             pools.reap();
+        }
+    });
+    let (pools, store, gate) = (parts.pools.clone(), parts.store.clone(), parts.gate.clone());
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        while tokio::time::timeout(REAP, stopped.cancelled()).await.is_err() {
+            let topology = store.load();
+            // Nothing is opened while servers change their parts: what is needed then is opened for that.
+            if let Some(primary) = topology.primary().filter(|_| gate.reasons().is_empty()) {
+                let serving = |server: &&Server| matches!(server.role, Role::Primary | Role::Replica);
+                let servers = topology.servers.iter().filter(|s| s.is_up()).filter(serving);
+                pools.keep_idle(primary.id, &servers.map(|s| s.id).collect::<Vec<_>>()).await;
+            }
         }
     });
 }

@@ -3,6 +3,7 @@
 mod configured;
 mod keeper;
 mod readers;
+mod reload;
 mod settings;
 mod shards;
 mod unstick;
@@ -13,19 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Reloaded};
 use crate::backend::{Account, Connector, Pools, Signature, Target};
 use crate::flight::{Acknowledged, Flights};
-use crate::frontend::{AccountDirectory, SessionRegistry};
+use crate::frontend::{AccountDirectory, SessionOptions, SessionRegistry};
 use crate::gate::{Gate, Limits, Reasons};
 use crate::guard::{Guard, GuardMode, GuardParts};
 use crate::metrics::Metrics;
 use crate::monitor::{Monitor, MonitorOptions};
-use crate::net::{AdminListener, Bound, BufferPool, ListenAddress, RsaKey};
+use crate::net::{AdminListener, Bound, BufferPool, ClientTls, ListenAddress, RsaKey, ServerTls};
 use crate::relay::Signals;
 use crate::replay::Budget;
 use crate::route::Desk;
@@ -33,6 +36,8 @@ use crate::session::PinReason;
 use crate::switchover::{Coordinator, CoordinatorParts, Failover, FailoverNote, Holder, Phase};
 use crate::topology::{ServerId, Topology, TopologyStore};
 
+pub use reload::Source;
+use reload::{Changeable, Reloader, ShutdownTimes};
 pub use settings::{ServerTlsSettings, Settings};
 use shards::{ShardParts, Shards};
 
@@ -68,7 +73,8 @@ pub struct App {
     shards: Shards,
     tasks: TaskTracker,
     stop: CancellationToken,
-    shutdown: (Duration, Duration),
+    shutdown: ShutdownTimes,
+    reloader: Arc<Reloader>,
 }
 
 /// What everybody shares; made before anything runs.
@@ -87,14 +93,16 @@ struct Parts {
     control: Arc<Account>,
     targets: Vec<Target>,
     connector: Connector,
+    server_tls: ClientTls,
 }
 
 impl App {
-    /// Starts everything. Clients are served once the servers were looked at for the first time.
+    /// Starts everything. Clients are served once the servers were looked at for the first time. `source`: where the settings
+    /// come from, to be read again when somebody asks for it; without it only certificates are.
     ///
     /// # Errors
     /// [`StartError`], in one sentence.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: Settings, source: Option<Source>) -> Result<Self, StartError> {
         let bound = bind(&settings.listen)?;
         let (tasks, stop, leave) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let leaving = Arc::new(AtomicBool::new(false));
@@ -116,12 +124,18 @@ impl App {
             parts.connector.clone(),
             parts.control.clone(),
         );
-        let admin = start_admin(&settings, &parts, (&tls, &leaving, &leave), (&tasks, &stop)).await?;
+        let commands = Commands::new(&settings, &parts, (&tasks, &stop));
+        let shutdown = Arc::new(Mutex::new((settings.shutdown_delay, settings.shutdown_drain)));
+        let sessions = Arc::new(ArcSwap::from_pointee(settings.session.clone()));
+        let live = (sessions.clone(), shutdown.clone());
+        let reloader = Reloader::new(source, parts.changeable(&settings, live, &accounts, (&tls, &commands)));
+        let admin =
+            start_admin(&settings, &parts, commands, (&reloader, &leaving, &leave), (&tasks, &stop)).await?;
         let mut addresses = Vec::new();
         for listener in &bound {
             addresses.push(listener.address().map_err(|e| listen_error("a socket", e))?);
         }
-        let shard_parts = parts.for_shards(&settings, accounts, tls, rsa);
+        let shard_parts = parts.for_shards(&settings, sessions, accounts, (tls, rsa));
         let shards = Shards::start(settings.shards, settings.sched_batch, &bound, shard_parts)
             .map_err(|e| StartError::System(e.to_string()))?;
         for address in &addresses {
@@ -136,7 +150,8 @@ impl App {
             shards,
             tasks,
             stop,
-            shutdown: (settings.shutdown_delay, settings.shutdown_drain),
+            shutdown,
+            reloader,
         })
     }
 
@@ -145,10 +160,18 @@ impl App {
         self.leave.cancelled().await;
     }
 
+    /// Reads configuration, users and certificates again.
+    ///
+    /// # Errors
+    /// Every mistake, a line each; nothing has changed then.
+    pub fn reload(&self) -> Result<Reloaded, String> {
+        self.reloader.reload()
+    }
+
     /// Leaves service: not ready at once, new clients still served for `shutdown.delay` (load balancers need time to
     /// notice), then no new clients, idle sessions end, units finish within `shutdown.drain_timeout`, the rest is ended.
     pub async fn shut_down(self) {
-        let (delay, drain) = self.shutdown;
+        let (delay, drain) = *self.shutdown.lock();
         self.leaving.store(true, Ordering::Release);
         tracing::info!(sessions = self.registry.len(), delay_ms = delay.as_millis(), "leaving");
         tokio::time::sleep(delay).await;
@@ -188,7 +211,7 @@ impl Parts {
             Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
         gate.close(Reasons::NO_PRIMARY);
         let tls = settings.server_tls().map_err(StartError::Tls)?;
-        let connector = Connector::new(tls, BufferPool::new());
+        let connector = Connector::new(tls.clone(), BufferPool::new()).over(settings.wire);
         let control = settings.monitor_account();
         let signature = Signature { instance: instance()?, tags: settings.guard.tags() };
         let pools = Pools::new(settings.pool, connector.clone(), &targets, signature);
@@ -224,18 +247,40 @@ impl Parts {
             control,
             targets,
             connector,
+            server_tls: tls,
         })
+    }
+
+    /// What a reload can change.
+    fn changeable(
+        &self,
+        settings: &Settings,
+        (sessions, shutdown): (Arc<ArcSwap<SessionOptions>>, ShutdownTimes),
+        accounts: &Arc<AccountDirectory>,
+        (tls, commands): (&Option<Arc<ServerTls>>, &Commands),
+    ) -> Changeable {
+        Changeable {
+            sessions,
+            pools: self.pools.clone(),
+            accounts: accounts.clone(),
+            coordinator: commands.coordinator.clone(),
+            holder: commands.holder.clone(),
+            max_ttl: Arc::new(Mutex::new(settings.hold_max_ttl)),
+            shutdown,
+            tls: tls.clone(),
+            server_tls: self.server_tls.clone(),
+        }
     }
 
     fn for_shards(
         &self,
         settings: &Settings,
+        live: Arc<ArcSwap<SessionOptions>>,
         accounts: Arc<AccountDirectory>,
-        tls: Option<Arc<crate::net::ServerTls>>,
-        rsa: RsaKey,
+        (tls, rsa): (Option<Arc<ServerTls>>, RsaKey),
     ) -> ShardParts {
         ShardParts {
-            options: settings.session.clone(),
+            live,
             gate: self.gate.clone(),
             store: self.store.clone(),
             pools: self.pools.clone(),
@@ -288,39 +333,54 @@ fn bind(listen: &[ListenAddress]) -> Result<Vec<Bound>, StartError> {
     listen.iter().map(|a| Bound::bind(a).map_err(|e| listen_error(&a.to_string(), e))).collect()
 }
 
+/// What commands are given to.
+struct Commands {
+    coordinator: Arc<Coordinator>,
+    holder: Arc<Holder>,
+    failover: Option<FailoverNote>,
+}
+
+impl Commands {
+    fn new(settings: &Settings, parts: &Parts, (tasks, stop): (&TaskTracker, &CancellationToken)) -> Self {
+        let registry = parts.registry.clone();
+        let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
+        let registry = parts.registry.clone();
+        let movable: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || registry.all_movable());
+        let registry = parts.registry.clone();
+        let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
+            registry.tell(server, Signals::PART);
+            registry.on(server)
+        });
+        let commanded = CoordinatorParts {
+            gate: parts.gate.clone(),
+            monitor: parts.monitor.clone(),
+            pools: parts.pools.clone(),
+            account: parts.control.clone(),
+            flights: parts.flights.clone(),
+            cut: cut.clone(),
+            movable,
+            part,
+        };
+        let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
+        let failover =
+            start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
+        let drain = (settings.switchover.drain_timeout, parts.flights.clone());
+        let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
+        Self { coordinator, holder, failover }
+    }
+}
+
 async fn start_admin(
     settings: &Settings,
     parts: &Parts,
-    (tls, leaving, leave): (&Option<Arc<crate::net::ServerTls>>, &Arc<AtomicBool>, &CancellationToken),
+    commands: Commands,
+    (reloader, leaving, leave): (&Arc<Reloader>, &Arc<AtomicBool>, &CancellationToken),
     (tasks, stop): (&TaskTracker, &CancellationToken),
 ) -> Result<Option<SocketAddr>, StartError> {
-    let registry = parts.registry.clone();
-    let cut: Arc<dyn Fn() -> usize + Send + Sync> = Arc::new(move || registry.raise_all(Signals::CUT));
-    let registry = parts.registry.clone();
-    let movable: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || registry.all_movable());
-    let registry = parts.registry.clone();
-    let part: Arc<dyn Fn(ServerId) -> usize + Send + Sync> = Arc::new(move |server| {
-        registry.tell(server, Signals::PART);
-        registry.on(server)
-    });
-    let commanded = CoordinatorParts {
-        gate: parts.gate.clone(),
-        monitor: parts.monitor.clone(),
-        pools: parts.pools.clone(),
-        account: parts.control.clone(),
-        flights: parts.flights.clone(),
-        cut: cut.clone(),
-        movable,
-        part,
-    };
-    let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
-    let failover =
-        start_failover(settings, (commanded, coordinator.clone()), parts.metrics.clone(), (tasks, stop));
-    let drain = (settings.switchover.drain_timeout, parts.flights.clone());
-    let holder = Holder::new(parts.gate.clone(), parts.monitor.clone(), cut, drain);
     let Some(address) = settings.admin else { return Ok(None) };
     let listener = AdminListener::bind(address).await.map_err(|e| listen_error(&address.to_string(), e))?;
     let bound = listener.address().map_err(|e| listen_error(&address.to_string(), e))?;
+    let reload = reloader.clone();
     let admin = Arc::new(Admin {
         gate: parts.gate.clone(),
         store: parts.store.clone(),
@@ -329,16 +389,16 @@ async fn start_admin(
         flights: parts.flights.clone(),
         routing: parts.routing.clone(),
         registry: parts.registry.clone(),
-        coordinator,
-        holder,
-        failover,
+        coordinator: commands.coordinator,
+        holder: commands.holder,
+        failover: commands.failover,
         metrics: parts.metrics.clone(),
         leaving: leaving.clone(),
         leave: leave.clone(),
         token: settings.admin_token.clone(),
-        max_ttl: settings.hold_max_ttl,
+        max_ttl: reloader.max_ttl(),
         started: Instant::now(),
-        reload: reload(tls.clone()),
+        reload: admin::Reload(Box::new(move || reload.reload())),
     });
     let stop = stop.clone();
     tasks.spawn(async move {
@@ -362,8 +422,7 @@ fn start_failover(
         metrics.switchovers.with_label_values(&["failover", result]).inc()
     });
     let note = FailoverNote::default();
-    let failover =
-        Failover::new(parts, (settings.switchover.clone(), options), coordinator, (count, note.clone()));
+    let failover = Failover::new(parts, options, coordinator, (count, note.clone()));
     let stopped = stop.clone();
     tasks.spawn(async move {
         tokio::select! {
@@ -372,11 +431,4 @@ fn start_failover(
         }
     });
     Some(note)
-}
-
-fn reload(tls: Option<Arc<crate::net::ServerTls>>) -> admin::Reload {
-    admin::Reload(Box::new(move || match &tls {
-        Some(tls) => tls.reload().map(|()| "certificates".to_owned()).map_err(|e| e.to_string()),
-        None => Ok("nothing (TLS is off)".to_owned()),
-    }))
 }

@@ -1,6 +1,5 @@
 //! What the parts are started with, resolved from the configuration.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,10 +9,10 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tideover_protocol::handshake::Secret;
 use zeroize::Zeroizing;
 
-use crate::backend::{Account, PoolLimits};
-use crate::frontend::{AuthMode, FixedUser, SessionOptions};
+use crate::backend::{Account, Manner, PoolLimits, Wire};
+use crate::frontend::{AuthMode, SessionOptions, Users};
 use crate::guard::GuardMode;
-use crate::net::{ClientTls, ClientTlsMode, ListenAddress, ServerTls};
+use crate::net::{ClientTls, ClientTlsFiles, ClientTlsMode, ListenAddress, ServerTls};
 use crate::route::RoutingOptions;
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
@@ -53,11 +52,15 @@ pub struct Settings {
     /// Its bearer token.
     pub admin_token: Option<String>,
     /// Fixed users; `None` for the database's own accounts.
-    pub users: Option<HashMap<Vec<u8>, FixedUser>>,
+    pub users: Option<Users>,
     /// TLS towards clients.
     pub tls: ServerTlsSettings,
+    /// Whose certificates clients may show, PEM.
+    pub client_ca: Option<PathBuf>,
     /// TLS towards servers.
-    pub server_tls: (ClientTlsMode, Option<PathBuf>),
+    pub server_tls: (ClientTlsMode, ClientTlsFiles),
+    /// Compression and PROXY headers towards servers.
+    pub wire: Wire,
     /// Bounds of the pools.
     pub pool: PoolLimits,
     /// Sessions that may wait at the gate.
@@ -92,7 +95,10 @@ impl Settings {
     pub(crate) fn monitor_account(&self) -> Arc<Account> {
         let password = Zeroizing::new(self.monitor_password.as_bytes().to_vec());
         let secret = if password.is_empty() { Secret::Empty } else { Secret::Password(password) };
-        Account::new(self.monitor_user.as_bytes(), secret)
+        // Its right to log in may hang on a certificate (`REQUIRE X509`).
+        let certificate = self.server_tls.1.certificate.is_some();
+        let manner = Manner { tls: certificate, certificate, client: None };
+        Account::with(self.monitor_user.as_bytes(), secret, manner)
     }
 
     pub(super) fn auth_mode(&self) -> AuthMode {
@@ -102,8 +108,10 @@ impl Settings {
     pub(super) fn tls(&self) -> Result<Option<Arc<ServerTls>>, String> {
         let tls = match &self.tls {
             ServerTlsSettings::Off => return Ok(None),
-            ServerTlsSettings::SelfSigned => ServerTls::self_signed(),
-            ServerTlsSettings::Files { certificate, key } => ServerTls::from_files(certificate, key),
+            ServerTlsSettings::SelfSigned => ServerTls::self_signed(self.client_ca.as_deref()),
+            ServerTlsSettings::Files { certificate, key } => {
+                ServerTls::from_files(certificate, key, self.client_ca.as_deref())
+            }
         };
         tls.map(|tls| Some(Arc::new(tls))).map_err(|e| e.to_string())
     }
@@ -115,8 +123,8 @@ impl Settings {
     }
 
     pub(crate) fn server_tls(&self) -> Result<ClientTls, String> {
-        let (mode, ca) = &self.server_tls;
-        ClientTls::new(*mode, ca.as_deref()).map_err(|e| e.to_string())
+        let (mode, files) = &self.server_tls;
+        ClientTls::new(*mode, files.clone()).map_err(|e| e.to_string())
     }
 }
 

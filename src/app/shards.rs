@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +25,7 @@ use crate::topology::TopologyStore;
 /// What every shard gets.
 #[derive(Clone)]
 pub(super) struct ShardParts {
-    pub(super) options: SessionOptions,
+    pub(super) live: Arc<ArcSwap<SessionOptions>>,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Arc<TopologyStore>,
     pub(super) pools: Arc<Pools>,
@@ -97,7 +98,7 @@ async fn serve_shard(
 ) -> io::Result<()> {
     let shared = Arc::new(Shared {
         shard,
-        options: parts.options,
+        live: parts.live,
         gate: parts.gate,
         store: parts.store,
         pools: parts.pools,

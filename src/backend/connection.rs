@@ -247,8 +247,9 @@ impl ServerConnection {
         let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
         let mut first: Option<Vec<u8>> = None;
         loop {
-            let scan = scanner
-                .scan(self.io.input())
+            let scan = self
+                .io
+                .scan(&mut scanner, 0)
                 .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
             self.io.consume(scan.opaque);
             let Next::Control { len, control } = scan.next else {
@@ -301,8 +302,9 @@ impl ServerConnection {
         let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
         let mut answers = Vec::new();
         loop {
-            let scan = scanner
-                .scan(self.io.input())
+            let scan = self
+                .io
+                .scan(&mut scanner, 0)
                 .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
             self.io.consume(scan.opaque);
             let Next::Control { len, control } = scan.next else {

@@ -2,18 +2,25 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tideover_protocol::capability::Dialect;
+use tideover_protocol::capability::{Capabilities, Dialect};
 use tideover_protocol::handshake::{
     ConnectError, ConnectOptions, ConnectStep, Connected, Connector as Machine, TlsWish,
 };
-use tideover_protocol::packet::ErrPacket;
+use tideover_protocol::packet::{ErrPacket, Greeting};
+use tideover_protocol::proxy_header::{self, Version};
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::{BufferPool, ClientTls, ClientTlsMode, PacketIo, Raw, Stream, dial, encrypt_with_pem};
+use crate::net::{
+    BufferPool, ClientTls, ClientTlsMode, Codec, PacketIo, Raw, Stream, dial, encrypt_with_pem,
+};
+use crate::topology::Flavor;
 
 use super::account::Account;
+use super::control::flavor_of;
 
 /// Largest packet in a login conversation, bytes.
 const LOGIN_PACKET: usize = 1 << 20;
@@ -81,10 +88,23 @@ impl ConnectFailure {
 /// Opens streams in place of the system, by address: to servers within this process.
 pub type Dial = dyn Fn(&str) -> io::Result<Raw> + Send + Sync;
 
+/// What connections to servers have beside TLS.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wire {
+    /// Servers are told the address of the client, if the account's manner names one (`pool.proxy_protocol`). MariaDB
+    /// takes that; MySQL does not, and is not told.
+    pub proxy_header: Option<Version>,
+    /// How packets are compressed where a server can (`pool.compression`).
+    pub compression: Option<Codec>,
+}
+
 /// Makes logged-in connections.
 #[derive(Clone)]
 pub struct Connector {
     tls: ClientTls,
+    wire: Wire,
+    /// It was said that a server takes no PROXY header.
+    warned: Arc<AtomicBool>,
     buffers: Arc<BufferPool>,
     max_packet: u32,
     dial: Option<Arc<Dial>>,
@@ -100,7 +120,13 @@ impl Connector {
     /// With the TLS settings of `[server_tls]`.
     #[must_use]
     pub fn new(tls: ClientTls, buffers: Arc<BufferPool>) -> Self {
-        Self { tls, buffers, max_packet: 1 << 30, dial: None }
+        Self { tls, wire: Wire::default(), warned: Arc::default(), buffers, max_packet: 1 << 30, dial: None }
+    }
+
+    /// The same, with connections of this kind.
+    #[must_use]
+    pub fn over(self, wire: Wire) -> Self {
+        Self { wire, ..self }
     }
 
     /// The same, over streams of the caller's making: a test or a simulation needs no sockets.
@@ -121,7 +147,7 @@ impl Connector {
         deadline: Instant,
     ) -> Result<(PacketIo, Box<Connected>), ConnectFailure> {
         let address = &target.address;
-        let over_tls = account.needs_tls();
+        let over_tls = account.manner().tls;
         let done = match timeout_at(deadline, self.converse(address, account, dialect, over_tls)).await {
             Ok(Err(ConnectFailure::Refused { error, .. })) if error.code == NEEDS_TLS && !over_tls => {
                 timeout_at(deadline, self.converse(address, account, dialect, true)).await
@@ -148,12 +174,22 @@ impl Connector {
             Some(dial) => dial(address).map_err(lost)?,
         };
         let mut io = PacketIo::new(Stream::Plain(raw), &self.buffers);
+        let certified = account.manner().certificate;
         let mut machine =
             Machine::new(self.options(address, account, dialect, (io.stream().is_secure(), over_tls)));
-        let mut sequence = 0;
+        let (payload, mut sequence) = io.read_packet(0, LOGIN_PACKET).await.map_err(lost)?;
+        // It is read with the first packet of ours, and belongs in front of it.
+        io.queue(&self.proxy_header(&payload, account));
+        let mut payload = Some(payload);
         loop {
-            let (payload, next) = io.read_packet(sequence, LOGIN_PACKET).await.map_err(lost)?;
-            sequence = next;
+            let payload = match payload.take() {
+                Some(greeting) => greeting,
+                None => {
+                    let (payload, next) = io.read_packet(sequence, LOGIN_PACKET).await.map_err(lost)?;
+                    sequence = next;
+                    payload
+                }
+            };
             let step = machine.receive(&payload).map_err(|error| refused(address, error))?;
             match step {
                 ConnectStep::Wait => {}
@@ -163,8 +199,8 @@ impl Connector {
                 ConnectStep::SendThenTls(payload) => {
                     sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
                     let raw = io.into_raw().ok_or_else(|| unable("asked for TLS inside TLS".to_owned()))?;
-                    let stream =
-                        self.tls.connect(raw, address).await.map_err(|e| unable(format!("TLS: {e}")))?;
+                    let stream = self.tls.connect(raw, address, certified).await;
+                    let stream = stream.map_err(|e| unable(format!("TLS: {e}")))?;
                     io = PacketIo::new(stream, &self.buffers);
                     let payload = machine.tls_established();
                     sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
@@ -175,8 +211,40 @@ impl Connector {
                     let payload = machine.encrypted(encrypted);
                     sequence = io.send_packet(&payload, sequence).await.map_err(lost)?;
                 }
-                ConnectStep::Done(connected) => return Ok((io, connected)),
+                ConnectStep::Done(connected) => return Ok((self.compressed(io, &connected), connected)),
             }
+        }
+    }
+
+    /// What goes in front of our first packet, after this greeting.
+    fn proxy_header(&self, greeting: &[u8], account: &Account) -> Vec<u8> {
+        let (Some(version), Some(client)) = (self.wire.proxy_header, account.manner().client) else {
+            return Vec::new();
+        };
+        let understood = Greeting::decode(greeting)
+            .is_ok_and(|greeting| flavor_of(&greeting.server_version) == Flavor::MariaDb);
+        // Connections are shared by the clients at this address, so no port is named.
+        if understood {
+            return proxy_header::write(version, SocketAddr::new(client, 0));
+        }
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "MySQL takes no PROXY header: its servers see this proxy's address (pool.proxy_protocol)"
+            );
+        }
+        Vec::new()
+    }
+
+    /// What follows a login is compressed as both have said in it.
+    fn compressed(&self, io: PacketIo, connected: &Connected) -> PacketIo {
+        let agreed = match self.wire.compression {
+            Some(Codec::Zlib) => connected.capabilities.contains(Capabilities::COMPRESS),
+            Some(Codec::Zstd(_)) => connected.capabilities.contains(Capabilities::ZSTD_COMPRESSION),
+            None => false,
+        };
+        match self.wire.compression {
+            Some(codec) if agreed => io.compress_as_client(codec),
+            _ => io,
         }
     }
 
@@ -214,6 +282,15 @@ impl Connector {
                 (b"_pid".to_vec(), std::process::id().to_string().into_bytes()),
             ],
             tls,
+            compression: match self.wire.compression {
+                Some(Codec::Zlib) => Capabilities::COMPRESS,
+                Some(Codec::Zstd(_)) => Capabilities::ZSTD_COMPRESSION,
+                None => Capabilities::empty(),
+            },
+            zstd_level: match self.wire.compression {
+                Some(Codec::Zstd(level)) => level,
+                _ => 0,
+            },
             secure_channel: secure,
             max_packet: self.max_packet,
             random,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tideover_protocol::status::StatusFlags;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -58,6 +59,18 @@ impl Lease {
 
     fn needs_scrubbing(&self) -> bool {
         !self.is_reusable() && !self.broken && self.io.input().is_empty() && self.io.unsent() == 0
+    }
+
+    /// Puts it aside for the session that has it, which says nothing now: memory that is not needed goes back. `None`: it is
+    /// of no further use even to that session.
+    pub fn rest(mut self) -> Option<Self> {
+        let clean = !self.broken && !self.status.contains(StatusFlags::IN_TRANS);
+        if !clean || !self.io.input().is_empty() || self.io.unsent() > 0 {
+            self.scrub();
+            return None;
+        }
+        self.io.rest();
+        Some(self)
     }
 
     /// The pool it came from.

@@ -12,11 +12,12 @@ mod pool;
 mod reading;
 mod signature;
 mod slots;
+mod upkeep;
 
-pub use account::Account;
+pub use account::{Account, Manner};
 pub use commits::Commits;
 pub use connection::{ServerConnection, Swallow};
-pub use connector::{ConnectFailure, Connector, Dial, Target};
+pub use connector::{ConnectFailure, Connector, Dial, Target, Wire};
 pub use control::{Control, ControlError, Row, Rows};
 pub use lease::Lease;
 pub use marks::Mark;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
 use tideover_protocol::packet::ErrPacket;
@@ -39,6 +40,8 @@ pub struct PoolLimits {
     pub idle: Duration,
     /// Connections are not reused beyond this age (`pool.max_lifetime`).
     pub lifetime: Duration,
+    /// So many idle ones of each account are kept open on each server (`pool.min_idle`).
+    pub min_idle: usize,
 }
 
 /// Why there is no lease.
@@ -74,12 +77,12 @@ pub struct PoolStats {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    shard: usize,
-    server: ServerId,
-    account: u64,
-    dialect: Dialect,
-    use_: Use,
+pub(super) struct Key {
+    pub(super) shard: usize,
+    pub(super) server: ServerId,
+    pub(super) account: u64,
+    pub(super) dialect: Dialect,
+    pub(super) use_: Use,
 }
 
 /// What connections are for.
@@ -94,10 +97,10 @@ pub enum Use {
 /// All pools.
 #[derive(Debug)]
 pub struct Pools {
-    limits: PoolLimits,
+    limits: ArcSwap<PoolLimits>,
     connector: Connector,
-    slots: Vec<Arc<Slots>>,
-    pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
+    pub(super) slots: Vec<Arc<Slots>>,
+    pub(super) pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
     tags: TagSource,
     marks: Arc<Marks>,
 }
@@ -116,7 +119,7 @@ impl Pools {
             .enumerate()
             .map(|(at, target)| Arc::new(Slots::new(ServerId(at), target.clone(), limits.per_server)));
         Arc::new(Self {
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
@@ -170,6 +173,21 @@ impl Pools {
         pool.clone()
     }
 
+    /// The bounds that hold now.
+    #[must_use]
+    pub fn limits(&self) -> PoolLimits {
+        **self.limits.load()
+    }
+
+    /// Other bounds from here on. With fewer connections to a server than there are, those in use stay until they are given
+    /// back.
+    pub fn set_limits(&self, limits: PoolLimits) {
+        let before = self.limits.swap(Arc::new(limits));
+        for slots in &self.slots {
+            slots.resize(before.per_server, limits.per_server);
+        }
+    }
+
     /// The login machinery, for control connections.
     #[must_use]
     pub fn connector(&self) -> &Connector {
@@ -195,73 +213,10 @@ impl Pools {
         if let Some(slots) = self.slots.get(server.0) {
             slots.generation.fetch_add(1, Ordering::AcqRel);
         }
-        for pool in self.of_server(server) {
-            let idle = std::mem::take(&mut *pool.idle.lock());
-            pool.slots.open.fetch_sub(idle.len(), Ordering::AcqRel);
-        }
+        self.of_server(server).iter().for_each(|pool| pool.let_go_idle());
     }
 
-    /// Opens on `to`, ahead of need, as many connections for each account as `from` has open for it.
-    pub async fn warm(self: &Arc<Self>, from: ServerId, to: ServerId, at_most: usize) -> usize {
-        let wanted: Vec<(Arc<AccountPool>, usize)> = {
-            let pools = self.pools.lock();
-            let of_from = pools.iter().filter(|(key, _)| key.server == from && key.use_ == Use::Anything);
-            of_from
-                .map(|(key, pool)| (*key, pool.account.clone(), pool.in_use_or_idle().max(1)))
-                .collect::<Vec<_>>()
-        }
-        .into_iter()
-        .map(|(key, account, count)| (self.of(key.shard, to, &account, key.dialect), count))
-        .collect();
-        let mut made = 0;
-        for (pool, count) in wanted {
-            while pool.idle.lock().len() < count && made < at_most {
-                let Some(_permit) = pool.slots.permits.clone().try_acquire_owned().ok() else { return made };
-                match pool.connect(Instant::now() + self.limits.connect).await {
-                    Ok(connection) => pool.give_back(connection),
-                    Err(_) => break,
-                }
-                made += 1;
-            }
-        }
-        made
-    }
-
-    /// Forgets the pools of the same user with other passwords: those are out of date.
-    pub fn forget(&self, account: &Account) {
-        let outdated: Vec<_> = {
-            let mut pools = self.pools.lock();
-            let is_outdated = |key: &Key, pool: &Arc<AccountPool>| {
-                pool.account.user() == account.user() && key.account != account.id()
-            };
-            let keys: Vec<Key> = pools.iter().filter(|(k, p)| is_outdated(k, p)).map(|(k, _)| *k).collect();
-            keys.iter().filter_map(|key| pools.remove(key)).collect()
-        };
-        for pool in outdated {
-            let idle = std::mem::take(&mut *pool.idle.lock());
-            pool.slots.open.fetch_sub(idle.len(), Ordering::AcqRel);
-        }
-    }
-
-    /// Closes idle connections that are too old or were idle for too long. Called now and then.
-    pub fn reap(&self) {
-        let now = Instant::now();
-        let pools: Vec<_> = self.pools.lock().values().cloned().collect();
-        for pool in pools {
-            let mut idle = pool.idle.lock();
-            let before = idle.len();
-            idle.retain(|c| {
-                now - c.idle_since < self.limits.idle
-                    && now - c.opened < self.limits.lifetime
-                    && !c.io.stream().has_input()
-            });
-            pool.slots.open.fetch_sub(before - idle.len(), Ordering::AcqRel);
-        }
-        // A pool that nobody holds and that holds nothing is forgotten, accounts with old passwords too.
-        self.pools.lock().retain(|_, p| Arc::strong_count(p) > 1 || !p.idle.lock().is_empty());
-    }
-
-    fn of_server(&self, server: ServerId) -> Vec<Arc<AccountPool>> {
+    pub(super) fn of_server(&self, server: ServerId) -> Vec<Arc<AccountPool>> {
         self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
     }
 
@@ -281,14 +236,14 @@ impl Pools {
 /// Connections of one account to one server, in one dialect.
 #[derive(Debug)]
 pub struct AccountPool {
-    slots: Arc<Slots>,
+    pub(super) slots: Arc<Slots>,
     owner: Arc<Pools>,
-    account: Arc<Account>,
+    pub(super) account: Arc<Account>,
     dialect: Dialect,
     use_: Use,
     /// Most recently used last. Boxed, because a lease takes it and gives it back.
     #[allow(clippy::vec_box)]
-    idle: Mutex<Vec<Box<ServerConnection>>>,
+    pub(super) idle: Mutex<Vec<Box<ServerConnection>>>,
     pub(super) leased: AtomicUsize,
     /// Of a new connection's session, and the longest command it takes.
     base: Mutex<Option<(Arc<SessionState>, usize)>>,
@@ -334,13 +289,35 @@ impl AccountPool {
         Ok(Lease::new(connection, self.clone(), permit))
     }
 
+    /// The same with a connection that a session kept for itself, if that can still serve it.
+    ///
+    /// # Errors
+    /// [`AcquireError`]; nothing of the client's was sent in any case.
+    pub async fn resume(
+        self: &Arc<Self>,
+        kept: Lease,
+        wanted: &SessionState,
+        restored: bool,
+    ) -> Result<Lease, AcquireError> {
+        let current = kept.generation == self.slots.generation.load(Ordering::Acquire);
+        let mine = Arc::ptr_eq(kept.pool(), self);
+        if !mine || !current || kept.io.stream().has_input() || !kept.can_become(wanted) {
+            kept.scrub();
+            return if restored { self.acquire(wanted).await } else { self.acquire_near(wanted).await };
+        }
+        if !restored || kept.state.fingerprint() == wanted.fingerprint() {
+            return Ok(kept);
+        }
+        self::restored(kept, wanted).await
+    }
+
     /// The same, if there is room at once.
     ///
     /// # Errors
     /// [`AcquireError`]; nothing of the client's was sent in any case.
     pub async fn acquire_now(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
         if self.slots.permits.available_permits() == 0 {
-            let limit = self.owner.limits.per_server;
+            let limit = self.owner.limits().per_server;
             return Err(AcquireError::Exhausted { limit, waited: Duration::ZERO });
         }
         self.acquire(wanted).await
@@ -364,21 +341,21 @@ impl AccountPool {
 
     /// A new connection, for whose sake an idle one of any account is closed if there are as many as may be.
     async fn connect_within_limit(self: &Arc<Self>) -> Result<Box<ServerConnection>, AcquireError> {
-        if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
+        if self.slots.open.load(Ordering::Acquire) >= self.owner.limits().per_server {
             self.owner.evict(self.slots.id);
         }
-        let time = self.owner.limits.connect;
+        let time = self.owner.limits().connect;
         let _turn = self.slots.turn_to_log_in(time).await?;
         self.connect(Instant::now() + time).await
     }
 
     /// Connections of this pool.
-    fn in_use_or_idle(&self) -> usize {
+    pub(super) fn in_use_or_idle(&self) -> usize {
         self.idle.lock().len() + self.leased.load(Ordering::Relaxed)
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
-        let limits = self.owner.limits;
+        let limits = self.owner.limits();
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),
@@ -407,7 +384,10 @@ impl AccountPool {
         second.map(|at| idle.remove(at))
     }
 
-    async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Box<ServerConnection>, AcquireError> {
+    pub(super) async fn connect(
+        self: &Arc<Self>,
+        deadline: Instant,
+    ) -> Result<Box<ServerConnection>, AcquireError> {
         let counted = self.slots.count_opening();
         let generation = self.slots.generation.load(Ordering::Acquire);
         let target = &self.slots.target;
@@ -443,9 +423,15 @@ impl AccountPool {
         Ok(connection)
     }
 
+    /// Closes what is idle.
+    pub(super) fn let_go_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        self.slots.open.fetch_sub(idle.len(), Ordering::AcqRel);
+    }
+
     /// Takes a connection back, whose `idle_since` is now; closes it if it must not be reused.
     pub(super) fn give_back(&self, connection: Box<ServerConnection>) {
-        let limits = &self.owner.limits;
+        let limits = self.owner.limits();
         let current = connection.generation == self.slots.generation.load(Ordering::Acquire);
         if current && connection.is_reusable() && connection.idle_since - connection.opened < limits.lifetime
         {

@@ -74,8 +74,9 @@ impl ServerConnection {
         let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
         let mut opaque = Vec::new();
         let ended = loop {
-            let scan = scanner
-                .scan(self.io.input())
+            let scan = self
+                .io
+                .scan(&mut scanner, 0)
                 .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
             opaque.extend_from_slice(self.io.input().get(..scan.opaque).unwrap_or_default());
             self.io.consume(scan.opaque);

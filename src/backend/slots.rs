@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
@@ -31,6 +32,8 @@ pub(super) struct Slots {
     scrubs: Semaphore,
     /// Connections that are open or being opened.
     pub(super) open: AtomicUsize,
+    /// Permits that are to go once they are free.
+    owed: Mutex<usize>,
     /// Connections of an older one are not used again.
     pub(super) generation: AtomicU64,
 }
@@ -44,8 +47,24 @@ impl Slots {
             logins: Semaphore::new(LOGINS),
             scrubs: Semaphore::new(SCRUBS),
             open: AtomicUsize::new(0),
+            owed: Mutex::default(),
             generation: AtomicU64::new(0),
         }
+    }
+
+    /// Another limit on connections in use.
+    pub(super) fn resize(&self, old: usize, new: usize) {
+        let mut owed = self.owed.lock();
+        let more = new.saturating_sub(old);
+        let kept = more.min(*owed);
+        *owed = *owed - kept + old.saturating_sub(new);
+        self.permits.add_permits(more - kept);
+    }
+
+    /// Takes permits away that are owed and free by now.
+    pub(super) fn pay(&self) {
+        let mut owed = self.owed.lock();
+        *owed -= self.permits.forget_permits(*owed);
     }
 
     /// The right to connect and log in, until it is dropped. Waits for it for this long at most.
@@ -100,7 +119,7 @@ mod tests {
         let refused = slots.turn_to_log_in(time).await.unwrap_err();
         assert!(matches!(refused, ConnectFailure::TimedOut { .. }), "{refused}");
         turns.pop();
-        let _last = slots.turn_to_log_in(time).await.unwrap();
+        drop(slots.turn_to_log_in(time).await.unwrap());
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::topology::{ClusterState, ServerId, Topology};
 use super::arguments::CheckOptions;
 use super::configuration::load;
 use super::setup::setup;
-use super::unfinished::without_effect;
 use super::{print, tell};
 
 /// Time for one question.
@@ -23,7 +22,7 @@ const QUESTION: Duration = Duration::from_secs(3);
 
 /// Exit code 0: all is right; 1: the servers are not ready; 2: the configuration is wrong.
 pub(super) async fn check(options: CheckOptions) -> u8 {
-    let (settings, notes) = match configuration(&options) {
+    let settings = match configuration(&options) {
         Ok(right) => right,
         Err(mistakes) => {
             if options.json {
@@ -34,14 +33,9 @@ pub(super) async fn check(options: CheckOptions) -> u8 {
             return 2;
         }
     };
-    if !options.json {
-        for note in &notes {
-            tell(&format!("note    {note}"));
-        }
-    }
     if !options.connect {
         if options.json {
-            print(&json!({ "ok": true, "configuration": [], "notes": notes }).to_string());
+            print(&json!({ "ok": true, "configuration": [] }).to_string());
         } else {
             tell(&format!("the configuration is right: {} servers", settings.servers.len()));
         }
@@ -53,7 +47,7 @@ pub(super) async fn check(options: CheckOptions) -> u8 {
     }
     let ok = findings.iter().all(|f| f["ok"] == json!(true));
     if options.json {
-        let document = json!({ "ok": ok, "configuration": [], "notes": notes, "checks": findings });
+        let document = json!({ "ok": ok, "configuration": [], "checks": findings });
         print(&document.to_string());
     } else {
         show(&topology, &findings);
@@ -61,13 +55,13 @@ pub(super) async fn check(options: CheckOptions) -> u8 {
     u8::from(!ok)
 }
 
-/// Settings that can be started with, and notes on them; or all mistakes.
-fn configuration(options: &CheckOptions) -> Result<(Settings, Vec<String>), Vec<String>> {
+/// Settings that can be started with; or all mistakes.
+fn configuration(options: &CheckOptions) -> Result<Settings, Vec<String>> {
     let config = load(&options.config)
         .map_err(|problems| problems.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let settings = Settings::from(&config);
     settings.check_files().map_err(|problem| vec![problem])?;
-    Ok((settings, without_effect(&config)))
+    Ok(settings)
 }
 
 fn show(topology: &Topology, findings: &[Value]) {

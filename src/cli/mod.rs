@@ -10,7 +10,6 @@ mod run;
 mod setup;
 mod show;
 mod switchover;
-mod unfinished;
 
 use std::process::ExitCode;
 

@@ -1,15 +1,16 @@
 //! `tideover run`.
 
-use tideover_config::{Config, LogFormat};
+use tideover_config::{Config, LogFormat, LogLevel};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::app::{App, Settings};
+use crate::app::{App, Settings, Source};
 
 use super::arguments::ConfigOptions;
 use super::configuration::load;
 use super::tell;
-use super::unfinished::without_effect;
 
 /// Runs the proxy until it is told to leave. Exit code 2 for anything wrong with the configuration.
 pub(super) async fn run(options: ConfigOptions) -> u8 {
@@ -20,27 +21,33 @@ pub(super) async fn run(options: ConfigOptions) -> u8 {
             return 2;
         }
     };
-    start_log(&config);
-    for text in without_effect(&config) {
-        tracing::warn!("{text}");
-    }
-    let app = match App::start(Settings::from(&config)).await {
+    let log_level = start_log(&config);
+    let settings = Settings::from(&config);
+    let load = Box::new(move || load(&options).map_err(|problems| problems.to_string()));
+    let app = match App::start(settings, Some(Source { config, load, log_level })).await {
         Ok(app) => app,
         Err(error) => {
             tell(&format!("tideover: {error}"));
             return 2;
         }
     };
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
         tell("tideover: signals cannot be handled");
         return 1;
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = app.asked_to_leave() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = app.asked_to_leave() => break,
+            _ = hangup.recv() => {
+                if let Err(problems) = app.reload() {
+                    tracing::error!("not reloaded, nothing has changed: {problems}");
+                }
+            }
+        }
     }
     // A second signal ends it at once.
     tokio::select! {
@@ -50,16 +57,22 @@ pub(super) async fn run(options: ConfigOptions) -> u8 {
     }
 }
 
-/// `log.level` counts unless `RUST_LOG` says more.
-fn start_log(config: &Config) {
-    let level = config.log.level.name();
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| format!("{level},rustls=warn,hyper=warn"));
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_env_filter(EnvFilter::new(filter));
+/// `log.level` counts unless `RUST_LOG` says more. Gives what changes the level later.
+fn start_log(config: &Config) -> Box<dyn Fn(LogLevel) + Send + Sync> {
+    let fixed = std::env::var("RUST_LOG").ok();
+    let filter = |level: LogLevel| EnvFilter::new(format!("{},rustls=warn,hyper=warn", level.name()));
+    let first = fixed.as_ref().map_or_else(|| filter(config.log.level), EnvFilter::new);
+    let (first, handle) = tracing_subscriber::reload::Layer::new(first);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let registry = tracing_subscriber::registry().with(first);
     let _ = match config.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
+    Box::new(move |level| {
+        if fixed.is_none() {
+            // Fails only where no log was started.
+            let _ = handle.reload(filter(level));
+        }
+    })
 }

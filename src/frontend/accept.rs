@@ -46,9 +46,9 @@ pub async fn serve(
 /// Serves one client from its first byte to its last.
 pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     let client = PacketIo::new(Stream::Plain(accepted.raw), &shared.buffers);
-    if shared.registry.len() >= shared.options.max_connections {
-        let text =
-            format!("Too many connections (tideover: max_connections = {})", shared.options.max_connections);
+    let most = shared.options().max_connections;
+    if shared.registry.len() >= most {
+        let text = format!("Too many connections (tideover: max_connections = {most})");
         shared.metrics.client_errors.with_label_values(&["max_connections"]).inc();
         refuse(client, 0, &ErrPacket::new(1040, "08004", text)).await;
         return;
@@ -58,7 +58,8 @@ pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     let _gauge = Leaving(shared.clone());
     // Boxed: logging in takes much room for a short time, and the task lives as long as the client.
     let login = Box::pin(handshake::accept(&shared, &registered.handle, client));
-    let logged_in = match tokio::time::timeout(shared.options.login_timeout, login).await {
+    let within = shared.options().login_timeout;
+    let logged_in = match tokio::time::timeout(within, login).await {
         Ok(Ok(logged_in)) => logged_in,
         Ok(Err(LoginFailure::Refuse { client, sequence, error })) => {
             refuse(*client, sequence, &error).await;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use tideover_protocol::auth::{Plugin, caching_sha2, native};
@@ -14,8 +15,9 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::backend::{Account, Connector, Control, Target};
-use crate::net::Stream;
 use crate::topology::{Flavor, TopologyStore};
+
+use super::channel::{Channel, Demands};
 
 /// What was read from a server counts as fresh for this long. A password that does not fit is looked up again at once.
 const FRESH: Duration = Duration::from_secs(10);
@@ -28,8 +30,11 @@ pub enum AuthMode {
     /// The database's own.
     Database,
     /// A list in the configuration.
-    Users(HashMap<Vec<u8>, FixedUser>),
+    Users(Users),
 }
+
+/// The users of the list, by name.
+pub type Users = HashMap<Vec<u8>, FixedUser>;
 
 /// A user of the list.
 #[derive(Debug, Clone)]
@@ -51,28 +56,6 @@ pub struct Candidate {
     pub channel: Channel,
 }
 
-/// What an account asks of its connections (`REQUIRE`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// Nothing.
-    Any,
-    /// TLS.
-    Tls,
-    /// A certificate of the client's. The proxy takes none, so nobody gets in.
-    Certificate,
-}
-
-impl Channel {
-    /// Whether a client on this stream may log in.
-    pub(super) fn admits(self, stream: &Stream) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Tls => stream.is_tls(),
-            Self::Certificate => false,
-        }
-    }
-}
-
 /// What a server has accepted of one account with one password, and when.
 #[derive(Debug, Default)]
 struct Verified {
@@ -83,7 +66,8 @@ struct Verified {
 /// All accounts.
 #[derive(Debug)]
 pub struct AccountDirectory {
-    mode: AuthMode,
+    /// The list, if there is one.
+    users: Option<ArcSwap<Users>>,
     store: Arc<TopologyStore>,
     targets: Vec<Target>,
     connector: Connector,
@@ -104,8 +88,12 @@ impl AccountDirectory {
         connector: Connector,
         reader: Arc<Account>,
     ) -> Arc<Self> {
+        let users = match mode {
+            AuthMode::Database => None,
+            AuthMode::Users(users) => Some(ArcSwap::from_pointee(users)),
+        };
         Arc::new(Self {
-            mode,
+            users,
             store,
             targets,
             connector,
@@ -115,6 +103,13 @@ impl AccountDirectory {
             learned: Mutex::default(),
             verified: DashMap::new(),
         })
+    }
+
+    /// Another list, for logins from here on. Without one at the start there is none.
+    pub fn set_users(&self, users: Users) {
+        if let Some(list) = &self.users {
+            list.store(Arc::new(users));
+        }
     }
 
     /// The family that clients see.
@@ -128,8 +123,8 @@ impl AccountDirectory {
     /// What is known of `user`; `fresh` reads again whatever was read before. The client's native `response` to
     /// `nonce`, where there is one, chooses among accounts of the same name for several hosts.
     pub async fn find(&self, user: &[u8], fresh: bool, (response, nonce): (&[u8], &[u8; 20])) -> Candidate {
-        if let AuthMode::Users(users) = &self.mode {
-            return users.get(user).map_or_else(unknown_user, fixed);
+        if let Some(users) = &self.users {
+            return users.load().get(user).map_or_else(unknown_user, fixed);
         }
         let candidates = self.candidates(user, fresh).await;
         let fits = |c: &&Candidate| match &c.known {
@@ -150,17 +145,14 @@ impl AccountDirectory {
     /// The password that the configuration gives `user`.
     #[must_use]
     pub fn configured_password(&self, user: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        match &self.mode {
-            AuthMode::Users(_) => self.password(user),
-            AuthMode::Database => None,
-        }
+        self.users.as_ref().and_then(|_| self.password(user))
     }
 
     /// The password of `user` that an earlier login proved.
     #[must_use]
     pub fn password(&self, user: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        if let AuthMode::Users(users) = &self.mode {
-            return match users.get(user) {
+        if let Some(users) = &self.users {
+            return match users.load().get(user) {
                 Some(FixedUser::Password(password)) => Some(password.clone()),
                 _ => None,
             };
@@ -227,8 +219,8 @@ impl AccountDirectory {
     async fn read_account(&self, user: &[u8]) -> Option<Vec<Candidate>> {
         let mut kept = self.control.lock().await;
         let sql = format!(
-            "SELECT plugin, authentication_string, ssl_type FROM mysql.user WHERE user={} ORDER BY host='%', \
-             LOCATE('%', host) > 0",
+            "SELECT plugin, authentication_string, ssl_type, x509_subject, x509_issuer, ssl_cipher FROM mysql.user \
+             WHERE user={} ORDER BY host='%', LOCATE('%', host) > 0",
             hex_literal(user)
         );
         let topology = self.store.load();
@@ -241,7 +233,9 @@ impl AccountDirectory {
             match kept.as_mut()?.query(&sql, READ).await {
                 Ok(rows) => {
                     let accounts = rows.rows.iter().map(|row| {
-                        let channel = channel(row.bytes(2).unwrap_or_default());
+                        let text = |column| row.at(column).unwrap_or_default();
+                        let demands = Demands { subject: text(3), issuer: text(4), cipher: text(5) };
+                        let channel = Channel::of(row.bytes(2).unwrap_or_default(), demands);
                         candidate(&row.at(0).unwrap_or_default(), row.bytes(1).unwrap_or_default(), channel)
                     });
                     return Some(accounts.collect());
@@ -288,15 +282,6 @@ fn fixed(user: &FixedUser) -> Candidate {
         FixedUser::NativeHash(hash) => *hash,
     };
     Candidate { plugin: Plugin::NativePassword, known: Known::NativeStage2(stage2), channel: Channel::Any }
-}
-
-/// `ssl_type` of the account tables: empty, `ANY`, `X509` or `SPECIFIED`.
-fn channel(ssl_type: &[u8]) -> Channel {
-    match ssl_type {
-        b"" => Channel::Any,
-        b"ANY" => Channel::Tls,
-        _ => Channel::Certificate,
-    }
 }
 
 fn candidate(plugin: &str, stored: &[u8], channel: Channel) -> Candidate {

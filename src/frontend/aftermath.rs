@@ -62,7 +62,7 @@ impl Session {
         let mut scanner = ResponseScanner::new(shape, lease.capabilities, 1);
         let mut answer = BytesMut::new();
         loop {
-            let scan = scanner.scan(lease.io.input()).ok()?;
+            let scan = lease.io.scan(&mut scanner, 0).ok()?;
             answer.extend_from_slice(lease.io.input().get(..scan.opaque)?);
             lease.io.consume(scan.opaque);
             let Next::Control { len, control } = scan.next else {

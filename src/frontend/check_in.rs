@@ -78,7 +78,10 @@ impl Session {
             _ => pool.acquire_new().await?.base.clone(),
         };
         self.start_from(&base, schema);
-        drop(pool.acquire(self.tracker.state()).await?);
+        let lease = pool.acquire(self.tracker.state()).await?;
+        if self.shared.options().keeps_connection {
+            self.home = lease.rest();
+        }
         Ok(())
     }
 }

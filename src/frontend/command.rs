@@ -50,9 +50,8 @@ impl Session {
             CommandKind::CreateDb | CommandKind::DropDb => {
                 self.run_plain(kind, plain(Kind::Ddl, Effects::WRITES | Effects::IMPLICIT_COMMIT)).await
             }
-            CommandKind::BinlogDump | CommandKind::BinlogDumpGtid | CommandKind::RegisterReplica => {
-                self.run_plain(kind, plain(Kind::Administration, Effects::UNSURE)).await
-            }
+            CommandKind::RegisterReplica => self.register_replica().await,
+            CommandKind::BinlogDump | CommandKind::BinlogDumpGtid => self.dump().await,
             CommandKind::Refresh | CommandKind::Shutdown => {
                 self.run_plain(kind, plain(Kind::Administration, Effects::WRITES)).await
             }
@@ -194,6 +193,7 @@ impl Session {
     /// Everything that the session holds on a server or remembers of one.
     pub(super) fn forget_everything(&mut self) {
         self.end_unit();
+        self.leave_home();
         let state = self.tracker.state().clone();
         self.tracker.reset(state);
         self.prepared.reset();
@@ -230,7 +230,8 @@ impl Session {
         );
         let client = std::mem::replace(&mut self.client, placeholder);
         let shared = self.shared.clone();
-        let mut conversation = Conversation { shared: &shared, client, sequence: 1 };
+        let mut conversation =
+            Conversation { shared: &shared, peer: self.handle.peer(), client, sequence: 1 };
         let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
         let sequence = conversation.sequence;
         self.client = conversation.client;
@@ -241,7 +242,8 @@ impl Session {
             }
             Err(_) => return Err(End::Client),
         };
-        self.account = crate::backend::Account::over(&change.user, proven.secret, proven.needs_tls);
+        let (account, password) = proven.account(&change.user, &shared, &self.handle);
+        self.account = account;
         self.handle.set_user(&change.user);
         (self.pool, self.reading_pool) = (None, None);
         self.nonce = nonce;
@@ -250,7 +252,7 @@ impl Session {
         }
         let schema = change.database.as_slice();
         let schema = (!schema.is_empty()).then_some(schema);
-        if let Err(refused) = Box::pin(self.check_in(schema, proven.password)).await {
+        if let Err(refused) = Box::pin(self.check_in(schema, password)).await {
             return self.refuse_change(*refused, sequence).await;
         }
         self.say_ok(sequence);

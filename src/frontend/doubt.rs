@@ -274,7 +274,7 @@ impl Session {
 
     /// Waits for the guard's word; the client's departure ends the wait.
     async fn wait_for_guard(&mut self, case: Case, hold: &mut Hold) -> Result<Settlement, End> {
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let guard = self.shared.guard.clone();
         let waiting = Waiting::new(&self.shared, &self.handle);
         let settled = tokio::select! {

@@ -2,6 +2,8 @@
 //! last word.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use tideover_protocol::auth::{Nonce, Plugin};
@@ -10,14 +12,15 @@ use tideover_protocol::handshake::{
     Accepted, Acceptor, AuthAcceptor, AuthRequest, AuthStep, Known, Offer, Proof, Secret,
 };
 use tideover_protocol::packet::{ErrPacket, Login};
+use tideover_protocol::proxy_header::{self, Front};
 use tideover_protocol::status::StatusFlags;
 use zeroize::Zeroizing;
 
-use crate::backend::Account;
+use crate::backend::{Account, Manner};
 use crate::net::{Codec, PacketIo, Stream};
 use crate::topology::{Flavor, Server, Topology};
 
-use super::accounts::Channel;
+use super::channel::Channel;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 
@@ -28,7 +31,7 @@ const LOGIN_PACKET: usize = 64 * 1024;
 pub(super) struct LoggedIn {
     pub(super) client: PacketIo,
     pub(super) login: Box<Login>,
-    pub(super) account: std::sync::Arc<Account>,
+    pub(super) account: Arc<Account>,
     pub(super) dialect: Dialect,
     /// Number of the packet that answers the login.
     pub(super) sequence: u8,
@@ -48,8 +51,8 @@ pub(super) enum LoginFailure {
 /// What was proven, and by what.
 pub(super) struct Proven {
     pub(super) secret: Secret,
-    /// Servers take it over TLS only.
-    pub(super) needs_tls: bool,
+    /// What the account asks of its connections.
+    pub(super) channel: Channel,
     pub(super) password: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -65,6 +68,9 @@ pub(super) async fn accept(
     let nonce = fresh_nonce();
     let mut acceptor = Acceptor::new(offer(shared, handle.id, nonce, client.stream()));
     client.send_packet(&acceptor.greeting(), 0).await.map_err(LoginFailure::Gone)?;
+    if let Err(error) = read_header(shared, handle, &mut client).await {
+        return Err(unreadable(client, 1, error));
+    }
     let mut sequence = 1;
     let login = loop {
         let (payload, next) = match client.read_packet(sequence, LOGIN_PACKET).await {
@@ -85,19 +91,60 @@ pub(super) async fn accept(
         }
     };
     handle.set_user(&login.user);
-    let mut conversation = Conversation { shared, client, sequence };
+    let mut conversation = Conversation { shared, peer: handle.peer(), client, sequence };
     let plugin = login.plugin.as_deref().map_or(Plugin::NativePassword, Plugin::from_name);
     let proven = conversation.prove(&login.user, (plugin, &login.auth_response), nonce).await;
     let Conversation { client, sequence, .. } = conversation;
     match proven {
         Ok(Ok(proven)) => {
             let dialect = Dialect::new(login.capabilities, login.collation);
-            let account = Account::over(&login.user, proven.secret, proven.needs_tls);
-            let password = proven.password;
+            let (account, password) = proven.account(&login.user, shared, handle);
             Ok(LoggedIn { client, login, account, dialect, sequence, nonce, password })
         }
         Ok(Err(error)) => Err(LoginFailure::Refuse { client: Box::new(client), sequence, error }),
         Err(error) => Err(unreadable(client, sequence, error)),
+    }
+}
+
+impl Proven {
+    /// Who to log in to servers as; and the password, if the client has just sent it.
+    pub(super) fn account(
+        self,
+        user: &[u8],
+        shared: &Shared,
+        handle: &SessionHandle,
+    ) -> (Arc<Account>, Option<Zeroizing<Vec<u8>>>) {
+        let client = handle.peer().filter(|_| shared.options().tells_address);
+        let manner = Manner {
+            tls: self.channel.needs_tls(),
+            certificate: self.channel.needs_certificate(),
+            client: client.map(|peer| peer.ip().to_canonical()),
+        };
+        (Account::with(user, self.secret, manner), self.password)
+    }
+}
+
+/// A load balancer may say in front of the client's first packet whose connection it is.
+async fn read_header(shared: &Shared, handle: &SessionHandle, client: &mut PacketIo) -> io::Result<()> {
+    let networks = shared.options().proxy_networks.clone();
+    let from = client.stream().peer().map(|peer| peer.ip());
+    if !from.is_some_and(|from| networks.iter().any(|network| network.contains(from))) {
+        return Ok(());
+    }
+    loop {
+        let front = proxy_header::read(client.input())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+        match front {
+            Front::Incomplete => client.fill_some().await?,
+            Front::Other => return Ok(()),
+            Front::Header { len, client: whose } => {
+                client.consume(len);
+                if let Some(whose) = whose {
+                    handle.set_peer(whose);
+                }
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -129,7 +176,7 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
     let (flavor, version) = seen.map_or((Flavor::MariaDb, String::new()), |s| (s.flavor, s.version.clone()));
     // With a certificate of its own the proxy offers TLS; otherwise it does what the servers do.
     let server_tls = |s: &Server| Capabilities::from_bits_retain(s.offers).contains(Capabilities::SSL);
-    let mirrored = shared.options.tls_like_servers && !seen.is_some_and(server_tls);
+    let mirrored = shared.options().tls_like_servers && !seen.is_some_and(server_tls);
     let tls = shared.tls.is_some() && !mirrored;
     let plugin = match flavor {
         Flavor::MariaDb => "mysql_native_password",
@@ -147,7 +194,7 @@ fn offer(shared: &Shared, connection_id: u32, nonce: Nonce, stream: &Stream) -> 
         status: StatusFlags::AUTOCOMMIT,
         plugin: plugin.to_owned(),
         tls_available: tls,
-        tls_required: shared.options.tls_required && !stream.is_secure(),
+        tls_required: shared.options().tls_required && !stream.is_secure(),
     }
 }
 
@@ -196,6 +243,8 @@ pub(super) fn fresh_nonce() -> Nonce {
 /// The password conversation, for login and COM_CHANGE_USER.
 pub(super) struct Conversation<'a> {
     pub(super) shared: &'a Shared,
+    /// Where the client is.
+    pub(super) peer: Option<SocketAddr>,
     pub(super) client: PacketIo,
     pub(super) sequence: u8,
 }
@@ -249,7 +298,7 @@ impl Conversation<'_> {
                     break proof;
                 }
                 AuthStep::Proven(proof) => break proof,
-                AuthStep::Denied => return Ok(Err(denied(user, &self.client, !response.is_empty()))),
+                AuthStep::Denied => return Ok(Err(denied(user, self.peer, !response.is_empty()))),
                 AuthStep::NeedsSecureChannel => {
                     let text = "tideover: this account's authentication plugin needs the password itself: \
                                 connect with TLS";
@@ -258,13 +307,9 @@ impl Conversation<'_> {
             };
         };
         if !channel.admits(self.client.stream()) {
-            return Ok(Err(denied(user, &self.client, !response.is_empty())));
+            return Ok(Err(denied(user, self.peer, !response.is_empty())));
         }
-        Ok(self.secret(user, proof).map(|(secret, password)| Proven {
-            secret,
-            needs_tls: channel != Channel::Any,
-            password,
-        }))
+        Ok(self.secret(user, proof).map(|(secret, password)| Proven { secret, channel, password }))
     }
 
     /// What to log in to servers with; and the password, if the client has just sent it.
@@ -280,7 +325,7 @@ impl Conversation<'_> {
             Proof::Password(password) => (Secret::Password(password.clone()), Some(password)),
             Proof::CachedPassword => {
                 let password = accounts.password(user);
-                let password = password.ok_or_else(|| denied(user, &self.client, true))?;
+                let password = password.ok_or_else(|| denied(user, self.peer, true))?;
                 (Secret::Password(password), None)
             }
             Proof::Empty => (Secret::Empty, None),
@@ -289,8 +334,8 @@ impl Conversation<'_> {
 }
 
 /// ER_ACCESS_DENIED_ERROR in the servers' words.
-pub(super) fn denied(user: &[u8], client: &PacketIo, with_password: bool) -> ErrPacket {
-    let host = client.stream().peer().map_or_else(|| "localhost".to_owned(), |p| p.ip().to_string());
+pub(super) fn denied(user: &[u8], peer: Option<SocketAddr>, with_password: bool) -> ErrPacket {
+    let host = peer.map_or_else(|| "localhost".to_owned(), |p| p.ip().to_string());
     let text = format!(
         "Access denied for user '{}'@'{host}' (using password: {})",
         String::from_utf8_lossy(user),

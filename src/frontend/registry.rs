@@ -26,8 +26,7 @@ pub(super) const FIRST_ID: u32 = 1 << 30;
 pub struct SessionHandle {
     /// The id in the client's handshake.
     pub id: u32,
-    /// The client's address.
-    pub peer: Option<SocketAddr>,
+    peer: Mutex<Option<SocketAddr>>,
     /// To tell it something.
     pub signal: Signal,
     started: Instant,
@@ -70,6 +69,17 @@ pub struct SessionView {
 }
 
 impl SessionHandle {
+    /// The client's address; `None` over a Unix socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        *self.peer.lock()
+    }
+
+    /// A load balancer has said whose connection it is.
+    pub(super) fn set_peer(&self, peer: SocketAddr) {
+        *self.peer.lock() = Some(peer);
+    }
+
     /// The account's name, once known.
     pub fn set_user(&self, user: &[u8]) {
         *self.user.lock() = String::from_utf8_lossy(user).into_owned();
@@ -171,7 +181,7 @@ impl SessionHandle {
         SessionView {
             id: self.id,
             user: self.user.lock().clone(),
-            client: self.peer.map_or_else(|| "unix".to_owned(), |p| p.to_string()),
+            client: self.peer().map_or_else(|| "unix".to_owned(), |p| p.to_string()),
             state,
             pins: self.pins.lock().iter().map(|pin| pin.name()).collect(),
             server: self.server().map(|(id, thread)| (id.0, thread)),
@@ -205,7 +215,7 @@ impl SessionRegistry {
             let id = FIRST_ID | (self.next.fetch_add(1, Ordering::Relaxed) & (FIRST_ID - 1));
             let handle = Arc::new(SessionHandle {
                 id,
-                peer,
+                peer: Mutex::new(peer),
                 signal: Signal::default(),
                 started: Instant::now(),
                 user: Mutex::default(),

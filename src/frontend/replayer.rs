@@ -86,7 +86,7 @@ impl Session {
         }
         let mut pause = COLLIDED.0;
         loop {
-            if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
+            if Instant::now() >= hold.deadline(self.shared.options().hold_timeout) {
                 return Ok(Err(OVER.to_owned()));
             }
             if let Some(server) = suspect.take() {
@@ -137,12 +137,13 @@ impl Session {
     /// Waits for the turn to do it again. `None`: it must not be done now.
     async fn turn(&mut self, hold: &mut Hold) -> Result<Option<Turn>, End> {
         let registry = self.shared.registry.clone();
+        let until = hold.deadline(self.shared.options().hold_timeout);
         let signals = tokio::select! {
             biased;
             turn = registry.turns.next() => return Ok(Some(turn)),
             signals = self.handle.signal.wait(STOP) => signals,
             () = self.client.stream().hung_up() => return Err(End::Client),
-            () = sleep_until(hold.deadline(self.shared.options.hold_timeout)) => Signals::empty(),
+            () = sleep_until(until) => Signals::empty(),
         };
         if signals.intersects(Signals::KILL | Signals::ABORT) { Err(End::Told) } else { Ok(None) }
     }
@@ -206,7 +207,7 @@ impl Session {
         inside: bool,
         hold: &mut Hold,
     ) -> Result<Rerun, End> {
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
         let ended = {

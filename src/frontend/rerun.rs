@@ -204,8 +204,9 @@ impl Runner<'_> {
         let mut completion = Completion::default();
         let mut result = 0;
         loop {
-            let scan = scanner
-                .scan(lease.io.input())
+            let scan = lease
+                .io
+                .scan(&mut scanner, 0)
                 .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
             mark.take_in(lease.io.input().get(..scan.opaque).unwrap_or_default(), scan.metadata);
             lease.io.consume(scan.opaque);

@@ -72,6 +72,8 @@ pub(super) struct Session {
     pub(super) reading: Reading,
     /// The server connection, while a unit is open or the session is pinned.
     pub(super) lease: Option<Lease>,
+    /// The connection that the session keeps between units (`pool.mode = "session"`).
+    pub(super) home: Option<Lease>,
     /// What the leased connection knows of the session.
     pub(super) here: Here,
     /// The lease is lost with its transaction, which is done again when the client goes on.
@@ -129,6 +131,7 @@ impl Session {
             reading_pool: None,
             reading: Reading::default(),
             lease: None,
+            home: None,
             here: Here::default(),
             left_lost: false,
             pass: None,
@@ -193,6 +196,7 @@ impl Session {
             }
         };
         tracing::debug!(session = self.handle.id, ?end, "session ends");
+        self.leave_home();
         if let Some(lease) = self.let_go() {
             lease.scrub();
         }
@@ -231,7 +235,7 @@ impl Session {
             self.farewell(ClientError { cause: "malformed_packet", packet }).await;
             return Err(End::Client);
         }
-        let limit = self.shared.options.max_packet;
+        let limit = self.shared.options().max_packet;
         if header.payload_len > limit || self.client.input().len() > limit.saturating_add(MAX_PAYLOAD) {
             self.farewell(error::too_large(limit)).await;
             return Err(End::Client);
@@ -367,6 +371,13 @@ impl Session {
 
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         self.client.flush().await.map_err(|_: io::Error| End::Client)
+    }
+
+    /// The connection that the session kept is for others now.
+    pub(super) fn leave_home(&mut self) {
+        if let Some(home) = self.home.take() {
+            home.scrub();
+        }
     }
 
     /// The pool of this account on the present primary, if there is one.

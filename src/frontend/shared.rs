@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard as Held};
+
 use crate::backend::{Account, Pools};
 use crate::flight::{Acknowledged, Flights};
 use crate::gate::Gate;
@@ -15,6 +17,7 @@ use crate::route::Desk;
 use crate::topology::TopologyStore;
 
 use super::accounts::AccountDirectory;
+use super::network::Network;
 use super::registry::SessionRegistry;
 
 /// Bounds and choices of sessions, from the configuration.
@@ -32,14 +35,20 @@ pub struct SessionOptions {
     pub tls_like_servers: bool,
     /// Whether TLS is demanded.
     pub tls_required: bool,
+    /// Whether a session keeps its server connection to its end, unless that has to be left (`pool.mode`).
+    pub keeps_connection: bool,
+    /// Who may say with a PROXY header whose connection it is (`proxy_protocol_networks`).
+    pub proxy_networks: Arc<[Network]>,
+    /// Whether servers are told the client's address (`pool.proxy_protocol`).
+    pub tells_address: bool,
 }
 
 /// What all sessions of one shard share.
 pub struct Shared {
     /// Number of the shard.
     pub shard: usize,
-    /// Bounds.
-    pub options: SessionOptions,
+    /// Bounds; others after a reload.
+    pub live: Arc<ArcSwap<SessionOptions>>,
     /// What every unit passes.
     pub gate: Arc<Gate>,
     /// Who is the primary.
@@ -72,4 +81,12 @@ pub struct Shared {
     pub rsa: Arc<RsaKey>,
     /// Buffers of this shard.
     pub buffers: Arc<BufferPool>,
+}
+
+impl Shared {
+    /// The bounds that hold now. Not to be kept over an await.
+    #[must_use]
+    pub fn options(&self) -> Held<Arc<SessionOptions>> {
+        self.live.load()
+    }
 }

@@ -67,7 +67,7 @@ impl Session {
     }
 
     async fn wait_at_gate(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let began = Instant::now();
         let gate = self.shared.gate.clone();
         let waiting = Waiting::new(&self.shared, &self.handle);
@@ -102,7 +102,7 @@ impl Session {
         if self.pass.is_some() {
             return Ok(());
         }
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let gate = self.shared.gate.clone();
         let waiting = Waiting::new(&self.shared, &self.handle);
         let entered = tokio::select! {
@@ -119,7 +119,7 @@ impl Session {
     /// There is no primary in the topology although the gate let us in: waits for the next topology. The pass must have
     /// been given up.
     pub(super) async fn await_topology(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         let store: &TopologyStore = &self.shared.store;
         let version = store.peek().version;
         if store.peek().primary().is_some() {
@@ -144,7 +144,7 @@ impl Session {
         hold: &mut Hold,
     ) -> Result<(), ClientError> {
         self.end_unit();
-        let deadline = hold.deadline(self.shared.options.hold_timeout);
+        let deadline = hold.deadline(self.shared.options().hold_timeout);
         if Instant::now() >= deadline {
             return Err(self.timed_out(hold));
         }
@@ -189,8 +189,13 @@ impl Session {
             Box::pin(self.await_topology(hold)).await?;
             return Ok(Leased::Again);
         };
+        let home = self.home.take();
         let state = state.unwrap_or_else(|| self.tracker.state());
-        let acquired = if restored { pool.acquire(state).await } else { pool.acquire_near(state).await };
+        let acquired = match home {
+            Some(home) => Box::pin(pool.resume(home, state, restored)).await,
+            None if restored => pool.acquire(state).await,
+            None => pool.acquire_near(state).await,
+        };
         match acquired {
             Ok(lease) => {
                 self.handle.set_server(Some((lease.server, lease.thread)));
@@ -250,7 +255,18 @@ impl Session {
             self.handle.set_in_unit(false);
             return;
         }
+        if self.shared.options().keeps_connection {
+            self.go_home();
+        }
         self.end_unit();
+    }
+
+    /// `pool.mode = "session"`: the connection stays with the session, which is free to leave it all the same. For everybody
+    /// else it is as if it had gone back to the pool and come out of it again with the next statement.
+    fn go_home(&mut self) {
+        if self.lease.as_ref().is_some_and(|lease| !lease.reading) {
+            self.home = self.let_go().and_then(Lease::rest);
+        }
     }
 
     /// Ends the unit: whatever is held goes back.

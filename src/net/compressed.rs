@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::bufread::{ZlibDecoder, ZlibEncoder};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::commands::Commands;
 use super::stream::Stream;
 
 /// Bytes of a compressed packet's header.
@@ -32,11 +33,14 @@ pub enum Codec {
     Zstd(u8),
 }
 
-/// A stream inside compressed packets, in the server's role: answers go on with the numbers of the packet that was read.
+/// A stream inside compressed packets. Answers, and a file that the server has asked for, go on with the numbers of the packet
+/// that was read; each command of a client begins a packet of its own with the number 0.
 #[derive(Debug)]
 pub struct Compressed {
     inner: Stream,
     codec: Codec,
+    /// In the client's role: where we are in what we send.
+    commands: Option<Commands>,
     /// Number of the next packet that we send.
     sequence: u8,
     /// Bytes received; those before `unpacked` are done with.
@@ -51,10 +55,12 @@ pub struct Compressed {
 }
 
 impl Compressed {
+    /// In the server's role.
     pub(super) fn new(inner: Stream, codec: Codec) -> Self {
         Self {
             inner,
             codec,
+            commands: None,
             sequence: 0,
             input: Vec::new(),
             unpacked: 0,
@@ -63,6 +69,16 @@ impl Compressed {
             output: Vec::new(),
             sent: 0,
         }
+    }
+
+    /// In the client's role.
+    pub(super) fn as_client(inner: Stream, codec: Codec) -> Self {
+        Self { commands: Some(Commands::default()), ..Self::new(inner, codec) }
+    }
+
+    /// Whether anything that was received is still here.
+    pub(super) fn has_received(&self) -> bool {
+        self.taken < self.plain.len() || self.unpacked < self.input.len()
     }
 
     pub(super) fn inner(&self) -> &Stream {
@@ -103,6 +119,9 @@ impl Compressed {
             expand(self.codec, content, plain, &mut self.plain)?;
         }
         self.sequence = number.wrapping_add(1);
+        if let Some(commands) = &mut self.commands {
+            commands.answered();
+        }
         self.unpacked = from + packed;
         if self.unpacked == self.input.len() {
             self.input.clear();
@@ -135,6 +154,9 @@ impl Compressed {
         }
         if self.input.is_empty() {
             self.input = Vec::new();
+        }
+        if let Some(commands) = self.commands.as_mut().filter(|commands| commands.held.is_empty()) {
+            commands.held = Vec::new();
         }
     }
 }
@@ -225,11 +247,34 @@ impl AsyncWrite for Compressed {
         if content.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        pack(own.codec, content, own.sequence, &mut own.output)?;
+        let taken = match &mut own.commands {
+            None => {
+                pack(own.codec, content, own.sequence, &mut own.output)?;
+                content.len()
+            }
+            Some(commands) => {
+                let held = commands.held.len();
+                commands.held.extend_from_slice(content);
+                let (count, begins) = commands.next_packet();
+                if count == 0 {
+                    // Less than the head of a frame: it goes with what follows.
+                    return Poll::Ready(Ok(content.len()));
+                }
+                own.sequence = if begins { 0 } else { own.sequence };
+                pack(
+                    own.codec,
+                    commands.held.get(..count).unwrap_or_default(),
+                    own.sequence,
+                    &mut own.output,
+                )?;
+                commands.held.clear();
+                count - held
+            }
+        };
         own.sequence = own.sequence.wrapping_add(1);
         match own.poll_send(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(content.len())),
+            _ => Poll::Ready(Ok(taken)),
         }
     }
 
@@ -332,6 +377,95 @@ mod tests {
         packet.clear();
         pack(Codec::Zlib, &noise, 1, &mut packet).expect("packs");
         assert_eq!((&packet[..7], &packet[7..]), (&[200, 0, 0, 1, 0, 0, 0][..], &noise[..]));
+    }
+
+    /// The numbers of the packets in `bytes`, with what is in them.
+    fn packets(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+        let mut found = Vec::new();
+        while let Some((&[a, b, c, number, d, e, f], rest)) = bytes.split_first_chunk::<HEADER>() {
+            let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+            let (packed, rest) = rest.split_at(length);
+            let mut plain = Vec::new();
+            match u32::from_le_bytes([d, e, f, 0]) as usize {
+                0 => plain.extend_from_slice(packed),
+                length => expand(Codec::Zlib, packed, length, &mut plain).expect("unpacks"),
+            }
+            found.push((number, plain));
+            bytes = rest;
+        }
+        found
+    }
+
+    fn frame(sequence: u8, length: usize) -> Vec<u8> {
+        let [a, b, c, ..] = length.to_le_bytes();
+        [vec![a, b, c, sequence], vec![b'x'; length]].concat()
+    }
+
+    proptest! {
+        /// Whatever pieces the commands are written in: each begins a packet with the number 0, and numbers go on in it.
+        #[test]
+        fn commands_begin_packets(
+            commands in proptest::collection::vec(proptest::collection::vec(0usize..300_000, 1..3), 1..4),
+            pieces in proptest::collection::vec(1usize..70_000, 1..20),
+        ) {
+            let frames = |command: &Vec<usize>| {
+                (0_u8..).zip(command).flat_map(|(number, length)| frame(number, *length)).collect::<Vec<u8>>()
+            };
+            let commands: Vec<Vec<u8>> = commands.iter().map(frames).collect();
+            let whole = commands.concat();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let sent = runtime.block_on(async {
+                let (raw, mut other) = tokio::io::duplex(1 << 16);
+                let mut end = Compressed::as_client(Stream::Plain(Raw::Memory(raw)), Codec::Zlib);
+                let write = async {
+                    let mut rest = &whole[..];
+                    for piece in pieces.iter().cycle() {
+                        let (now, later) = rest.split_at((*piece).min(rest.len()));
+                        end.write_all(now).await.expect("writes");
+                        rest = later;
+                        if rest.is_empty() {
+                            break;
+                        }
+                    }
+                    end.shutdown().await.expect("shuts down");
+                };
+                let mut sent = Vec::new();
+                let (_, read) = tokio::join!(write, other.read_to_end(&mut sent));
+                read.expect("reads");
+                sent
+            });
+            let mut found: Vec<Vec<u8>> = Vec::new();
+            let mut due = 0;
+            for (number, content) in packets(&sent) {
+                if number == 0 && found.last().is_none_or(|last| commands.get(found.len() - 1) == Some(last)) {
+                    found.push(Vec::new());
+                    due = 0;
+                }
+                prop_assert_eq!(number, due);
+                due = due.wrapping_add(1);
+                found.last_mut().expect("begun").extend_from_slice(&content);
+            }
+            prop_assert!(found == commands);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_goes_on_with_the_numbers_of_the_servers_request_beyond_255() {
+        let (raw, mut other) = tokio::io::duplex(1 << 20);
+        let mut end = Compressed::as_client(Stream::Plain(Raw::Memory(raw)), Codec::Zlib);
+        end.write_all(&frame(0, 10)).await.expect("writes");
+        other.write_all(&[5, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0xfb]).await.expect("writes");
+        let mut request = [0; 5];
+        end.read_exact(&mut request).await.expect("reads");
+        for number in 2..300_u32 {
+            end.write_all(&frame((number & 0xff) as u8, 5)).await.expect("writes");
+        }
+        drop(end);
+        let mut sent = Vec::new();
+        other.read_to_end(&mut sent).await.expect("reads");
+        let numbers: Vec<u8> = packets(&sent).iter().map(|(number, _)| *number).collect();
+        let wanted: Vec<u8> = std::iter::once(0).chain((2..300_u32).map(|n| (n & 0xff) as u8)).collect();
+        assert_eq!(numbers, wanted);
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_types, reason = "sockets are this module's own")]
 
 mod buffer;
+mod client_tls;
+mod commands;
 mod compressed;
 mod listener;
 mod packet_io;
@@ -12,9 +14,10 @@ mod stream;
 mod tls;
 
 pub use buffer::{Buffer, BufferPool};
+pub use client_tls::{ClientTls, ClientTlsFiles, ClientTlsMode, ClientTlsRead};
 pub use compressed::{Codec, Compressed};
 pub use listener::{Accepted, AdminListener, Bound, ListenAddress, Listener};
 pub use packet_io::PacketIo;
 pub use rsa::{RsaKey, encrypt_with_pem};
 pub use stream::{Departure, Raw, Stream, dial, dial_plain};
-pub use tls::{ClientTls, ClientTlsMode, ServerTls, TlsError};
+pub use tls::{ServerTls, ServerTlsRead, TlsError};

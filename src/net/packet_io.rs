@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
+use tideover_protocol::response::{ResponseScanner, Scan, Violation};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::buffer::{Buffer, BufferPool};
@@ -71,6 +72,25 @@ impl PacketIo {
     pub fn compress(self, codec: Codec) -> Self {
         let stream = Stream::Compressed(Box::new(Compressed::new(self.stream, codec)));
         Self { stream, ..self }
+    }
+
+    /// The same in the client's role: towards a server.
+    #[must_use]
+    pub fn compress_as_client(self, codec: Codec) -> Self {
+        let stream = Stream::Compressed(Box::new(Compressed::as_client(self.stream, codec)));
+        Self { stream, ..self }
+    }
+
+    /// Has `scanner` look at the input from `from` on. Inside compressed packets servers number as they like: clients are
+    /// given the numbers that they expect.
+    ///
+    /// # Errors
+    /// How the server broke the protocol.
+    pub fn scan(&mut self, scanner: &mut ResponseScanner, from: usize) -> Result<Scan, Violation> {
+        if self.stream.is_compressed() {
+            scanner.renumber(self.input.bytes_mut().get_mut(from..).unwrap_or_default());
+        }
+        scanner.scan(self.input.bytes().get(from..).unwrap_or_default())
     }
 
     /// Reads once. `Ok(0)` is the end of the stream.

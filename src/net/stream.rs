@@ -127,6 +127,28 @@ impl Stream {
         }
     }
 
+    /// The certificate that the peer has shown over TLS, in DER; the handshake has verified it.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        let (_, connection) = self.tls()?.get_ref();
+        connection.peer_certificates()?.first().map(|certificate| &**certificate)
+    }
+
+    /// The name of the TLS cipher as OpenSSL has it, with which the servers compare `REQUIRE CIPHER`.
+    #[must_use]
+    pub fn cipher(&self) -> Option<String> {
+        let (_, connection) = self.tls()?.get_ref();
+        Some(super::tls::openssl_name(connection.negotiated_cipher_suite()?.suite().as_str()?))
+    }
+
+    fn tls(&self) -> Option<&TlsStream<Raw>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls),
+            Self::Compressed(compressed) => compressed.inner().tls(),
+        }
+    }
+
     /// Whether its packets are compressed. The numbers of the packets inside then say nothing: servers do not look at them,
     /// and clients number them as they like.
     #[must_use]
@@ -226,6 +248,9 @@ impl Stream {
     /// Ready when anything (data or end of stream) waits to be read, asked of the kernel: a server that is asked nothing
     /// must send nothing. Reads nothing. Never for in-memory streams.
     pub(crate) fn poll_unasked(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_received() {
+            return Poll::Ready(());
+        }
         let mut byte = [std::mem::MaybeUninit::uninit(); 1];
         loop {
             let seen = match self.raw() {
@@ -246,9 +271,16 @@ impl Stream {
         }
     }
 
+    fn has_received(&self) -> bool {
+        matches!(self, Self::Compressed(compressed) if compressed.has_received())
+    }
+
     /// Whether anything (data or end of stream) waits to be read: an idle server connection must have nothing.
     #[must_use]
     pub fn has_input(&self) -> bool {
+        if self.has_received() {
+            return true;
+        }
         let mut context = Context::from_waker(std::task::Waker::noop());
         match self.raw() {
             Raw::Tcp(s) => s.poll_read_ready(&mut context).is_ready() && waits(&socket2::SockRef::from(s)),

@@ -1,18 +1,16 @@
-//! TLS configurations for both directions. The cryptographic provider is named here and nowhere else.
+//! TLS towards clients, and what both directions share. The cryptographic provider is named here and nowhere else.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs as provider};
+use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::stream::{Raw, Stream};
 
@@ -24,11 +22,11 @@ pub struct TlsError {
     problem: String,
 }
 
-fn problem(file: &Path, problem: impl fmt::Display) -> TlsError {
+pub(super) fn problem(file: &Path, problem: impl fmt::Display) -> TlsError {
     TlsError { file: file.display().to_string(), problem: problem.to_string() }
 }
 
-fn crypto() -> Arc<CryptoProvider> {
+pub(super) fn crypto() -> Arc<CryptoProvider> {
     Arc::new(provider::default_provider())
 }
 
@@ -39,44 +37,58 @@ enum Source {
     Files { certificate: PathBuf, key: PathBuf },
 }
 
+/// Certificates that were read and are not used yet.
+#[derive(Debug)]
+pub struct ServerTlsRead(Arc<ServerConfig>);
+
 /// TLS towards clients; can be reloaded while it serves.
 #[derive(Debug)]
 pub struct ServerTls {
     source: Source,
+    /// Whose certificates clients may show, PEM.
+    clients: Option<PathBuf>,
     current: ArcSwap<ServerConfig>,
 }
 
 impl ServerTls {
-    /// With a certificate made for this run, as the servers make one for themselves.
+    /// With a certificate made for this run, as the servers make one for themselves. `clients`: a PEM file with the
+    /// authorities whose certificates clients may show; without it they are not asked for any.
     ///
     /// # Errors
-    /// [`TlsError`] when the library refuses.
-    pub fn self_signed() -> Result<Self, TlsError> {
-        Self::new(Source::SelfSigned)
+    /// [`TlsError`] naming the file.
+    pub fn self_signed(clients: Option<&Path>) -> Result<Self, TlsError> {
+        Self::new(Source::SelfSigned, clients)
     }
 
     /// With a certificate chain and key in PEM files.
     ///
     /// # Errors
     /// [`TlsError`] naming the file.
-    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        Self::new(Source::Files { certificate: certificate.into(), key: key.into() })
+    pub fn from_files(certificate: &Path, key: &Path, clients: Option<&Path>) -> Result<Self, TlsError> {
+        Self::new(Source::Files { certificate: certificate.into(), key: key.into() }, clients)
     }
 
-    fn new(source: Source) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(server_config(&source)?);
-        Ok(Self { source, current })
+    fn new(source: Source, clients: Option<&Path>) -> Result<Self, TlsError> {
+        let current = ArcSwap::new(server_config(&source, clients)?);
+        Ok(Self { source, clients: clients.map(Into::into), current })
     }
 
-    /// Reads the files again. On an error the old certificate stays in use.
+    /// Reads the files again, for [`use_now`](Self::use_now). `None`: there are none.
     ///
     /// # Errors
     /// [`TlsError`] naming the file.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        if matches!(self.source, Source::Files { .. }) {
-            self.current.store(server_config(&self.source)?);
+    pub fn read_again(&self) -> Result<Option<ServerTlsRead>, TlsError> {
+        if matches!(self.source, Source::SelfSigned) && self.clients.is_none() {
+            return Ok(None);
         }
-        Ok(())
+        server_config(&self.source, self.clients.as_deref()).map(|config| Some(ServerTlsRead(config)))
+    }
+
+    /// What was read counts for connections from here on.
+    pub fn use_now(&self, read: Option<ServerTlsRead>) {
+        if let Some(ServerTlsRead(config)) = read {
+            self.current.store(config);
+        }
     }
 
     /// Does the handshake in the server's role.
@@ -89,7 +101,7 @@ impl ServerTls {
     }
 }
 
-fn server_config(source: &Source) -> Result<Arc<ServerConfig>, TlsError> {
+fn server_config(source: &Source, clients: Option<&Path>) -> Result<Arc<ServerConfig>, TlsError> {
     let (chain, key, file) = match source {
         Source::SelfSigned => {
             let file = Path::new("self-signed certificate");
@@ -108,14 +120,32 @@ fn server_config(source: &Source) -> Result<Arc<ServerConfig>, TlsError> {
     };
     let config = ServerConfig::builder_with_provider(crypto())
         .with_safe_default_protocol_versions()
-        .map_err(|e| problem(&file, e))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
         .map_err(|e| problem(&file, e))?;
-    Ok(Arc::new(config))
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(authorities) => {
+            // A client may come without: whether its account needs one is known later.
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authorities)?), crypto())
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(|e| problem(authorities, e))?;
+            config.with_client_cert_verifier(verifier)
+        }
+    };
+    config.with_single_cert(chain, key).map(Arc::new).map_err(|e| problem(&file, e))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The authorities in a PEM file.
+pub(super) fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(|e| problem(file, e))?;
+    }
+    Ok(roots)
+}
+
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(file).map_err(|e| problem(file, e))?.collect();
     match chain {
@@ -125,136 +155,31 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-/// How much of a server's certificate is checked; named as MySQL's `--ssl-mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientTlsMode {
-    /// No TLS.
-    Off,
-    /// TLS if the server has it; no verification.
-    Preferred,
-    /// TLS or nothing; no verification.
-    Required,
-    /// The certificate must come from the CA.
-    VerifyCa,
-    /// And be for the host that we connect to.
-    VerifyIdentity,
-}
-
-/// TLS towards servers.
-#[derive(Debug, Clone)]
-pub struct ClientTls {
-    mode: ClientTlsMode,
-    config: Arc<ClientConfig>,
-}
-
-impl ClientTls {
-    /// `ca` is needed by the verifying modes and ignored by the others.
-    ///
-    /// # Errors
-    /// [`TlsError`] naming the file.
-    pub fn new(mode: ClientTlsMode, ca: Option<&Path>) -> Result<Self, TlsError> {
-        let provider = crypto();
-        let algorithms = provider.signature_verification_algorithms;
-        let verifier: Arc<dyn ServerCertVerifier> = match (mode, ca) {
-            (ClientTlsMode::VerifyCa | ClientTlsMode::VerifyIdentity, Some(file)) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates(file)? {
-                    roots.add(certificate).map_err(|e| problem(file, e))?;
-                }
-                let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                    .build()
-                    .map_err(|e| problem(file, e))?;
-                Arc::new(Verifier {
-                    inner: Some(inner),
-                    identity: mode == ClientTlsMode::VerifyIdentity,
-                    algorithms,
-                })
-            }
-            (ClientTlsMode::VerifyCa | ClientTlsMode::VerifyIdentity, None) => {
-                return Err(problem(Path::new("server_tls.ca"), "needed to verify servers"));
-            }
-            _ => Arc::new(Verifier { inner: None, identity: false, algorithms }),
-        };
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| problem(Path::new("server_tls"), e))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        Ok(Self { mode, config: Arc::new(config) })
+/// A cipher suite of TLS 1.2 or 1.3 by OpenSSL's name: `TLS13_AES_128_GCM_SHA256` is `TLS_AES_128_GCM_SHA256` there, and
+/// `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` is `ECDHE-RSA-AES128-GCM-SHA256`.
+pub(super) fn openssl_name(suite: &str) -> String {
+    if let Some(rest) = suite.strip_prefix("TLS13_") {
+        return format!("TLS_{rest}");
     }
-
-    /// How much is demanded.
-    #[must_use]
-    pub fn mode(&self) -> ClientTlsMode {
-        self.mode
-    }
-
-    /// Does the handshake in the client's role with the host of `address` (`host:port`).
-    ///
-    /// # Errors
-    /// As the server, its certificate or the network makes it fail.
-    pub async fn connect(&self, raw: Raw, address: &str) -> std::io::Result<Stream> {
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(host)
-            .map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidInput, e))?;
-        let stream = TlsConnector::from(self.config.clone()).connect(name, raw).await?;
-        Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
-    }
+    let name = suite.strip_prefix("TLS_").unwrap_or(suite).replace("_WITH_", "_");
+    let name = name.replace("AES_128", "AES128").replace("AES_256", "AES256");
+    name.replace("CHACHA20_POLY1305_SHA256", "CHACHA20_POLY1305").replace('_', "-")
 }
 
-/// Checks as much as the mode demands. Without a CA nothing can be checked but the handshake's signature: that is what
-/// MySQL's PREFERRED and REQUIRED mean.
-#[derive(Debug)]
-struct Verifier {
-    inner: Option<Arc<WebPkiServerVerifier>>,
-    identity: bool,
-    algorithms: WebPkiSupportedAlgorithms,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
-        match inner.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            Err(rustls::Error::InvalidCertificate(
-                rustls::CertificateError::NotValidForName
-                | rustls::CertificateError::NotValidForNameContext { .. },
-            )) if !self.identity => Ok(ServerCertVerified::assertion()),
-            Ok(done) if self.identity => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
-                Ok(done)
-            }
-            other => other,
+    #[test]
+    fn ciphers_by_the_name_that_the_servers_know() {
+        for (suite, name) in [
+            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+            ("TLS13_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+            ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
+        ] {
+            assert_eq!(openssl_name(suite), name);
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
     }
 }

@@ -278,8 +278,7 @@ impl Exchange {
     ) -> Result<Step, Violation> {
         let mut run = 0;
         loop {
-            let unread = server.input().get(run..).unwrap_or_default();
-            let scan = match self.scanner.scan(unread) {
+            let scan = match server.scan(&mut self.scanner, run) {
                 Ok(scan) => scan,
                 Err(violation) => {
                     self.pass_on(run, client, server, cx);

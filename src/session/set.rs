@@ -31,10 +31,16 @@ pub(super) fn take_in(
     if statement.any(Effects::COMPUTES_USER_VARIABLE) && details::assigns_within(text, dialect) {
         tracker.compute_all(text, dialect);
     }
+    // Which of several assignments comes first is the server's business.
+    let set_here: Vec<Target> = assignments.iter().map(|one| one.target.clone()).collect();
     for assignment in assignments {
+        let value = match assignment.value {
+            Value::User(name) if set_here.contains(&Target::User(name.clone())) => Value::Expression,
+            value => value,
+        };
         match assignment.target {
-            Target::User(name) => user_variable(tracker, &name, assignment.value),
-            Target::Session(name) => session_variable(tracker, &name, assignment.value, changes),
+            Target::User(name) => user_variable(tracker, &name, value),
+            Target::Session(name) => session_variable(tracker, &name, value, changes),
             Target::CharacterSet => character_set(tracker, changes),
             Target::Elsewhere => {}
         }
@@ -89,11 +95,18 @@ fn session_variable(tracker: &mut Tracker, name: &str, value: Value, changes: &[
         Value::Number(text) | Value::Text(text) => set(tracker, name, text.as_bytes()),
         Value::Word(word) if word.eq_ignore_ascii_case("null") => set(tracker, name, b""),
         Value::Word(word) => set(tracker, name, word.as_bytes()),
+        // As programs do that put a setting back: `SET @@sql_quote_show_create := @old`.
+        Value::User(other) if !reports(changes, same_slot) => {
+            match tracker.state.user_variable(&other).and_then(plain_value) {
+                Some(plain) => set(tracker, name, &plain),
+                None => tracker.pins.insert(PinReason::UntrackedVariable),
+            }
+        }
         Value::Default if !reports(changes, same_slot) => tracker.state.forget_variable(name),
         Value::Expression if !reports(changes, same_slot) => {
             tracker.pins.insert(PinReason::UntrackedVariable)
         }
-        Value::Default | Value::Expression => {}
+        Value::Default | Value::User(_) | Value::Expression => {}
     }
 }
 
@@ -114,9 +127,57 @@ fn reports(changes: &[Change<'_>], matches: impl Fn(&[u8]) -> bool) -> bool {
     changes.iter().any(|change| matches!(change, Change::Variable { name, .. } if matches(name)))
 }
 
+/// What a system variable is that was set to a user variable with this literal: whole numbers, and text in plain ASCII.
+fn plain_value(literal: &str) -> Option<Vec<u8>> {
+    let cast = literal.strip_prefix("CAST(").and_then(|rest| rest.strip_suffix(" AS UNSIGNED)"));
+    let number = cast.unwrap_or(literal);
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Some(number.as_bytes().to_vec());
+    }
+    let text = match literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => {
+            let (charset, rest) = literal.strip_prefix('_')?.split_once(" X'")?;
+            let (hex, _) = rest.split_once('\'')?;
+            ["latin1", "utf8", "utf8mb3", "utf8mb4", "ascii"].contains(&charset).then_some(())?;
+            let digit = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+            (0..hex.len()).step_by(2).map(digit).collect::<Option<Vec<u8>>>()?
+        }
+    };
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');
+    text.iter().all(plain).then_some(text)
+}
+
 fn is_zero(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.bytes().all(|digit| matches!(digit, b'0' | b'.')),
         value => *value == Value::Default,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_value;
+
+    #[test]
+    fn literals_that_are_plain() {
+        for (literal, plain) in [
+            ("1", Some("1")),
+            ("-5", Some("-5")),
+            ("CAST(1 AS UNSIGNED)", Some("1")),
+            ("'ANSI'", Some("ANSI")),
+            ("''", Some("")),
+            ("_latin1 X'414E5349' COLLATE latin1_swedish_ci", Some("ANSI")),
+            ("_utf8mb4 X'' COLLATE utf8mb4_bin", Some("")),
+            ("_ucs2 X'0041' COLLATE ucs2_bin", None),
+            ("_latin1 X'E4' COLLATE latin1_bin", None),
+            ("_binary X'41'", None),
+            ("'it''s'", None),
+            ("1.5", None),
+            ("NULL", None),
+        ] {
+            assert_eq!(plain_value(literal), plain.map(|text| text.as_bytes().to_vec()), "{literal}");
+        }
     }
 }

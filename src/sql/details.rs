@@ -42,6 +42,8 @@ pub enum Value {
     Word(String),
     /// `DEFAULT`.
     Default,
+    /// The value of a user variable.
+    User(String),
     /// Anything else.
     Expression,
 }
@@ -399,6 +401,7 @@ impl<'a> Reader<'a> {
         let first = match token.kind {
             TokenKind::Number => self.number("", token),
             TokenKind::Text => self.text(token).map(Value::Text),
+            TokenKind::UserVariable => self.variable(token).map(Value::User),
             TokenKind::Word if token.key == Key::Default => Some(Value::Default),
             TokenKind::Word => self.name(token).filter(|name| plain(name)).map(Value::Word),
             TokenKind::Other => match self.bytes(token) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -38,13 +39,13 @@ const PART: Duration = Duration::from_millis(250);
 /// Runs switchovers, one at a time.
 pub struct Coordinator {
     parts: CoordinatorParts,
-    options: SwitchoverOptions,
+    options: ArcSwap<SwitchoverOptions>,
     running: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Coordinator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Coordinator").field("options", &self.options.drain_timeout).finish_non_exhaustive()
+        f.debug_struct("Coordinator").field("options", &self.options().drain_timeout).finish_non_exhaustive()
     }
 }
 
@@ -52,7 +53,22 @@ impl Coordinator {
     /// A coordinator.
     #[must_use]
     pub fn new(parts: CoordinatorParts, options: SwitchoverOptions) -> Arc<Self> {
-        Arc::new(Self { parts, options, running: tokio::sync::Mutex::new(()) })
+        Arc::new(Self {
+            parts,
+            options: ArcSwap::from_pointee(options),
+            running: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// What the next switchover goes by.
+    #[must_use]
+    pub fn options(&self) -> Arc<SwitchoverOptions> {
+        self.options.load_full()
+    }
+
+    /// Other options, for switchovers that begin from here on.
+    pub fn set_options(&self, options: SwitchoverOptions) {
+        self.options.store(Arc::new(options));
     }
 
     /// Keeps switchovers from being begun while it is held; `None` while one runs.
@@ -70,10 +86,11 @@ impl Coordinator {
         progress: &UnboundedSender<Progress>,
     ) -> Result<Report, String> {
         let _one = self.running.try_lock().map_err(|_| "another switchover is running".to_owned())?;
+        let options = self.options();
         let mut run = Run {
             parts: &self.parts,
-            options: &self.options,
-            drain_timeout: request.drain_timeout.unwrap_or(self.options.drain_timeout),
+            options: &options,
+            drain_timeout: request.drain_timeout.unwrap_or(options.drain_timeout),
             request,
             progress,
             started: Instant::now(),

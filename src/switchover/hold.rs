@@ -37,7 +37,7 @@ pub struct Holder {
     gate: Arc<Gate>,
     monitor: Arc<Monitor>,
     cut: Arc<dyn Fn() -> usize + Send + Sync>,
-    drain_timeout: Duration,
+    drain_timeout: Mutex<Duration>,
     flights: Arc<Flights>,
     until: Mutex<Option<Instant>>,
     flight: Mutex<Option<FlightId>>,
@@ -59,7 +59,13 @@ impl Holder {
         (drain_timeout, flights): (Duration, Arc<Flights>),
     ) -> Arc<Self> {
         let (until, flight) = (Mutex::new(None), Mutex::new(None));
+        let drain_timeout = Mutex::new(drain_timeout);
         Arc::new(Self { gate, monitor, cut, drain_timeout, flights, until, flight })
+    }
+
+    /// Another drain time, for holds that begin from here on.
+    pub fn set_drain_timeout(&self, drain_timeout: Duration) {
+        *self.drain_timeout.lock() = drain_timeout;
     }
 
     /// Closes the gate for at most `ttl` and waits until nothing is inside; what is left at the end of the drain time is
@@ -76,7 +82,7 @@ impl Holder {
             tokio::spawn(async move { holder.expire().await });
         }
         let mut cut_units = 0;
-        let drain = self.drain_timeout.min(ttl);
+        let drain = (*self.drain_timeout.lock()).min(ttl);
         if timeout(drain, self.gate.drained()).await.is_err() {
             cut_units = (self.cut)();
             let _ = timeout(CUT, self.gate.drained()).await;

@@ -14,7 +14,7 @@ use tideover::gate::{Gate, Limits, Reasons};
 use tideover::guard::{Guard, GuardMode, GuardParts};
 use tideover::metrics::Metrics;
 use tideover::monitor::{Monitor, MonitorOptions};
-use tideover::net::{Accepted, BufferPool, ClientTls, ClientTlsMode, Raw, RsaKey};
+use tideover::net::{Accepted, BufferPool, ClientTls, ClientTlsFiles, ClientTlsMode, Raw, RsaKey};
 use tideover::topology::{Topology, TopologyStore};
 use tideover_protocol::handshake::Secret;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ fn pool_limits() -> PoolLimits {
         connect: Duration::from_secs(5),
         idle: Duration::from_secs(300),
         lifetime: Duration::from_secs(3600),
+        min_idle: 0,
     }
 }
 
@@ -84,7 +85,7 @@ impl Bench {
         let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
         let shared = Arc::new(Shared {
             shard: 0,
-            options: options_of_sessions(),
+            live: Arc::new(arc_swap::ArcSwap::from_pointee(options_of_sessions())),
             gate: gate.clone(),
             store: store.clone(),
             pools,
@@ -152,7 +153,7 @@ async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
 }
 
 fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
-    let tls = ClientTls::new(ClientTlsMode::Off, None).expect("no TLS");
+    let tls = ClientTls::new(ClientTlsMode::Off, ClientTlsFiles::default()).expect("no TLS");
     Connector::new(tls, BufferPool::new()).dialing(Arc::new(dial))
 }
 
@@ -168,5 +169,8 @@ fn options_of_sessions() -> SessionOptions {
         max_packet: 1 << 24,
         tls_like_servers: false,
         tls_required: false,
+        keeps_connection: false,
+        proxy_networks: Arc::new([]),
+        tells_address: false,
     }
 }

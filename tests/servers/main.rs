@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod certificates;
 mod crash;
 mod disconnects;
 mod external;
@@ -16,10 +17,15 @@ mod flights;
 mod full;
 mod hold;
 mod hostile;
+mod keys;
 mod planned;
+mod pools;
 mod preflight;
+mod proxied;
 mod readers;
 mod reads;
+mod reload;
+mod replicas;
 mod routes;
 mod sessions;
 mod shapes;

@@ -23,6 +23,20 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params, key) })
     }
 
+    /// Writes a certificate made out to `name`, and its key, as `NAME.pem` and `NAME.key` into `directory`.
+    pub(crate) fn write_for(&self, directory: &Path, name: &str) -> TestResult {
+        fs::create_dir_all(directory)?;
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "Shop");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        fs::write(directory.join(format!("{name}.key")), key.serialize_pem())?;
+        fs::write(directory.join(format!("{name}.pem")), certificate.pem())?;
+        Ok(())
+    }
+
     /// Writes a certificate for loopback, its key and the authority's own certificate into `directory`.
     pub(crate) fn write(&self, directory: &Path) -> TestResult {
         fs::create_dir_all(directory)?;

@@ -1,10 +1,12 @@
 //! Password plugins as pure functions: scrambles from the client's side, checks from the server's.
 
 pub mod caching_sha2;
+mod certificate;
 pub mod ed25519;
 pub mod native;
 mod plugin;
 
+pub use certificate::CertificateNames;
 pub use plugin::Plugin;
 
 /// The random bytes of a greeting, from which scrambles are made. No byte is NUL.

@@ -63,6 +63,11 @@ pub struct ConnectOptions {
     pub tls: TlsWish,
     /// The channel is a Unix socket, so a password may cross it without TLS.
     pub secure_channel: bool,
+    /// How packets may be compressed once we are in: COMPRESS (zlib) or ZSTD_COMPRESSION, or neither. What the server lacks is
+    /// left out.
+    pub compression: Capabilities,
+    /// Level of zstd, 1 to 22.
+    pub zstd_level: u8,
     /// Largest packet to announce, in bytes.
     pub max_packet: u32,
     /// Random bytes of ours, which `parsec` wants.
@@ -190,7 +195,9 @@ impl Connector {
         }
         let mut wanted = self.options.capabilities | Capabilities::ESSENTIAL;
         wanted.set(Capabilities::CONNECT_WITH_DB, self.options.database.is_some());
-        wanted.remove(Capabilities::SSL | Capabilities::COMPRESS | Capabilities::ZSTD_COMPRESSION);
+        let codecs = Capabilities::COMPRESS | Capabilities::ZSTD_COMPRESSION;
+        wanted.remove(Capabilities::SSL | codecs);
+        wanted |= self.options.compression & codecs;
         let mut capabilities = wanted.negotiated(greeting.capabilities);
         let tls = self.use_tls(greeting.capabilities)?;
         capabilities.set(Capabilities::SSL, tls);
@@ -239,7 +246,7 @@ impl Connector {
             database: self.options.database.clone(),
             plugin: Some(session.plugin.name().to_owned()),
             attributes: self.options.attributes.clone(),
-            zstd_level: 0,
+            zstd_level: self.options.zstd_level,
         };
         self.state = State::ExpectAnswer(session);
         let mut out = BytesMut::new();

@@ -174,6 +174,26 @@ impl ResponseScanner {
         }
     }
 
+    /// Gives the frames in `bytes`, which is what [`scan`](Self::scan) is called with next, the numbers that are due. Inside
+    /// compressed packets servers number them otherwise: after each flush they go on from the number of the compressed packet.
+    pub fn renumber(&self, bytes: &mut [u8]) {
+        let mut at = self.skip;
+        let mut due = self.sequence;
+        let mut first = self.first;
+        while let Some(rest) = bytes.get_mut(at..)
+            && let Some(header) = FrameHeader::parse(rest)
+        {
+            // A goodbye that no command has asked for keeps its 0.
+            let goodbye = first && header.sequence == 0 && rest.get(HEADER_LEN) == Some(&0xff);
+            if let Some(number) = rest.get_mut(HEADER_LEN - 1).filter(|_| !goodbye) {
+                *number = due;
+            }
+            due = due.wrapping_add(1);
+            first = false;
+            at += HEADER_LEN + header.payload_len;
+        }
+    }
+
     /// Goes on after the client's file was sent to the server. `next_sequence` is one more than the number of the file's
     /// last (empty) frame.
     pub fn resume_after_infile(&mut self, next_sequence: u8) {

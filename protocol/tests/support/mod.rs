@@ -28,13 +28,27 @@ pub(crate) fn scan_in_pieces(
     cuts: &[usize],
     after_client: u8,
 ) -> (Vec<Event>, Vec<u8>) {
+    scan_arriving(scanner, bytes, cuts, (after_client, false))
+}
+
+/// The same with numbers that mean nothing.
+pub(crate) fn scan_renumbered(scanner: &mut ResponseScanner, bytes: &[u8], cuts: &[usize]) -> Vec<Event> {
+    scan_arriving(scanner, bytes, cuts, (0, true)).0
+}
+
+fn scan_arriving(
+    scanner: &mut ResponseScanner,
+    bytes: &[u8],
+    cuts: &[usize],
+    how: (u8, bool),
+) -> (Vec<Event>, Vec<u8>) {
     let mut events = Vec::new();
     let mut kept = Vec::new();
     let mut at = 0;
     for &cut in cuts.iter().chain([&bytes.len()]) {
         kept.extend_from_slice(&bytes[at..cut]);
         at = cut;
-        if !scan_all(scanner, &mut kept, &mut events, after_client) {
+        if !scan_all(scanner, &mut kept, &mut events, how) {
             kept.extend_from_slice(&bytes[at..]);
             break;
         }
@@ -47,9 +61,12 @@ fn scan_all(
     scanner: &mut ResponseScanner,
     kept: &mut Vec<u8>,
     events: &mut Vec<Event>,
-    after_client: u8,
+    (after_client, renumber): (u8, bool),
 ) -> bool {
     loop {
+        if renumber {
+            scanner.renumber(kept);
+        }
         let scan = match scanner.scan(kept) {
             Ok(scan) => scan,
             Err(violation) => {

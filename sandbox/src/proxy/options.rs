@@ -33,6 +33,15 @@ impl ProxyOptions {
         self
     }
 
+    /// Leaves a key out that is there otherwise.
+    #[must_use]
+    pub fn without(mut self, table: &str, key: &str) -> Self {
+        if let Some(keys) = self.tables.get_mut(table) {
+            keys.remove(key);
+        }
+        self
+    }
+
     /// Sets an environment variable of the process.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {

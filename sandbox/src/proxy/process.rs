@@ -131,6 +131,11 @@ impl Proxy {
         self.signal(Signal::TERM)
     }
 
+    /// Sends SIGHUP: it reads its configuration again.
+    pub fn hang_up(&self) -> Result<(), SandboxError> {
+        self.signal(Signal::HUP)
+    }
+
     /// Sends SIGKILL.
     pub fn kill(&self) -> Result<(), SandboxError> {
         self.signal(Signal::KILL)

@@ -94,6 +94,22 @@ fn pins_come_and_go() {
     }
 }
 
+/// As programs do that put a setting back as it was.
+#[test]
+fn variables_set_to_user_variables() {
+    use PinReason::UntrackedVariable;
+    let rows: &[(&[&str], &[PinReason])] = &[
+        (&["SET @x = 1", "SET wait_timeout = @x"], &[]),
+        (&["SET @x = 1, wait_timeout = @x"], &[UntrackedVariable]),
+        (&["SET @x = 'a'", "SET sql_mode = @x"], &[]),
+        (&["SET @x = 1.5", "SET wait_timeout = @x"], &[UntrackedVariable]),
+        (&["SET @x = 1", "SET wait_timeout = @x + 1"], &[UntrackedVariable]),
+    ];
+    for (texts, wanted) in rows {
+        assert_eq!(after(texts).pins(), pins(wanted), "{texts:?}");
+    }
+}
+
 #[test]
 fn short_pins_wait_for_one_statement() {
     let mut tracker = Tracker::default();

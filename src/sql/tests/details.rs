@@ -18,6 +18,7 @@ fn set(text: &str) -> Option<String> {
             Value::Text(text) => format!("'{text}'"),
             Value::Word(word) => word.clone(),
             Value::Default => "DEFAULT".to_owned(),
+            Value::User(name) => format!("@{name}"),
             Value::Expression => "?".to_owned(),
         };
         format!("{target}={value}")
@@ -43,7 +44,7 @@ fn assignments_are_read() {
         ("SET @a = _utf8'x', b = 2", Some("@a=? b=2")),
         ("SET a = 1 + 1, b = f(1, 2), c = 3", Some("a=? b=? c=3")),
         ("SET a = (SELECT 1, 2), b = 1", Some("a=? b=1")),
-        ("SET a = @x", Some("a=?")),
+        ("SET a = @x, b = @`Y` + 1", Some("a=@x b=?")),
         ("SET NAMES utf8mb4", Some("")),
         ("SET NAMES utf8mb4 COLLATE utf8mb4_bin, a = 1", Some("collation_connection='utf8mb4_bin' a=1")),
         ("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'", Some("collation_connection='utf8mb4_bin'")),

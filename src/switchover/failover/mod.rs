@@ -21,7 +21,7 @@ use crate::gate::Reasons;
 use crate::topology::{Server, ServerId, Topology, Unanswered};
 
 use super::coordinator::Coordinator;
-use super::options::{CoordinatorParts, SwitchoverOptions};
+use super::options::CoordinatorParts;
 use evidence::{Evidence, Finding, Rules, Testimony};
 use promotion::{Promotion, Stopped};
 
@@ -84,7 +84,6 @@ pub type Count = Arc<dyn Fn(&'static str) + Send + Sync>;
 /// Watches, promotes, takes back.
 pub struct Failover {
     parts: CoordinatorParts,
-    switchover: SwitchoverOptions,
     options: FailoverOptions,
     coordinator: Arc<Coordinator>,
     count: Count,
@@ -137,11 +136,11 @@ impl Failover {
     #[must_use]
     pub fn new(
         parts: CoordinatorParts,
-        (switchover, options): (SwitchoverOptions, FailoverOptions),
+        options: FailoverOptions,
         coordinator: Arc<Coordinator>,
         (count, note): (Count, FailoverNote),
     ) -> Self {
-        Self { parts, switchover, options, coordinator, count, note, watch: Watch::default() }
+        Self { parts, options, coordinator, count, note, watch: Watch::default() }
     }
 
     /// Watches until it is cancelled.
@@ -315,6 +314,7 @@ impl Failover {
             }
             let coordinator = self.coordinator.clone();
             let Some(_one) = coordinator.exclusive() else { return };
+            let options = coordinator.options();
             self.watch.tried.insert(server.id, Instant::now());
             // A person, or somebody's script, may be at it this very moment.
             let now = self.parts.monitor.look(&[server.id]).await;
@@ -322,7 +322,7 @@ impl Failover {
             if still.is_none_or(|(server, primary)| returner::judge(server, primary, replaced) != judged) {
                 continue;
             }
-            match promotion::take_back(&self.parts, &self.switchover, (server, primary), &judged).await {
+            match promotion::take_back(&self.parts, &options, (server, primary), &judged).await {
                 Ok(done) => {
                     tracing::info!(server = %server.address, "{done}");
                     if judged == returner::Return::Fence {

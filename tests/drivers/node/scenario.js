@@ -18,6 +18,25 @@ const place = {
 const UNICODE = 'Grüße, 世界, \u{1f600}, e\u0301, \u202e, \'"\\`%_;';
 const BIG = Number(env('LONG'));
 
+// What both take alike to connect.
+function login(port, { password = place.password, schema = place.schema }) {
+  return { host: place.host, port, user: place.user, password, database: schema, connectTimeout: 30000 };
+}
+
+// A connection as the steps use it; `rows` takes from an answer what they look at.
+function session(connection, rows, more) {
+  return {
+    query: (sql, values) => rows(connection.query(sql, values)),
+    execute: (sql, values) => rows(connection.execute(sql, values)),
+    begin: () => connection.beginTransaction(),
+    commit: () => connection.commit(),
+    rollback: () => connection.rollback(),
+    end: () => connection.end(),
+    id: connection.threadId,
+    more,
+  };
+}
+
 function step(name) {
   console.log('step', name);
 }
@@ -159,7 +178,9 @@ async function scenario(name, connect) {
 }
 
 module.exports = {
+  login,
   place,
+  session,
   UNICODE,
   run: (name, connect) => scenario(name, connect).catch((error) => {
     console.error(error);

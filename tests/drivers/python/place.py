@@ -18,6 +18,11 @@ UNICODE = "Grüße, 世界, \U0001f600, e\u0301, \u202e, '\"\\`%_;"
 BIG = int(os.environ["TIDEOVER_LONG"])
 
 
+def login(port, password, schema, **more):
+    """What all drivers take alike to connect; those of another password or schema are for refusals."""
+    return {"host": HOST, "port": port, "user": USER, "password": password, "database": schema, **more}
+
+
 def check(condition, what):
     """Ends the program with an error that says what was wrong."""
     if not condition:

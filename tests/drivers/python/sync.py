@@ -2,7 +2,7 @@
 
 import sys
 
-from place import BIG, CA, HOST, PASSWORD, SCHEMA, UNICODE, USER, check
+from place import BIG, CA, PASSWORD, SCHEMA, UNICODE, check, login
 from scenario import Scenario
 
 NAME = sys.argv[1]
@@ -13,9 +13,7 @@ def mysqlclient():
 
     def connect(port, tls=False, password=PASSWORD, schema=SCHEMA):
         ssl = {"ssl": {"ca": CA}} if tls else {}
-        return MySQLdb.connect(
-            host=HOST, port=port, user=USER, password=password, database=schema, charset="utf8mb4", **ssl
-        )
+        return MySQLdb.connect(charset="utf8mb4", **login(port, password, schema, **ssl))
 
     Scenario(NAME, connect, MySQLdb.Error, lambda connection: connection.thread_id(), big=BIG // 2).run()
 
@@ -26,15 +24,10 @@ def pymysql():
     def connect(port, tls=False, password=PASSWORD, schema=SCHEMA):
         ssl = {"ssl": {"ca": CA}} if tls else {"ssl_disabled": True}
         return pymysql.connect(
-            host=HOST,
-            port=port,
-            user=USER,
-            password=password,
-            database=schema,
             charset="utf8mb4",
             max_allowed_packet=64 << 20,
             connect_timeout=30,
-            **ssl,
+            **login(port, password, schema, **ssl),
         )
 
     Scenario(NAME, connect, pymysql.Error, lambda connection: connection.thread_id()).run()
@@ -46,14 +39,9 @@ def connector():
     def connect(port, tls=False, password=PASSWORD, schema=SCHEMA):
         ssl = {"ssl_ca": CA, "ssl_verify_cert": True} if tls else {"ssl_disabled": True}
         return mysql.connector.connect(
-            host=HOST,
-            port=port,
-            user=USER,
-            password=password,
-            database=schema,
             use_pure=True,
             collation="utf8mb4_general_ci",
-            **ssl,
+            **login(port, password, schema, **ssl),
         )
 
     def prepared(scenario):
