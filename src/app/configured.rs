@@ -10,7 +10,7 @@ use crate::backend::PoolLimits;
 use crate::frontend::{FixedUser, SessionOptions};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsMode, ListenAddress};
-use crate::route::{Consistency, RoutingOptions, Rule, Rules, Share};
+use crate::route::{Consistency, Fallback, RoutingOptions, Rule, Rules, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
@@ -132,6 +132,11 @@ fn routing(config: &Config) -> RoutingOptions {
         },
         max_lag: own.max_lag,
         wait: own.wait,
+        fallback: match own.fallback {
+            tideover_config::Fallback::Primary => Fallback::Primary,
+            tideover_config::Fallback::Wait => Fallback::Wait,
+            tideover_config::Fallback::Error => Fallback::Error,
+        },
         slow_start: own.slow_start,
         shares: config.cluster.servers.iter().map(share).collect(),
         rules: Rules(own.rules.iter().map(rule).collect()),

@@ -30,6 +30,7 @@ mod shared;
 mod torn;
 mod trace;
 mod unit;
+mod visible;
 mod work;
 mod wrap;
 
@@ -37,3 +38,4 @@ pub use accept::{serve, welcome};
 pub use accounts::{AccountDirectory, AuthMode, FixedUser};
 pub use registry::{SessionHandle, SessionRegistry, SessionView};
 pub use shared::{SessionOptions, Shared};
+pub use visible::Visible;

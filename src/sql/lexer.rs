@@ -6,8 +6,9 @@
 
 use memchr::{memchr, memchr2, memmem};
 
+use super::bytes::{Class, HIGH, class, eight, ends_of_words, in_word};
 use super::key::Key;
-use super::words::{self, WordId};
+use super::words::{self, Spelling, WordId};
 use super::{Dialect, Effects};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,43 +71,6 @@ impl Token {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Space,
-    /// May start an identifier.
-    Letter,
-    Digit,
-    Quote,
-    Punctuation,
-    /// Has no business outside quotes and comments.
-    Stray,
-}
-
-static CLASSES: [Class; 256] = {
-    let mut table = [Class::Punctuation; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            b' ' | 0x09..=0x0d => Class::Space,
-            0..=0x1f | 0x7f => Class::Stray,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xff => Class::Letter,
-            b'0'..=b'9' => Class::Digit,
-            b'\'' | b'"' | b'`' => Class::Quote,
-            _ => Class::Punctuation,
-        };
-        byte += 1;
-    }
-    table
-};
-
-fn class(byte: u8) -> Class {
-    CLASSES.get(byte as usize).copied().unwrap_or(Class::Stray)
-}
-
-fn in_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit)
-}
-
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
     pub(super) text: &'a [u8],
@@ -146,6 +110,7 @@ impl<'a> Lexer<'a> {
             match class(byte) {
                 Class::Space => self.at += 1,
                 Class::Letter => return self.word(start),
+                Class::Single(kind) => return self.finish(kind, start, start + 1),
                 Class::Digit => return self.number(start),
                 Class::Quote => return self.quoted(start, byte),
                 Class::Stray => {
@@ -171,22 +136,48 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self, start: usize) -> Token {
-        let mut end = start;
-        let mut high = 0;
-        while let Some(&byte) = self.text.get(end)
-            && in_word(byte)
-        {
-            high |= byte;
-            end += 1;
+        let (head, mut high) = (eight(self.text, start), 0);
+        let mut ends = ends_of_words(head);
+        if ends != 0 {
+            // The usual word is known from its first eight bytes.
+            let len = (ends.trailing_zeros() / 8) as usize;
+            if head & HIGH & !(u64::MAX << (8 * len)) == 0 {
+                self.at = start + len;
+                return self.found(start, self.at, Spelling::short(head, len));
+            }
         }
+        let (mut end, mut last) = (start, head);
+        while ends == 0 {
+            high |= last & HIGH;
+            end += 8;
+            last = eight(self.text, end);
+            ends = ends_of_words(last);
+        }
+        let len = ends.trailing_zeros() / 8;
+        high |= last & HIGH & ((1 << (8 * len)) - 1);
+        end += len as usize;
         self.at = end;
-        let text = self.text.get(start..end).unwrap_or_default();
-        if high >= 0x80 {
+        if high != 0 {
+            let text = self.text.get(start..end).unwrap_or_default();
             self.trouble |= hides_a_blank(text);
             return Token::plain(TokenKind::Word, start, end);
         }
-        let word = words::find(text);
-        Token { key: words::word(word).key, word, ..Token::plain(TokenKind::Word, start, end) }
+        let spelling = if end - start > 8 {
+            Spelling::long(head, eight(self.text, end - 8), end - start)
+        } else {
+            Spelling::short(head, 8)
+        };
+        self.found(start, end, spelling)
+    }
+
+    /// A word without bytes from 0x80 up.
+    fn found(&self, start: usize, end: usize, spelling: Spelling) -> Token {
+        let plain = Token::plain(TokenKind::Word, start, end);
+        if !(2..=words::LONGEST).contains(&(end - start)) {
+            return plain;
+        }
+        let word = words::look_up(spelling, self.text.get(start..end).unwrap_or_default());
+        if word == 0 { plain } else { Token { key: words::word(word).key, word, ..plain } }
     }
 
     /// Numbers end where the servers end them: `1.5FOR UPDATE` and `1e5FOR UPDATE` hold a number and two
@@ -283,17 +274,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Handles everything that starts with punctuation; `None` if it was a comment.
+    /// Handles what more than its first byte tells; `None` if it was a comment.
     fn punctuation(&mut self, start: usize, byte: u8) -> Option<Token> {
         let next = self.peek(start + 1);
         let one = |kind| (kind, 1);
         let (kind, len) = match byte {
-            b'(' => one(TokenKind::Open),
-            b')' => one(TokenKind::Close),
-            b',' => one(TokenKind::Comma),
-            b';' => one(TokenKind::Semicolon),
-            b'=' => one(TokenKind::Equals),
-            b'?' => one(TokenKind::Parameter),
             b'@' => return Some(self.variable(start)),
             b'.' if next.is_ascii_digit() && !self.follows_qualifier(start + 1) => {
                 let end = self.digits(start + 1);

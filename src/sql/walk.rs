@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         }
         match token.kind {
             TokenKind::Word => {
-                if token.word != 0 {
+                if words::is_noted(token.word) {
                     self.word(token);
                 }
                 self.role = if token.key == Key::Into { Role::Into } else { Role::Read };

@@ -100,6 +100,8 @@ impl Bench {
             metrics: Arc::new(Metrics::new().expect("metrics")),
             tls: None,
             rsa: Arc::new(RsaKey::generate().expect("a key")),
+            visible: Default::default(),
+            texts: Default::default(),
             buffers: BufferPool::new(),
         });
         monitor.look_at_all().await;
@@ -132,6 +134,7 @@ fn routing() -> tideover::route::RoutingOptions {
         consistency: tideover::route::Consistency::Session,
         max_lag: Duration::from_secs(10),
         wait: Duration::from_millis(10),
+        fallback: tideover::route::Fallback::Primary,
         slow_start: Duration::ZERO,
         shares: Vec::new(),
         rules: tideover::route::Rules::default(),
