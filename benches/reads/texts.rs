@@ -105,7 +105,7 @@ fn join(n: usize) -> String {
         text += &format!(" {kind} {table} AS {alias} ON {} = {}", column(), column());
     }
     text += &format!(" WHERE {} IN ('new', 'paid', 'sent{n}')", column());
-    while text.len() < 440 {
+    while text.len() < 424 {
         text += &match text.len() % 4 {
             0 => format!(" AND {} >= '2024-01-{}'", column(), n % 28 + 1),
             1 => format!(" AND {} BETWEEN {} AND {}.5", column(), n, n + 100),

@@ -10,8 +10,8 @@ pub(super) enum Class {
     Letter,
     Digit,
     Quote,
-    /// A token of its own, whatever follows.
-    Single(TokenKind),
+    /// A token of its own, whatever follows: see [`single`].
+    Single,
     /// It depends on what follows.
     Punctuation,
     /// Has no business outside quotes and comments.
@@ -19,7 +19,7 @@ pub(super) enum Class {
 }
 
 static CLASSES: [Class; 256] = {
-    let mut table = [Class::Single(TokenKind::Other); 256];
+    let mut table = [Class::Single; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
@@ -28,20 +28,41 @@ static CLASSES: [Class; 256] = {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xff => Class::Letter,
             b'0'..=b'9' => Class::Digit,
             b'\'' | b'"' | b'`' => Class::Quote,
-            b'(' => Class::Single(TokenKind::Open),
-            b')' => Class::Single(TokenKind::Close),
-            b',' => Class::Single(TokenKind::Comma),
-            b';' => Class::Single(TokenKind::Semicolon),
-            b'=' => Class::Single(TokenKind::Equals),
-            b'?' => Class::Single(TokenKind::Parameter),
             b'@' | b'.' | b':' | b'\\' | b'#' | b'-' | b'/' | b'*' => Class::Punctuation,
-            _ => Class::Single(TokenKind::Other),
+            _ => Class::Single,
         };
         byte += 1;
     }
     table
 };
 
+static SINGLES: [TokenKind; 256] = {
+    let mut table = [TokenKind::Nothing; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if matches!(CLASSES[byte], Class::Single) {
+            table[byte] = match byte as u8 {
+                b'(' => TokenKind::Open,
+                b')' => TokenKind::Close,
+                b',' => TokenKind::Comma,
+                b';' => TokenKind::Semicolon,
+                b'=' => TokenKind::Equals,
+                b'?' => TokenKind::Parameter,
+                _ => TokenKind::Other,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The token that a byte is by itself, whatever follows.
+#[inline(always)]
+pub(super) fn single(byte: u8) -> TokenKind {
+    SINGLES.get(byte as usize).copied().unwrap_or(TokenKind::Nothing)
+}
+
+#[inline(always)]
 pub(super) fn class(byte: u8) -> Class {
     CLASSES.get(byte as usize).copied().unwrap_or(Class::Stray)
 }
@@ -51,7 +72,7 @@ pub(super) fn in_word(byte: u8) -> bool {
 }
 
 /// The highest bit of each of eight bytes.
-pub(super) const HIGH: u64 = 0x8080_8080_8080_8080;
+const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The same byte eight times.
 const fn all(byte: u8) -> u64 {
@@ -59,6 +80,7 @@ const fn all(byte: u8) -> u64 {
 }
 
 /// Eight bytes from `at`, the first lowest, with zeros behind the end of the text.
+#[inline]
 pub(super) fn eight(text: &[u8], at: usize) -> u64 {
     let rest = text.get(at..).unwrap_or_default();
     match rest.first_chunk::<8>() {
@@ -67,17 +89,59 @@ pub(super) fn eight(text: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Of eight bytes the highest bit of each that is in no word: what [`in_word`] says of one.
-pub(super) fn ends_of_words(eight: u64) -> u64 {
+/// Of eight bytes the highest bit of each that is no letter, digit or `_`: all that most words consist of.
+#[inline]
+fn not_plain(eight: u64) -> u64 {
     // Sums of bytes below 0x80 do not carry into the next.
     let low = eight & !HIGH;
     let small = low | all(0x20);
-    let from = |bytes: u64, first: u8| bytes.wrapping_add(all(0x80 - first));
-    let beyond = |bytes: u64, last: u8| bytes.wrapping_add(all(0x7f - last));
-    let letters = from(small, b'a') & !beyond(small, b'z');
-    let digits = from(low, b'0') & !beyond(low, b'9');
-    let is = |byte: u8| !(low ^ all(byte)).wrapping_add(all(0x7f));
-    !(letters | digits | is(b'_') | is(b'$') | eight) & HIGH
+    let letters = small.wrapping_add(all(0x80 - b'a')) & !small.wrapping_add(all(0x7f - b'z'));
+    let digits = low.wrapping_add(all(0x80 - b'0')) & !low.wrapping_add(all(0x7f - b'9'));
+    let underscores = !(low ^ all(b'_')).wrapping_add(all(0x7f));
+    (!(letters | digits | underscores) | eight) & HIGH
+}
+
+/// The same with a bit for each byte, the lowest for the first.
+#[inline]
+fn ends(eight: u64) -> u64 {
+    // Gathers the lowest bit of each byte in the highest byte.
+    (not_plain(eight) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// Which of 64 bytes are no letter, digit or `_`. Known before the words among them are cut, so that where a word begins
+/// does not wait for a look at the bytes of the one before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    first: usize,
+    bits: u64,
+}
+
+impl Ends {
+    pub(super) const NONE: Self = Self { first: 0, bits: 0 };
+
+    /// Of the bytes from `first`; behind the end of the text is no word.
+    #[inline(never)]
+    pub(super) fn after(text: &[u8], first: usize) -> Self {
+        let rest = text.get(first..).unwrap_or_default();
+        if let Some(bytes) = rest.first_chunk::<64>() {
+            let (eights, _) = bytes.as_chunks::<8>();
+            let bits =
+                eights.iter().rev().fold(0, |bits, eight| bits << 8 | ends(u64::from_le_bytes(*eight)));
+            return Self { first, bits };
+        }
+        let mut bits = u64::MAX << rest.len();
+        for at in (0..rest.len()).step_by(8) {
+            bits |= ends(eight(rest, at)) << at;
+        }
+        Self { first, bits }
+    }
+
+    /// One bit for each byte from `at`, the lowest for that byte; 0 if no end is known.
+    #[inline(always)]
+    pub(super) const fn from(self, at: usize) -> u64 {
+        let skip = at.wrapping_sub(self.first);
+        if skip < 64 { self.bits >> skip } else { 0 }
+    }
 }
 
 #[cfg(test)]
@@ -88,15 +152,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eight_bytes_at_once_are_as_one_by_one() {
+    fn many_bytes_at_once_are_as_one_by_one() {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         for byte in 0..=255_u8 {
-            for place in 0..8 {
-                for around in [b'a', b' ', 0xff, b'_', 0] {
-                    let mut bytes = [around; 8];
-                    bytes[place] = byte;
-                    let ends = ends_of_words(u64::from_le_bytes(bytes));
-                    for (at, byte) in bytes.iter().enumerate() {
-                        assert_eq!(ends >> (8 * at + 7) & 1 == 1, !in_word(*byte), "{bytes:x?} at {at}");
+            for around in [b'a', b' ', 0xff, b'_', 0] {
+                for (length, place) in [(1, 0), (8, 7), (9, 8), (63, 30), (64, 63), (70, 64)] {
+                    let mut text = vec![around; length];
+                    text[place] = byte;
+                    for first in [0, place.saturating_sub(3), place] {
+                        let ends = Ends::after(&text, first);
+                        for at in first..first + 64 {
+                            let ended = !text.get(at).copied().is_some_and(plain);
+                            assert_eq!(
+                                ends.from(at) & 1 == 1,
+                                ended,
+                                "{byte:x} in {length} of {around:x}, {at}"
+                            );
+                        }
+                        assert_eq!((ends.from(first + 64), ends.from(first.wrapping_sub(1))), (0, 0));
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! One table of all words that mean something, filled in by the compiler.
 
 use super::builtins::{ADJACENT, PURE, PURE_MARIADB, PURE_MYSQL, SPECIAL};
+use super::bytes::eight;
 use super::key::{KEYS, Key};
 use super::{Dialect, Effects};
 
@@ -70,17 +71,18 @@ pub(super) const fn is_noted(id: WordId) -> bool {
 }
 
 /// What is known of the word with this number.
+#[inline]
 pub(super) fn word(id: WordId) -> &'static Word {
     TABLE.words.get(id as usize % CAPACITY).unwrap_or(&Word::NONE)
 }
 
 /// The longest word in the table, bytes.
-pub(super) const LONGEST: usize = 32;
+const LONGEST: usize = 32;
 
 /// A word as it is looked up: its first eight bytes and, if it has more, its last eight, letters in lower case. All that
 /// a word of up to 16 bytes has is in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spelling {
+struct Spelling {
     head: u64,
     tail: u64,
     len: u32,
@@ -91,13 +93,13 @@ const SMALL: u64 = 0x2020_2020_2020_2020;
 
 impl Spelling {
     /// Of a word of 2 to 8 bytes: `eight` begins with it, what is behind it does not matter.
-    pub(super) const fn short(eight: u64, len: usize) -> Self {
+    const fn short(eight: u64, len: usize) -> Self {
         let head = (eight | SMALL) & (u64::MAX >> (64 - 8 * len as u32));
         Self { head, tail: 0, len: len as u32 }
     }
 
     /// Of a word of more than 8 bytes: its first and its last eight.
-    pub(super) const fn long(head: u64, tail: u64, len: usize) -> Self {
+    const fn long(head: u64, tail: u64, len: usize) -> Self {
         Self { head: head | SMALL, tail: tail | SMALL, len: len as u32 }
     }
 
@@ -112,9 +114,8 @@ impl Spelling {
     }
 
     const fn slot(self) -> usize {
-        let mixed = self.head.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            ^ self.tail.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32);
-        (mixed.wrapping_add(self.len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % SLOTS
+        let mixed = self.head ^ self.tail.rotate_left(29);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % SLOTS
     }
 }
 
@@ -131,25 +132,43 @@ const fn load(text: &[u8], at: usize, count: usize) -> u64 {
 
 /// Finds a word, in any case.
 pub(super) fn find(text: &[u8]) -> WordId {
-    if (2..=LONGEST).contains(&text.len()) { look_up(Spelling::of(text), text) } else { 0 }
+    let (Some(head), Some(tail)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {
+        return if text.len() > 1 { look_up_short(eight(text, 0), text.len()) } else { 0 };
+    };
+    let spelling = match text.len() {
+        8 => Spelling::short(u64::from_le_bytes(*head), 8),
+        len @ 9..=LONGEST => Spelling::long(u64::from_le_bytes(*head), u64::from_le_bytes(*tail), len),
+        _ => return 0,
+    };
+    look_up(spelling, |known| {
+        known.spelling == spelling && (text.len() <= 16 || known.name.as_bytes().eq_ignore_ascii_case(text))
+    })
 }
 
-/// Finds the word `text`, 2 to 32 bytes, that is spelled so.
-pub(super) fn look_up(spelling: Spelling, text: &[u8]) -> WordId {
+/// Finds the word of `len` bytes, 2 to 8, that `eight` begins with.
+#[inline]
+pub(super) fn look_up_short(eight: u64, len: usize) -> WordId {
+    let spelling = Spelling::short(eight, len);
+    // No byte of a word is zero: the length is in the head.
+    look_up(spelling, |known| known.spelling.head == spelling.head && known.spelling.tail == 0)
+}
+
+#[inline]
+fn look_up(spelling: Spelling, is_it: impl Fn(&Word) -> bool) -> WordId {
     let mut slot = spelling.slot();
     loop {
         let id = TABLE.slots.get(slot).copied().unwrap_or(0);
-        if id == 0 {
-            return 0;
-        }
-        let known = word(id);
-        if known.spelling == spelling
-            && (text.len() <= 16 || known.name.as_bytes().eq_ignore_ascii_case(text))
-        {
+        if id == 0 || is_it(word(id)) {
             return id;
         }
         slot = (slot + 1) % SLOTS;
     }
+}
+
+/// What classification looks for in the word with this number.
+#[inline]
+pub(super) fn key(id: WordId) -> Key {
+    word(id).key
 }
 
 const SLOTS: usize = 4096;
