@@ -11,6 +11,7 @@ mod marks;
 mod pool;
 mod reading;
 mod signature;
+mod slots;
 
 pub use account::Account;
 pub use commits::Commits;
