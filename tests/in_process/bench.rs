@@ -50,10 +50,7 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let (a, b) = (FakeServer::new(1, None), FakeServer::new(2, Some(1)));
         let servers = [a.clone(), b.clone()];
-        let connector = connector(move |address| match address {
-            "a:1" => servers[0].dial(),
-            _ => servers[1].dial(),
-        });
+        let connector = connector(move |address| servers[usize::from(address != "a:1")].dial());
         let addresses: Vec<Arc<str>> = vec!["a:1".into(), "b:1".into()];
         let targets: Vec<Target> = addresses.iter().map(|a| Target { address: a.clone() }).collect();
         let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
