@@ -18,6 +18,8 @@ const DIALECT: Dialect = Dialect {
     version: 101_119,
     multibyte_unsafe: false,
 };
+/// Makes one of many texts.
+type Text = fn(usize) -> String;
 /// Different texts of a sort: the processor must not learn one by heart.
 const VARIANTS: usize = 512;
 const ROUNDS: usize = 200;
@@ -26,7 +28,7 @@ const ROUNDS: usize = 200;
 /// prepared statement costs.
 pub(crate) fn print() {
     println!("{:<18} {:>5} {:>10} {:>10} {:>10} {:>12}", "", "bytes", "new", "seen", "known", "allocations");
-    let sorts: [(&str, fn(usize) -> String); 5] = [
+    let sorts: [(&str, Text); 5] = [
         ("SELECT 1", |n| format!("SELECT {n}")),
         ("point select", |n| format!("SELECT c FROM sbtest{} WHERE id={}", n % 9, n * 7919)),
         ("update", |n| format!("UPDATE sbtest{} SET k=k+1 WHERE id={}", n % 9, n * 7919)),
