@@ -4,15 +4,14 @@
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 #![allow(clippy::disallowed_types, reason = "it stands outside the proxy")]
 
+mod texts;
+
 use std::error::Error;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
-use tideover::route::route;
-use tideover::sql::{Dialect, classify};
 use tideover_sandbox::proxy::{Proxy, ProxyOptions};
 use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
 use tokio::task::JoinSet;
@@ -23,17 +22,9 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const CLIENTS: u64 = 16;
 const TURN: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 5;
-const DIALECT: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: true,
-    version: 101_119,
-    multibyte_unsafe: false,
-};
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
-    texts();
+    texts::print();
     if std::env::args().any(|argument| argument == "--texts") {
         return Ok(());
     }
@@ -41,48 +32,6 @@ async fn main() -> Outcome {
         shares(flavor).await?;
     }
     Ok(())
-}
-
-/// Lexer, effects and route of a text; the route alone is what a prepared statement costs.
-fn texts() {
-    let mut join = "SELECT o.id, o.created, c.name, c.email, SUM(l.quantity * l.price) AS total FROM orders AS o \
-                    INNER JOIN customers AS c ON c.id = o.customer_id LEFT JOIN order_lines AS l ON l.order_id = o.id \
-                    WHERE o.state IN ('new', 'paid', 'sent') AND o.created >= '2024-01-01' AND c.country = 'DE' AND \
-                    EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id AND p.amount > 100.5) GROUP BY o.id, \
-                    o.created, c.name, c.email HAVING total > 50 ORDER BY o.created DESC, o.id LIMIT 20 OFFSET 40"
-        .to_owned();
-    while join.len() < 500 {
-        join.push(' ');
-    }
-    for (name, text) in [
-        ("SELECT 1", "SELECT 1"),
-        ("point select", "SELECT c FROM sbtest1 WHERE id=12345"),
-        ("update", "UPDATE sbtest1 SET k=k+1 WHERE id=12345"),
-        ("join of 500 bytes", &join),
-    ] {
-        let whole = nanoseconds(|| {
-            black_box(route(&classify(black_box(text.as_bytes()), DIALECT)));
-        });
-        let statement = classify(text.as_bytes(), DIALECT);
-        let known = nanoseconds(|| {
-            black_box(route(black_box(&statement)));
-        });
-        println!("{name:<20} {:>4} bytes: {whole:>7.1} ns, once classified {known:.1} ns", text.len());
-    }
-}
-
-/// The best of several runs: what else the machine does only adds.
-fn nanoseconds(mut run: impl FnMut()) -> f64 {
-    const COUNT: u32 = 20_000;
-    let mut best = f64::MAX;
-    for _ in 0..50 {
-        let began = Instant::now();
-        for _ in 0..COUNT {
-            run();
-        }
-        best = best.min(began.elapsed().as_secs_f64() * 1e9 / f64::from(COUNT));
-    }
-    best
 }
 
 /// Two proxies in front of one cluster take turns.

@@ -48,7 +48,7 @@ pub use monitor::Monitor;
 pub use pool::{Compression, Pool, PoolMode, ProxyProtocol};
 pub use problem::{Place, Problem, Problems};
 pub use replay::Replay;
-pub use routing::{Consistency, Reads, RouteRule, Routing, ServerShare};
+pub use routing::{Consistency, Fallback, Reads, RouteRule, Routing, ServerShare};
 pub use runtime::Runtime;
 pub use secret::Secret;
 pub use server_tls::{ServerTls, ServerTlsMode};

@@ -26,6 +26,17 @@ pub enum Consistency {
     Strong,
 }
 
+/// Who serves a read for which no replica is to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// The primary.
+    Primary,
+    /// A replica, as soon as there is one.
+    Wait,
+    /// Nobody: the client gets an error.
+    Error,
+}
+
 /// `[routing]`: where statements go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routing {
@@ -37,6 +48,8 @@ pub struct Routing {
     pub max_lag: Duration,
     /// `wait`: a replica that lacks what the session must see is waited for at most this long.
     pub wait: Duration,
+    /// `fallback`: who serves a read if no replica can within `wait`.
+    pub fallback: Fallback,
     /// `slow_start`: a replica that comes back has its full share of reads after this time.
     pub slow_start: Duration,
     /// `zone`: where the proxy is; replicas in the same zone are preferred.
@@ -80,6 +93,9 @@ const CONSISTENCY: &[(&str, Consistency)] = &[
     ("strong", Consistency::Strong),
 ];
 
+const FALLBACK: &[(&str, Fallback)] =
+    &[("primary", Fallback::Primary), ("wait", Fallback::Wait), ("error", Fallback::Error)];
+
 const TO: &[(&str, Reads)] = &[("replica", Reads::Replicas), ("primary", Reads::Primary)];
 
 impl Routing {
@@ -90,6 +106,7 @@ impl Routing {
             consistency: section.get("consistency", start, Choice(CONSISTENCY), Consistency::Session),
             max_lag: section.get("max_lag", start, time(0..=86_400_000), Duration::from_secs(10)),
             wait: section.get("wait", start, time(0..=10_000), Duration::from_millis(10)),
+            fallback: section.get("fallback", start, Choice(FALLBACK), Fallback::Primary),
             slow_start: section.get("slow_start", start, time(0..=3_600_000), Duration::from_secs(10)),
             zone: section.optional("zone", start, ZONE),
             servers: Vec::new(),

@@ -12,7 +12,7 @@ use crate::backend::{PoolLimits, Wire};
 use crate::frontend::{FixedUser, Network, SessionOptions, Users};
 use crate::guard::GuardMode;
 use crate::net::{ClientTlsFiles, ClientTlsMode, Codec, ListenAddress};
-use crate::route::{Consistency, RoutingOptions, Rule, Rules, Share};
+use crate::route::{Consistency, Fallback, RoutingOptions, Rule, Rules, Share};
 use crate::switchover::{FailoverOptions, SwitchoverOptions};
 
 use super::settings::{ServerTlsSettings, Settings};
@@ -143,6 +143,11 @@ fn routing(config: &Config) -> RoutingOptions {
         },
         max_lag: own.max_lag,
         wait: own.wait,
+        fallback: match own.fallback {
+            tideover_config::Fallback::Primary => Fallback::Primary,
+            tideover_config::Fallback::Wait => Fallback::Wait,
+            tideover_config::Fallback::Error => Fallback::Error,
+        },
         slow_start: own.slow_start,
         shares: config.cluster.servers.iter().map(share).collect(),
         rules: Rules(own.rules.iter().map(rule).collect()),

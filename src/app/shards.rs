@@ -114,6 +114,8 @@ async fn serve_shard(
         metrics: parts.metrics,
         tls: parts.tls,
         rsa: parts.rsa,
+        visible: Default::default(),
+        texts: Default::default(),
         buffers: BufferPool::new(),
     });
     let tasks = TaskTracker::new();

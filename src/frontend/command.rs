@@ -108,7 +108,7 @@ impl Session {
         dialect: sql::Dialect,
     ) -> (Statement, Range<usize>) {
         let text = self.command.get(range.clone()).unwrap_or_default();
-        let statement = sql::classify(text, dialect);
+        let statement = self.shared.texts.lock().classify(text, dialect);
         if statement.any(Effects::READS_CONNECTION_ID)
             && let Some(text) = sql::with_connection_id(text, &statement, dialect, self.handle.id)
         {

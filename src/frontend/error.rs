@@ -1,6 +1,8 @@
 //! The one place where the text of an error of ours is made. Names, numbers and states are a contract (README, "What a
 //! client gets when nothing can be done").
 
+use std::time::Duration;
+
 use tideover_protocol::packet::ErrPacket;
 
 use crate::backend::{AcquireError, ConnectFailure};
@@ -56,6 +58,15 @@ pub(super) fn no_connection(failure: &AcquireError) -> ClientError {
         }
         other => error("no_connection", 1205, "HY000", &format!("tideover: {other}; nothing was executed")),
     }
+}
+
+/// No replica can serve a read, and the primary shall not.
+pub(super) fn no_replica(waited: Option<Duration>) -> ClientError {
+    let waited = waited.map(|waited| format!(" for {} s", waited.as_secs())).unwrap_or_default();
+    let text = format!(
+        "tideover: no replica can serve this read{waited}, and the primary shall not (routing.fallback); nothing was executed"
+    );
+    error("no_replica", 1205, "HY000", &text)
 }
 
 /// The open transaction is gone and cannot be done again.

@@ -34,6 +34,7 @@ mod torn;
 mod trace;
 mod turns;
 mod unit;
+mod visible;
 mod work;
 mod wrap;
 
@@ -42,3 +43,4 @@ pub use accounts::{AccountDirectory, AuthMode, FixedUser, Users};
 pub use network::Network;
 pub use registry::{SessionHandle, SessionRegistry, SessionView};
 pub use shared::{SessionOptions, Shared};
+pub use visible::Visible;

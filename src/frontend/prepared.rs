@@ -14,7 +14,7 @@ use tideover_protocol::status::StatusFlags;
 use crate::backend::{Lease, Swallow};
 use crate::replay::Sent;
 use crate::session::{LongDataError, ParameterType, PinReason, Prepared, SessionState, StatementKey};
-use crate::sql::{self, Effects, Kind, Tags};
+use crate::sql::{Effects, Kind, Tags};
 use crate::topology::Flavor;
 
 use super::answer::Completion;
@@ -234,7 +234,7 @@ impl Session {
             let state = self.tracker.state();
             let key = StatementKey::new(text, state.schema().map(Into::into), state.prepare_environment());
             let key = Arc::new(key);
-            let statement = sql::classify(key.text(), work.dialect);
+            let statement = self.shared.texts.lock().classify(key.text(), work.dialect);
             if let Some(lease) = &mut self.lease {
                 lease.prepared.insert(key.clone(), server_id);
             }

@@ -11,18 +11,19 @@ use std::time::Duration;
 
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::status::StatusFlags;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
 use crate::relay::Signals;
 use crate::replay::Broke;
-use crate::route::{Consistency, Desk, Position, Route, Why, route};
+use crate::route::{Consistency, Desk, Fallback, Position, Route, Why, route};
 use crate::sql::{Effects, Kind};
 use crate::topology::{Flavor, ServerId, Topology};
 
+use super::error::{self, ClientError};
 use super::run::Attempt;
 use super::session::Session;
-use super::unit::is_passing;
+use super::unit::{Hold, Waiting, is_passing};
 use super::work::Work;
 
 /// Getting a connection to a replica takes at most this long; then the primary serves.
@@ -32,6 +33,8 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Reads that the primary serves for want of a known position, before it is asked for one; doubled each time in vain.
 pub(super) const PATIENCE: u32 = 2;
 pub(super) const MOST_PATIENCE: u32 = 64;
+/// How often a read that waits for a replica looks for one.
+const AGAIN: Duration = Duration::from_millis(10);
 /// One in so many reads looks whether another replica would serve it better.
 const MOVES: u32 = 64;
 /// Every server: for a statement that only the primary may run now.
@@ -60,6 +63,8 @@ pub(super) struct Reading {
     /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
     pub(super) on_primary: u32,
     pub(super) patience: u32,
+    /// Where the present statement goes was counted.
+    pub(super) counted: bool,
     /// The present statement's end was taken in.
     pub(super) noted: bool,
     /// The floor is to be asked for its position behind the present answer.
@@ -90,6 +95,15 @@ struct Chosen {
     wait: bool,
 }
 
+/// Who shall serve a statement.
+#[derive(Debug, Clone, Copy)]
+enum Reader {
+    Replica(Chosen),
+    Primary,
+    /// A replica should, and there is none.
+    Nobody,
+}
+
 impl Session {
     /// Whether the present lease is one of a replica.
     pub(super) fn is_on_replica(&self) -> bool {
@@ -97,40 +111,69 @@ impl Session {
     }
 
     /// Before each attempt: whether there is a lease of a replica for it. Then it passes no gate: no switchover changes
-    /// who answers a read.
-    pub(super) async fn enter_replica(&mut self, work: &Work) -> bool {
+    /// who answers a read. An error: no replica serves it, and nobody else shall.
+    pub(super) async fn enter_replica(&mut self, work: &Work, hold: &mut Hold) -> Result<bool, ClientError> {
         if self.is_on_replica() {
             if self.in_transaction() || !self.tracker.pins().is_empty() {
                 // It asks for what its last read left there.
-                return true;
+                return Ok(true);
             }
             self.end_unit();
         }
         if !self.shared.routing.is_on() || self.lease.is_some() || self.pass.is_some() {
-            return false;
+            return Ok(false);
         }
         match self.choose_replica(work) {
-            Some(chosen) => self.lease_replica(chosen).await,
-            None => false,
+            Reader::Replica(chosen) if self.lease_replica(chosen).await => Ok(true),
+            Reader::Primary => Ok(false),
+            _ if self.shared.routing.options().fallback == Fallback::Primary => Ok(false),
+            _ => Box::pin(self.insist_on_replica(work, hold)).await,
+        }
+    }
+
+    /// No replica served at once: tries others, and waits if so configured.
+    async fn insist_on_replica(&mut self, work: &Work, hold: &mut Hold) -> Result<bool, ClientError> {
+        let (began, shared) = (Instant::now(), self.shared.clone());
+        let deadline = hold.deadline(shared.options().hold_timeout);
+        let mut tries = shared.routing.options().shares.len();
+        loop {
+            match self.choose_replica(work) {
+                Reader::Replica(chosen) if self.lease_replica(chosen).await => return Ok(true),
+                Reader::Primary => return Ok(false),
+                Reader::Replica(_) if tries > 0 => tries -= 1,
+                _ if shared.routing.options().fallback == Fallback::Error => {
+                    return Err(error::no_replica(None));
+                }
+                _ if Instant::now() >= deadline => return Err(error::no_replica(Some(began.elapsed()))),
+                _ => {
+                    let waiting = Waiting::new(&shared, &self.handle);
+                    tokio::select! {
+                        () = sleep(AGAIN) => {}
+                        () = self.client.stream().hung_up() => return Err(error::killed()),
+                        _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => return Err(error::killed()),
+                    }
+                    drop(waiting);
+                }
+            }
         }
     }
 
     /// A replica for the statement, if its text, the session and what it has seen allow one.
-    fn choose_replica(&mut self, work: &Work) -> Option<Chosen> {
-        if !self.is_plain(work) {
-            return None;
+    fn choose_replica(&mut self, work: &Work) -> Reader {
+        if !self.is_plain(work) || self.reading.avoid == ALL_SERVERS {
+            return Reader::Primary;
         }
         if work.statement.kind == Kind::StartTransactionReadOnly {
             return self.choose_for_transaction();
         }
         let decided = route(&work.statement);
-        let first_try = self.reading.avoid == 0;
+        let first_try = !std::mem::replace(&mut self.reading.counted, true);
         if !decided.is_replica() || !self.is_free() {
             if first_try {
                 let why = if decided.is_replica() { Why::Tied } else { decided.why() };
                 self.shared.routing.count(why);
             }
-            return None;
+            return Reader::Primary;
         }
         let by_rule = self.rule(work).filter(|_| decided.why() != Why::HintReplica);
         let wanted = decided.why() == Why::HintReplica
@@ -138,7 +181,7 @@ impl Session {
         if first_try {
             self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
         }
-        if wanted { self.replica_with_all() } else { None }
+        if wanted { self.replica_with_all() } else { Reader::Primary }
     }
 
     /// Whether the command leaves nothing open on its server: a cursor would stay there.
@@ -151,16 +194,16 @@ impl Session {
     }
 
     /// A READ ONLY transaction runs as a whole on one replica; it must be possible to do it again on the primary.
-    fn choose_for_transaction(&mut self) -> Option<Chosen> {
+    fn choose_for_transaction(&mut self) -> Reader {
         let desk = &self.shared.routing;
         let by_default = desk.options().replicas && desk.options().rules.0.is_empty();
         let journaled = self.shared.journals.per_transaction > 0;
         if !by_default || !journaled || self.reading.has_left || !self.is_free() {
-            return None;
+            return Reader::Primary;
         }
-        let chosen = self.replica_with_all()?;
-        self.reading.transaction = true;
-        Some(chosen)
+        let reader = self.replica_with_all();
+        self.reading.transaction = matches!(reader, Reader::Replica(_));
+        reader
     }
 
     /// Whether a statement of a READ ONLY transaction on a replica must run on the primary, and the transaction with it.
@@ -219,15 +262,18 @@ impl Session {
     }
 
     /// A replica that has, or soon has, all that the session must see.
-    fn replica_with_all(&mut self) -> Option<Chosen> {
+    fn replica_with_all(&mut self) -> Reader {
         let desk = &self.shared.routing;
         let topology = self.shared.store.peek();
         let reading = &mut self.reading;
         let avoid = reading.avoid | reading.closed;
         let draw = next_draw(&mut reading.draw, self.handle.id);
+        let any = |wait| match desk.choose(&topology, avoid, draw) {
+            Some(server) => Reader::Replica(Chosen { server, wait }),
+            None => Reader::Nobody,
+        };
         if desk.options().consistency == Consistency::Eventual {
-            let server = desk.choose(&topology, avoid, draw)?;
-            return Some(Chosen { server, wait: false });
+            return any(false);
         }
         let server = match reading.floor {
             Some((floor, life)) if life == desk.lives(floor) && desk.may_serve(&topology, floor, avoid) => {
@@ -238,22 +284,25 @@ impl Session {
                 floor
             }
             Some(_) => {
+                let Reader::Replica(_) = any(false) else { return Reader::Nobody };
                 reading.on_primary += 1;
-                let enough = reading.on_primary >= reading.patience.max(PATIENCE);
-                reading.capture = enough && desk.choose(&topology, avoid, draw).is_some();
-                return None;
+                reading.capture = reading.on_primary >= reading.patience.max(PATIENCE);
+                return Reader::Primary;
             }
-            None => desk.choose(&topology, avoid, draw)?,
+            None => match any(true) {
+                Reader::Replica(chosen) => chosen.server,
+                nobody => return nobody,
+            },
         };
         let now = (server, desk.lives(server), reading.needs.version());
         if reading.covered == Some(now) {
-            return Some(Chosen { server, wait: false });
+            return Reader::Replica(Chosen { server, wait: false });
         }
         if topology.server(server).is_some_and(|known| reading.needs.is_in(&known.gtid)) {
             reading.covered = Some(now);
-            return Some(Chosen { server, wait: false });
+            return Reader::Replica(Chosen { server, wait: false });
         }
-        (!desk.is_behind(server)).then_some(Chosen { server, wait: true })
+        if desk.is_behind(server) { Reader::Nobody } else { Reader::Replica(Chosen { server, wait: true }) }
     }
 
     /// Takes a connection of the replica; with `wait`, one on which all that is needed is there.
@@ -288,6 +337,7 @@ impl Session {
         };
         self.handle.set_server(Some((lease.server, lease.thread)));
         self.lease = Some(lease);
+        self.left_lost = false;
         self.shared.routing.begin(server);
         self.reading.desk.get_or_insert_with(|| self.shared.routing.clone());
         self.reading.left = Some((server, Instant::now()));

@@ -83,10 +83,7 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
-        if self.lost_pins.is_empty()
-            && !self.enter_replica(work).await
-            && let Err(error) = self.enter(hold).await
-        {
+        if let Err(error) = self.enter_somewhere(work, hold).await {
             return Ok(Err(Box::new(error)));
         }
         if !self.lost_pins.is_empty() {
@@ -135,6 +132,14 @@ impl Session {
                 Box::pin(self.failed(work, hold, (sent, Broke::Lost, false, place), None)).await.map(Ok)
             }
         }
+    }
+
+    /// Gets ready to lease: a replica, or a pass.
+    async fn enter_somewhere(&mut self, work: &Work, hold: &mut Hold) -> Result<(), ClientError> {
+        if !self.lost_pins.is_empty() || self.enter_replica(work, hold).await? {
+            return Ok(());
+        }
+        self.enter(hold).await
     }
 
     /// State that only its server had was lost before the command, or while it waited. Whoever rolls back is told with the
@@ -243,7 +248,8 @@ impl Session {
         controls.wrapped = self.wrap.open;
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
-        if self.place(&work.statement) == Place::Inside && self.journal.is_some() && resume.is_none() {
+        let inside = self.place(&work.statement) == Place::Inside && !lease.reading;
+        if inside && self.journal.is_some() && resume.is_none() {
             exchange.heed(Signals::TORN);
         }
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));

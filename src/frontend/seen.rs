@@ -18,7 +18,7 @@ use super::session::Session;
 use super::trace::MAY_COMMIT_AND_FAIL;
 use super::work::Work;
 
-/// MariaDB shows what it has logged within this time, unless it is starved.
+/// MariaDB shows what it has logged within this time, unless it is starved: for where it cannot be asked.
 const MOMENT: Duration = Duration::from_millis(5);
 /// Longer than MySQL is told to wait for the same.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -44,8 +44,10 @@ impl Session {
         let Some(ahead) = self.reading.ahead.take() else { return true };
         let Some(lease) = &mut self.lease else { return true };
         if lease.flavor == Flavor::MariaDb {
-            // It tells nobody what is logged and not to be seen yet.
-            sleep_until(ahead + MOMENT).await;
+            let (shared, server) = (self.shared.clone(), lease.server);
+            if !shared.visible.wait(&shared, server, ahead).await {
+                sleep_until(ahead + MOMENT).await;
+            }
             return true;
         }
         lease.broken = true;
@@ -95,7 +97,7 @@ impl Session {
     /// A statement is over: whether [`capture`](Self::capture) is due. If nothing was noted of it, it was answered otherwise
     /// than by a server: the guard may have found out that it was committed, under a GTID that is not known here.
     pub(super) fn read_is_over(&mut self) -> bool {
-        self.reading.avoid = 0;
+        (self.reading.avoid, self.reading.counted) = (0, false);
         self.reading.transaction &= self.in_transaction();
         self.read_ended(false);
         if !std::mem::take(&mut self.reading.noted) && self.shared.routing.is_on() {

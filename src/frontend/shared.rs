@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Held};
+use parking_lot::Mutex;
 
 use crate::backend::{Account, Pools};
 use crate::flight::{Acknowledged, Flights};
@@ -14,11 +15,13 @@ use crate::monitor::Monitor;
 use crate::net::{BufferPool, RsaKey, ServerTls};
 use crate::replay::Budget;
 use crate::route::Desk;
+use crate::sql;
 use crate::topology::TopologyStore;
 
 use super::accounts::AccountDirectory;
 use super::network::Network;
 use super::registry::SessionRegistry;
+use super::visible::Visible;
 
 /// Bounds and choices of sessions, from the configuration.
 #[derive(Debug, Clone)]
@@ -79,6 +82,10 @@ pub struct Shared {
     pub tls: Option<Arc<ServerTls>>,
     /// For passwords without TLS.
     pub rsa: Arc<RsaKey>,
+    /// What a primary shows of what it has logged.
+    pub visible: Visible,
+    /// What texts were that came before on this shard.
+    pub texts: Mutex<sql::Cache>,
     /// Buffers of this shard.
     pub buffers: Arc<BufferPool>,
 }

@@ -108,8 +108,15 @@ impl Session {
 
     /// Whether a transaction of ours is open on a server where another one has just lost its locks.
     pub(super) fn is_beside_torn(&self) -> bool {
-        self.handle.signal.raised().contains(Signals::TORN) && self.in_transaction() && self.journal.is_some()
+        let told = self.handle.signal.raised().contains(Signals::TORN);
+        told && is_concerned(self.in_transaction(), self.journal.is_some(), self.is_on_replica())
     }
+}
+
+/// Whether a transaction may have got locks of a torn one. One on a replica has none: that its session was told so was
+/// meant for a transaction before.
+const fn is_concerned(inside: bool, journaled: bool, on_replica: bool) -> bool {
+    inside && journaled && !on_replica
 }
 
 /// Whether transactions can be finished on a server, as far as is known.
@@ -156,6 +163,13 @@ mod tests {
         let began = Instant::now();
         torn.calm().await;
         assert_eq!(began.elapsed(), LONGEST);
+    }
+
+    #[test]
+    fn whose_locks_matter() {
+        assert!(is_concerned(true, true, false));
+        assert!(!is_concerned(true, true, true), "on a replica there are none");
+        assert!(!is_concerned(false, true, false) && !is_concerned(true, false, false));
     }
 
     #[tokio::test]

@@ -25,6 +25,17 @@ pub enum Consistency {
     Strong,
 }
 
+/// Who serves a read for which no replica is to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// The primary.
+    Primary,
+    /// A replica, as soon as there is one.
+    Wait,
+    /// Nobody: the client gets an error.
+    Error,
+}
+
 /// What the configuration says of one server.
 #[derive(Debug, Clone)]
 pub struct Share {
@@ -47,6 +58,8 @@ pub struct RoutingOptions {
     pub max_lag: Duration,
     /// A replica that lacks something is waited for at most this long (`routing.wait`).
     pub wait: Duration,
+    /// Who serves a read if no replica can (`routing.fallback`).
+    pub fallback: Fallback,
     /// A replica that comes back gets its full share after this time (`routing.slow_start`).
     pub slow_start: Duration,
     /// One for each server, in configured order.

@@ -12,7 +12,7 @@ mod why;
 
 pub use choice::{Candidate, is_fit};
 pub use classify::route;
-pub use desk::{Consistency, Desk, ReaderView, RoutingOptions, Share};
+pub use desk::{Consistency, Desk, Fallback, ReaderView, RoutingOptions, Share};
 pub use position::{Position, SETTLE, everything};
 pub use rules::{Rule, Rules};
 pub use why::{Route, Why};

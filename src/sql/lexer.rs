@@ -6,12 +6,15 @@
 
 use memchr::{memchr, memchr2, memmem};
 
+use super::bytes::{Class, Ends, class, in_word, single};
 use super::key::Key;
 use super::words::{self, WordId};
 use super::{Dialect, Effects};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
+    /// None.
+    Nothing,
     /// The end of the text.
     End,
     Semicolon,
@@ -37,12 +40,14 @@ pub(super) enum TokenKind {
     Other,
 }
 
-/// Twelve bytes, so that it travels in registers; `classify` refuses texts whose offsets would not fit.
+/// `classify` refuses texts whose offsets would not fit. `kind` and `key` lie apart: read together right after they were
+/// written one by one, they would have to wait for the cache.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    pub(super) key: Key,
     pub(super) word: WordId,
+    pub(super) key: Key,
     start: u32,
     end: u32,
 }
@@ -70,48 +75,12 @@ impl Token {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Space,
-    /// May start an identifier.
-    Letter,
-    Digit,
-    Quote,
-    Punctuation,
-    /// Has no business outside quotes and comments.
-    Stray,
-}
-
-static CLASSES: [Class; 256] = {
-    let mut table = [Class::Punctuation; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            b' ' | 0x09..=0x0d => Class::Space,
-            0..=0x1f | 0x7f => Class::Stray,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xff => Class::Letter,
-            b'0'..=b'9' => Class::Digit,
-            b'\'' | b'"' | b'`' => Class::Quote,
-            _ => Class::Punctuation,
-        };
-        byte += 1;
-    }
-    table
-};
-
-fn class(byte: u8) -> Class {
-    CLASSES.get(byte as usize).copied().unwrap_or(Class::Stray)
-}
-
-fn in_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit)
-}
-
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
     pub(super) text: &'a [u8],
     pub(super) dialect: Dialect,
     at: usize,
+    ends: Ends,
     /// Where the executable comment began that the lexer is inside of.
     executable: Option<usize>,
     /// The text may be read in more than one way.
@@ -122,12 +91,25 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) const fn new(text: &'a [u8], dialect: Dialect) -> Self {
-        Self { text, dialect, at: 0, executable: None, trouble: false, hints: Effects::empty() }
+        Self {
+            text,
+            dialect,
+            at: 0,
+            ends: Ends::NONE,
+            executable: None,
+            trouble: false,
+            hints: Effects::empty(),
+        }
     }
 
     /// Where the executable comment around the last token began, if it is in one.
     pub(super) const fn executable_start(&self) -> Option<usize> {
         self.executable
+    }
+
+    /// Where the last token ended.
+    pub(super) const fn at(&self) -> usize {
+        self.at
     }
 
     /// The bytes of a token.
@@ -136,29 +118,62 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token; `End` again and again at the end.
+    #[inline(always)]
     pub(super) fn token(&mut self) -> Token {
-        loop {
-            let start = self.at;
+        self.token_from(self.at)
+    }
+
+    /// The next token; `start` is where the last one ended.
+    ///
+    /// What is frequent stands here, and where the next token starts stays in a register: nothing that is called for it
+    /// gives a whole token, and nothing is read back that was written just before.
+    #[inline(always)]
+    pub(super) fn token_from(&mut self, mut start: usize) -> Token {
+        let (kind, word, end) = loop {
             let Some(&byte) = self.text.get(start) else {
                 self.trouble |= self.executable.is_some();
-                return Token::plain(TokenKind::End, start, start);
+                break (TokenKind::End, 0, start);
             };
-            match class(byte) {
-                Class::Space => self.at += 1,
-                Class::Letter => return self.word(start),
-                Class::Digit => return self.number(start),
-                Class::Quote => return self.quoted(start, byte),
-                Class::Stray => {
-                    self.trouble = true;
-                    self.at += 1;
-                }
-                Class::Punctuation => {
-                    if let Some(token) = self.punctuation(start, byte) {
-                        return token;
-                    }
-                }
+            let class = class(byte);
+            if class == Class::Letter {
+                let (word, end) = self.word(start);
+                break (TokenKind::Word, word, end);
             }
-        }
+            if class == Class::Space {
+                start += 1;
+                continue;
+            }
+            let single = single(byte);
+            if single != TokenKind::Nothing {
+                break (single, 0, start + 1);
+            }
+            if byte == b'.' && !self.peek(start + 1).is_ascii_digit() {
+                break (TokenKind::Dot, 0, start + 1);
+            }
+            let (kind, word) = self.special(start, byte, class);
+            if kind != TokenKind::Nothing {
+                break (kind, word, self.at);
+            }
+            start = self.at;
+        };
+        self.at = end;
+        Token { kind, key: words::key(word), word, start: start as u32, end: end as u32 }
+    }
+
+    /// What is neither a word nor a token by its first byte; it ends at `at`.
+    #[inline(never)]
+    fn special(&mut self, start: usize, byte: u8, class: Class) -> (TokenKind, WordId) {
+        let token = match class {
+            Class::Digit => Some(self.number(start)),
+            Class::Quote => Some(self.quoted(start, byte)),
+            Class::Punctuation => self.punctuation(start, byte),
+            _ => {
+                self.trouble = true;
+                self.at = start + 1;
+                None
+            }
+        };
+        token.map_or((TokenKind::Nothing, 0), |token| (token.kind, token.word))
     }
 
     fn peek(&self, at: usize) -> u8 {
@@ -170,30 +185,52 @@ impl<'a> Lexer<'a> {
         Token::plain(kind, start, end)
     }
 
-    fn word(&mut self, start: usize) -> Token {
-        let mut end = start;
-        let mut high = 0;
-        while let Some(&byte) = self.text.get(end)
-            && in_word(byte)
-        {
-            high |= byte;
-            end += 1;
+    /// The word that begins at `start`, and where it ends.
+    #[inline(always)]
+    fn word(&mut self, start: usize) -> (WordId, usize) {
+        let mut ends = self.ends.from(start);
+        if ends == 0 {
+            self.ends = Ends::after(self.text, start);
+            ends = self.ends.from(start);
         }
+        let len = ends.trailing_zeros() as usize;
+        let end = start + len;
+        if ends == 0 || in_word(self.peek(end)) {
+            return self.long_word(start);
+        }
+        let rest = self.text.get(start..).unwrap_or_default();
+        let word = match rest.first_chunk::<8>() {
+            Some(_) if len < 2 => 0,
+            Some(head) if len <= 8 => words::look_up_short(u64::from_le_bytes(*head), len),
+            _ => words::find(rest.get(..len).unwrap_or_default()),
+        };
+        (word, end)
+    }
+
+    /// Any word, also one with `$` or bytes from 0x80 up, or longer than [`Ends`] looks ahead.
+    #[inline(never)]
+    fn long_word(&mut self, start: usize) -> (WordId, usize) {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let len = rest.iter().position(|byte| !in_word(*byte)).unwrap_or(rest.len());
+        let text = rest.get(..len).unwrap_or_default();
+        if text.is_ascii() {
+            return (words::find(text), start + len);
+        }
+        self.trouble |= hides_a_blank(text);
+        (0, start + len)
+    }
+
+    fn word_token(&mut self, start: usize) -> Token {
+        let (word, end) = self.word(start);
         self.at = end;
-        let text = self.text.get(start..end).unwrap_or_default();
-        if high >= 0x80 {
-            self.trouble |= hides_a_blank(text);
-            return Token::plain(TokenKind::Word, start, end);
-        }
-        let word = words::find(text);
-        Token { key: words::word(word).key, word, ..Token::plain(TokenKind::Word, start, end) }
+        Token { key: words::key(word), word, ..Token::plain(TokenKind::Word, start, end) }
     }
 
     /// Numbers end where the servers end them: `1.5FOR UPDATE` and `1e5FOR UPDATE` hold a number and two
     /// keywords, `1FOR` is an identifier.
     fn number(&mut self, start: usize) -> Token {
         if self.follows_qualifier(start) {
-            return self.word(start);
+            return self.word_token(start);
         }
         let mut end = self.digits(start);
         let next = self.peek(end);
@@ -210,7 +247,7 @@ impl<'a> Lexer<'a> {
             if end > digits && !in_word(self.peek(end)) {
                 return self.finish(TokenKind::Number, start, end);
             }
-            return self.word(start);
+            return self.word_token(start);
         }
         if next == b'.' {
             end = self.digits(end + 1);
@@ -221,7 +258,7 @@ impl<'a> Lexer<'a> {
             return self.finish(TokenKind::Number, start, end);
         }
         if in_word(next) {
-            return self.word(start);
+            return self.word_token(start);
         }
         self.finish(TokenKind::Number, start, end)
     }
@@ -283,17 +320,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Handles everything that starts with punctuation; `None` if it was a comment.
+    /// Handles what more than its first byte tells; `None` if it was a comment.
     fn punctuation(&mut self, start: usize, byte: u8) -> Option<Token> {
         let next = self.peek(start + 1);
         let one = |kind| (kind, 1);
         let (kind, len) = match byte {
-            b'(' => one(TokenKind::Open),
-            b')' => one(TokenKind::Close),
-            b',' => one(TokenKind::Comma),
-            b';' => one(TokenKind::Semicolon),
-            b'=' => one(TokenKind::Equals),
-            b'?' => one(TokenKind::Parameter),
             b'@' => return Some(self.variable(start)),
             b'.' if next.is_ascii_digit() && !self.follows_qualifier(start + 1) => {
                 let end = self.digits(start + 1);

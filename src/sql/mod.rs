@@ -5,6 +5,8 @@
 //! It knows nothing of sessions, servers or results.
 
 mod builtins;
+mod bytes;
+mod cache;
 mod classify;
 mod ddl;
 pub mod details;
@@ -20,6 +22,7 @@ mod tags;
 mod walk;
 mod words;
 
+pub use cache::Cache;
 pub use classify::classify;
 pub use dialect::Dialect;
 pub use effects::Effects;

@@ -2,15 +2,17 @@
 
 use super::key::Key;
 use super::lexer::{Lexer, Token, TokenKind};
-use super::words;
+use super::words::{self, WordId};
 use super::{Dialect, Effects};
 
-/// How a user variable that comes next is meant.
+/// What the next token tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Read,
-    /// Behind `INTO`: written, and so is the next one behind a comma.
-    Into,
+enum Expects {
+    Nothing,
+    /// The name of a table of `information_schema`.
+    Catalogue,
+    /// Whether LAST_INSERT_ID has an argument.
+    Argument,
 }
 
 /// What is remembered of the token before the last.
@@ -24,6 +26,16 @@ impl Seen {
     const NOTHING: Self = Self { kind: TokenKind::Other, key: Key::None };
 }
 
+/// Tokens that say nothing by themselves.
+const SILENT: u32 = (1 << TokenKind::Number as u32)
+    | (1 << TokenKind::Text as u32)
+    | (1 << TokenKind::Quoted as u32)
+    | (1 << TokenKind::Equals as u32)
+    | (1 << TokenKind::Other as u32)
+    | (1 << TokenKind::Parameter as u32)
+    | (1 << TokenKind::End as u32)
+    | (1 << TokenKind::Semicolon as u32);
+
 pub(super) struct Walk<'a> {
     pub(super) lexer: Lexer<'a>,
     pub(super) effects: Effects,
@@ -36,9 +48,9 @@ pub(super) struct Walk<'a> {
     pub(super) names_only: bool,
     /// Variables met now are being written, not read.
     pub(super) assigning: bool,
-    role: Role,
-    /// The next name is that of a table of `information_schema`.
-    catalogue: bool,
+    /// A user variable that comes next is behind `INTO`: written, and so is the next one behind a comma.
+    into: bool,
+    expects: Expects,
 }
 
 impl<'a> Walk<'a> {
@@ -51,8 +63,8 @@ impl<'a> Walk<'a> {
             depth: 0,
             names_only: false,
             assigning: false,
-            role: Role::Read,
-            catalogue: false,
+            into: false,
+            expects: Expects::Nothing,
         }
     }
 
@@ -64,56 +76,85 @@ impl<'a> Walk<'a> {
         self.depth = 0;
         self.names_only = false;
         self.assigning = false;
-        self.role = Role::Read;
-        self.catalogue = false;
+        self.into = false;
+        self.expects = Expects::Nothing;
     }
 
     /// Reads one token and notes its effects.
     pub(super) fn step(&mut self) -> Token {
-        let token = self.lexer.token();
-        if self.catalogue {
-            self.catalogue = false;
-            if !SAME_EVERYWHERE.iter().any(|name| is_name(self.lexer.bytes(token), name)) {
-                self.effects |= Effects::VARIES;
-            }
+        self.advance(self.lexer.at());
+        self.last
+    }
+
+    /// The same from where the last token ended; gives where this one does.
+    #[inline(always)]
+    fn advance(&mut self, from: usize) -> usize {
+        let token = self.lexer.token_from(from);
+        if self.expects != Expects::Nothing {
+            self.expected(token);
         }
         match token.kind {
             TokenKind::Word => {
-                if token.word != 0 {
-                    self.word(token);
+                if words::is_noted(token.word) {
+                    self.word(token.key, token.word);
                 }
-                self.role = if token.key == Key::Into { Role::Into } else { Role::Read };
-            }
-            TokenKind::Open => self.open(token),
-            TokenKind::Close => self.depth = self.depth.saturating_sub(1),
-            TokenKind::UserVariable => self.user_variable(),
-            TokenKind::SystemVariable if !self.assigning => self.system_variable(token),
-            TokenKind::Assign if self.last.kind == TokenKind::UserVariable => {
-                self.effects |= Effects::SETS_USER_VARIABLE | Effects::COMPUTES_USER_VARIABLE;
+                self.into = token.key == Key::Into;
             }
             TokenKind::Comma => {}
-            TokenKind::Dot if matches!(self.last.kind, TokenKind::Word | TokenKind::Quoted) => {
-                self.role = Role::Read;
-                self.qualifier();
+            TokenKind::Dot => {
+                self.into = false;
+                if self.last.end() - self.last.start() > 2 {
+                    self.qualifier();
+                }
             }
-            _ => self.role = Role::Read,
-        }
-        if self.last.kind == TokenKind::Open && self.before.key == Key::LastInsertId {
-            self.effects |= if token.kind == TokenKind::Close {
-                Effects::READS_LAST_INSERT_ID
-            } else {
-                Effects::SETS_LAST_INSERT_ID
-            };
+            kind if SILENT & (1 << kind as u32) != 0 => self.into = false,
+            kind => self.sign(kind, token.start(), token.end()),
         }
         self.before = Seen { kind: self.last.kind, key: self.last.key };
         self.last = token;
-        token
+        token.end()
+    }
+
+    /// What is no word, and says something.
+    #[inline(never)]
+    fn sign(&mut self, kind: TokenKind, start: usize, end: usize) {
+        match kind {
+            TokenKind::Open => self.open(start),
+            TokenKind::Close => self.depth = self.depth.saturating_sub(1),
+            TokenKind::UserVariable => self.user_variable(),
+            TokenKind::SystemVariable if !self.assigning => self.system_variable(start, end),
+            TokenKind::Assign if self.last.kind == TokenKind::UserVariable => {
+                self.effects |= Effects::SETS_USER_VARIABLE | Effects::COMPUTES_USER_VARIABLE;
+            }
+            _ => self.into = false,
+        }
+    }
+
+    /// The token that an earlier one makes interesting.
+    #[inline(never)]
+    fn expected(&mut self, token: Token) {
+        match std::mem::replace(&mut self.expects, Expects::Nothing) {
+            Expects::Catalogue => {
+                if !SAME_EVERYWHERE.iter().any(|name| is_name(self.lexer.bytes(token), name)) {
+                    self.effects |= Effects::VARIES;
+                }
+            }
+            Expects::Argument => {
+                self.effects |= if token.kind == TokenKind::Close {
+                    Effects::READS_LAST_INSERT_ID
+                } else {
+                    Effects::SETS_LAST_INSERT_ID
+                };
+            }
+            Expects::Nothing => {}
+        }
     }
 
     /// Reads to the end of the statement.
     pub(super) fn finish(&mut self) {
+        let mut at = self.lexer.at();
         while !self.last.ends() {
-            self.step();
+            at = self.advance(at);
         }
     }
 
@@ -124,14 +165,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn word(&mut self, token: Token) {
-        let word = words::word(token.word);
+    #[inline(never)]
+    fn word(&mut self, key: Key, id: WordId) {
+        let word = words::word(id);
         let qualified = self.last.kind == TokenKind::Dot;
         // Tables of the server's own state are known by their names, qualified or not.
         if word.bare && (!qualified || word.effects == Effects::READS_SERVER_STATE) {
             self.effects |= word.effects;
         }
-        match token.key {
+        match key {
             Key::Update | Key::Share if self.last.key == Key::For => self.effects |= Effects::LOCKING,
             Key::Share if self.last.key == Key::In && self.before.key == Key::Lock => {
                 self.effects |= Effects::LOCKING;
@@ -153,23 +195,30 @@ impl<'a> Walk<'a> {
     }
 
     /// A name in front of a dot: the servers' own schemas hold what each server keeps for itself.
+    #[inline(never)]
     fn qualifier(&mut self) {
+        if !matches!(self.last.kind, TokenKind::Word | TokenKind::Quoted) {
+            return;
+        }
         let name = self.lexer.bytes(self.last);
         if !(3..=20).contains(&name.len()) {
             return;
         }
         if is_name(name, b"information_schema") {
-            self.catalogue = true;
+            self.expects = Expects::Catalogue;
         } else if is_name(name, b"mysql") || is_name(name, b"performance_schema") || is_name(name, b"sys") {
             self.effects |= Effects::VARIES;
         }
     }
 
     /// A parenthesis: is there a function's name in front of it?
-    fn open(&mut self, token: Token) {
+    fn open(&mut self, start: usize) {
         self.depth = self.depth.saturating_add(1);
-        self.role = Role::Read;
+        self.into = false;
         let name = self.last;
+        if name.key == Key::LastInsertId {
+            self.expects = Expects::Argument;
+        }
         let quoted = name.kind == TokenKind::Quoted;
         if !quoted && name.kind != TokenKind::Word {
             return;
@@ -177,7 +226,7 @@ impl<'a> Walk<'a> {
         let qualified = self.before.kind == TokenKind::Dot;
         if !quoted && !qualified {
             let word = words::word(name.word);
-            let apart = word.adjacent && token.start() != name.end();
+            let apart = word.adjacent && start != name.end();
             if word.is_callable(self.lexer.dialect) && !apart {
                 self.effects |= word.effects;
                 return;
@@ -191,15 +240,15 @@ impl<'a> Walk<'a> {
     }
 
     fn user_variable(&mut self) {
-        let written = self.assigning || self.role == Role::Into;
+        let written = self.assigning || self.into;
         self.effects |= if written { Effects::SETS_USER_VARIABLE } else { Effects::READS_USER_VARIABLE };
-        if self.role == Role::Into {
+        if self.into {
             self.effects |= Effects::COMPUTES_USER_VARIABLE;
         }
     }
 
-    fn system_variable(&mut self, token: Token) {
-        let name = self.lexer.bytes(token);
+    fn system_variable(&mut self, start: usize, end: usize) {
+        let name = self.lexer.text.get(start..end).unwrap_or_default();
         let bare = name.rsplit(|byte| matches!(byte, b'.' | b'@')).next().unwrap_or_default();
         self.effects |= match words::word(words::find(bare)).key {
             Key::LastInsertId | Key::InsertId => Effects::READS_LAST_INSERT_ID,

@@ -1,6 +1,7 @@
 //! One table of all words that mean something, filled in by the compiler.
 
 use super::builtins::{ADJACENT, PURE, PURE_MARIADB, PURE_MYSQL, SPECIAL};
+use super::bytes::eight;
 use super::key::{KEYS, Key};
 use super::{Dialect, Effects};
 
@@ -8,6 +9,7 @@ use super::{Dialect, Effects};
 #[derive(Clone, Copy)]
 pub(super) struct Word {
     name: &'static str,
+    spelling: Spelling,
     /// What classification looks for, or `Key::None`.
     pub(super) key: Key,
     callable: Callable,
@@ -30,6 +32,7 @@ enum Callable {
 impl Word {
     const NONE: Self = Self {
         name: "",
+        spelling: Spelling { head: 0, tail: 0, len: 0 },
         key: Key::None,
         callable: Callable::No,
         effects: Effects::empty(),
@@ -46,37 +49,130 @@ impl Word {
             Callable::MySql => !dialect.mariadb,
         }
     }
+
+    /// Whether it says something by standing there, a parenthesis behind it or not.
+    const fn is_noted(&self) -> bool {
+        self.bare
+            || matches!(
+                self.key,
+                Key::Update | Key::Share | Key::Dumpfile | Key::For | Key::Nextval | Key::Lastval
+            )
+    }
 }
 
-/// Number of a word in the table; 0 stands for all unknown words.
+/// Number of a word in the table, and whether the word alone is to be looked at; 0 stands for all unknown words.
 pub(super) type WordId = u16;
 
+const NOTED: WordId = 0x8000;
+
+/// Whether a word is more than a name in front of a parenthesis, or a part of the grammar.
+pub(super) const fn is_noted(id: WordId) -> bool {
+    id & NOTED != 0
+}
+
 /// What is known of the word with this number.
+#[inline]
 pub(super) fn word(id: WordId) -> &'static Word {
-    TABLE.words.get(id as usize).unwrap_or(&Word::NONE)
+    TABLE.words.get(id as usize % CAPACITY).unwrap_or(&Word::NONE)
+}
+
+/// The longest word in the table, bytes.
+const LONGEST: usize = 32;
+
+/// A word as it is looked up: its first eight bytes and, if it has more, its last eight, letters in lower case. All that
+/// a word of up to 16 bytes has is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Spelling {
+    head: u64,
+    tail: u64,
+    len: u32,
+}
+
+/// What turns letters into small ones. It leaves digits and `$` as they are and makes of `_` what is in no word.
+const SMALL: u64 = 0x2020_2020_2020_2020;
+
+impl Spelling {
+    /// Of a word of 2 to 8 bytes: `eight` begins with it, what is behind it does not matter.
+    const fn short(eight: u64, len: usize) -> Self {
+        let head = (eight | SMALL) & (u64::MAX >> (64 - 8 * len as u32));
+        Self { head, tail: 0, len: len as u32 }
+    }
+
+    /// Of a word of more than 8 bytes: its first and its last eight.
+    const fn long(head: u64, tail: u64, len: usize) -> Self {
+        Self { head: head | SMALL, tail: tail | SMALL, len: len as u32 }
+    }
+
+    /// Of any word of 2 to 32 bytes.
+    #[allow(clippy::indexing_slicing, reason = "callers give 2 to 32 bytes; each index is below the length")]
+    const fn of(text: &[u8]) -> Self {
+        let len = text.len();
+        if len > 8 {
+            return Self::long(load(text, 0, 8), load(text, len - 8, 8), len);
+        }
+        Self::short(load(text, 0, len), len)
+    }
+
+    const fn slot(self) -> usize {
+        let mixed = self.head ^ self.tail.rotate_left(29);
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % SLOTS
+    }
+}
+
+/// `count` bytes from `at`, the first lowest.
+#[allow(clippy::indexing_slicing, reason = "see Spelling::of")]
+const fn load(text: &[u8], at: usize, count: usize) -> u64 {
+    let (mut sum, mut i) = (0, count);
+    while i > 0 {
+        i -= 1;
+        sum = (sum << 8) | text[at + i] as u64;
+    }
+    sum
 }
 
 /// Finds a word, in any case.
 pub(super) fn find(text: &[u8]) -> WordId {
-    if text.len() < 2 || text.len() > LONGEST {
-        return 0;
-    }
-    let mut slot = slot_of(text);
+    let (Some(head), Some(tail)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {
+        return if text.len() > 1 { look_up_short(eight(text, 0), text.len()) } else { 0 };
+    };
+    let spelling = match text.len() {
+        8 => Spelling::short(u64::from_le_bytes(*head), 8),
+        len @ 9..=LONGEST => Spelling::long(u64::from_le_bytes(*head), u64::from_le_bytes(*tail), len),
+        _ => return 0,
+    };
+    look_up(spelling, |known| {
+        known.spelling == spelling && (text.len() <= 16 || known.name.as_bytes().eq_ignore_ascii_case(text))
+    })
+}
+
+/// Finds the word of `len` bytes, 2 to 8, that `eight` begins with.
+#[inline]
+pub(super) fn look_up_short(eight: u64, len: usize) -> WordId {
+    let spelling = Spelling::short(eight, len);
+    // No byte of a word is zero: the length is in the head.
+    look_up(spelling, |known| known.spelling.head == spelling.head && known.spelling.tail == 0)
+}
+
+#[inline]
+fn look_up(spelling: Spelling, is_it: impl Fn(&Word) -> bool) -> WordId {
+    let mut slot = spelling.slot();
     loop {
         let id = TABLE.slots.get(slot).copied().unwrap_or(0);
-        if id == 0 {
-            return 0;
-        }
-        if word(id).name.as_bytes().eq_ignore_ascii_case(text) {
+        if id == 0 || is_it(word(id)) {
             return id;
         }
         slot = (slot + 1) % SLOTS;
     }
 }
 
+/// What classification looks for in the word with this number.
+#[inline]
+pub(super) fn key(id: WordId) -> Key {
+    word(id).key
+}
+
 const SLOTS: usize = 4096;
 const CAPACITY: usize = 1024;
-const LONGEST: usize = 32;
 
 struct Table {
     words: [Word; CAPACITY],
@@ -84,42 +180,6 @@ struct Table {
 }
 
 static TABLE: Table = build();
-
-/// Mixes length, head and tail of a word, blind to case. Runs at compile time and at run time alike.
-#[allow(clippy::indexing_slicing, reason = "callers give 2 to 32 bytes; each index is below the length")]
-const fn slot_of(text: &[u8]) -> usize {
-    let len = text.len();
-    let (head, tail) = if len >= 8 {
-        (eight(text, 0), eight(text, len - 8))
-    } else if len >= 4 {
-        (four(text, 0), four(text, len - 4))
-    } else {
-        (text[0] as u64, ((text[len / 2] as u64) << 8) | text[len - 1] as u64)
-    };
-    let folded = (head | 0x2020_2020_2020_2020).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-        ^ (tail | 0x2020_2020_2020_2020).wrapping_mul(0xc2b2_ae3d_27d4_eb4f)
-        ^ len as u64;
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % SLOTS
-}
-
-#[allow(clippy::indexing_slicing, reason = "see slot_of")]
-const fn eight(text: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes([
-        text[at],
-        text[at + 1],
-        text[at + 2],
-        text[at + 3],
-        text[at + 4],
-        text[at + 5],
-        text[at + 6],
-        text[at + 7],
-    ])
-}
-
-#[allow(clippy::indexing_slicing, reason = "see slot_of")]
-const fn four(text: &[u8], at: usize) -> u64 {
-    u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]) as u64
-}
 
 const fn build() -> Table {
     let mut builder = Builder { table: Table { words: [Word::NONE; CAPACITY], slots: [0; SLOTS] }, len: 1 };
@@ -145,6 +205,7 @@ const fn build() -> Table {
         i += 1;
     }
     builder.mark_adjacent();
+    builder.mark_noted();
     builder.table
 }
 
@@ -156,8 +217,9 @@ struct Builder {
 impl Builder {
     const fn add(&mut self, name: &'static str) -> usize {
         let text = name.as_bytes();
-        assert!(text.len() >= 2 && text.len() <= LONGEST);
-        let mut slot = slot_of(text);
+        assert!(text.len() >= 2 && text.len() <= LONGEST && self.len < CAPACITY);
+        let spelling = Spelling::of(text);
+        let mut slot = spelling.slot();
         loop {
             let id = self.table.slots[slot] as usize;
             if id == 0 {
@@ -171,6 +233,7 @@ impl Builder {
         let id = self.len;
         self.table.slots[slot] = id as WordId;
         self.table.words[id].name = name;
+        self.table.words[id].spelling = spelling;
         self.len += 1;
         id
     }
@@ -199,6 +262,17 @@ impl Builder {
             rest = tail;
             let id = self.add(name);
             self.table.words[id].adjacent = true;
+        }
+    }
+
+    const fn mark_noted(&mut self) {
+        let mut slot = 0;
+        while slot < SLOTS {
+            let id = self.table.slots[slot];
+            if id != 0 && self.table.words[id as usize].is_noted() {
+                self.table.slots[slot] |= NOTED;
+            }
+            slot += 1;
         }
     }
 }

@@ -51,10 +51,7 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let (a, b) = (FakeServer::new(1, None), FakeServer::new(2, Some(1)));
         let servers = [a.clone(), b.clone()];
-        let connector = connector(move |address| match address {
-            "a:1" => servers[0].dial(),
-            _ => servers[1].dial(),
-        });
+        let connector = connector(move |address| servers[usize::from(address != "a:1")].dial());
         let addresses: Vec<Arc<str>> = vec!["a:1".into(), "b:1".into()];
         let targets: Vec<Target> = addresses.iter().map(|a| Target { address: a.clone() }).collect();
         let store = Arc::new(TopologyStore::new(Topology::unseen(&addresses)));
@@ -101,6 +98,8 @@ impl Bench {
             metrics: Arc::new(Metrics::new().expect("metrics")),
             tls: None,
             rsa: Arc::new(RsaKey::generate().expect("a key")),
+            visible: Default::default(),
+            texts: Default::default(),
             buffers: BufferPool::new(),
         });
         monitor.look_at_all().await;
@@ -133,6 +132,7 @@ fn routing() -> tideover::route::RoutingOptions {
         consistency: tideover::route::Consistency::Session,
         max_lag: Duration::from_secs(10),
         wait: Duration::from_millis(10),
+        fallback: tideover::route::Fallback::Primary,
         slow_start: Duration::ZERO,
         shares: Vec::new(),
         rules: tideover::route::Rules::default(),

@@ -13,6 +13,7 @@ mod crash;
 mod disconnects;
 mod external;
 mod failover;
+mod fallback;
 mod flights;
 mod full;
 mod hold;

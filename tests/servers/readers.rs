@@ -55,6 +55,9 @@ async fn mysql_9_replicas_killed_in_turn() -> TestResult {
     killed_in_turn(Flavor::Mysql9).await
 }
 
+/// Phases of the load: all goes well, and replicas die.
+const CALM: usize = 1;
+const KILLS: usize = 2;
 /// Rows of a result that takes long enough to be cut.
 const ROWS: u64 = 8_000;
 
@@ -75,6 +78,9 @@ async fn killed_in_turn(flavor: Flavor) -> TestResult {
         readers.spawn(async move { read_on(number, Conn::new(options).await?, tally).await });
     }
     sleep(Duration::from_secs(2)).await;
+    tally.phase.store(CALM, Ordering::Relaxed);
+    sleep(length(Duration::from_secs(2), Duration::from_secs(30))).await;
+    tally.phase.store(KILLS, Ordering::Relaxed);
     for round in 0..length(2, 60_usize) {
         let replicas = scene.cluster.replicas();
         let replica = replicas[round % replicas.len()];
@@ -83,32 +89,42 @@ async fn killed_in_turn(flavor: Flavor) -> TestResult {
         replica.start_again().await?;
         sleep(Duration::from_secs(1)).await;
     }
+    tally.phase.store(0, Ordering::Relaxed);
     // One that hangs is known by the monitor alone.
     let replica = scene.cluster.replicas()[0];
     replica.freeze()?;
     sleep(Duration::from_secs(4)).await;
     replica.thaw()?;
     tally.stop.store(true, Ordering::Relaxed);
-    let mut times = Vec::new();
+    let mut times: [Vec<Duration>; 3] = Default::default();
     while let Some(ended) = readers.join_next().await {
-        times.extend(ended??);
+        for (all, own) in times.iter_mut().zip(ended??) {
+            all.extend(own);
+        }
     }
-    times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 1000).copied().unwrap_or_default();
-    println!(
-        "{flavor}: {} reads beside dying replicas: median {:?}, p99 {:?}, worst {:?}",
-        times.len(),
-        at(500),
-        at(990),
-        times.last()
-    );
-    assert!(times.len() > 100);
+    for (phase, times) in ["else", "undisturbed", "replicas killed"].iter().zip(&mut times) {
+        times.sort_unstable();
+        println!(
+            "{flavor}, {phase}: {} reads, median {:?}, p99 {:?}, worst {:?}",
+            times.len(),
+            at(times, 500),
+            at(times, 990),
+            at(times, 1000)
+        );
+    }
+    assert!(times.iter().map(Vec::len).sum::<usize>() > 100);
+    let ratio = at(&times[KILLS], 990).as_secs_f64() / at(&times[CALM], 990).as_secs_f64().max(1e-6);
+    println!("{flavor}: p99 with dying replicas {ratio:.2} times the undisturbed");
     scene.finish()
 }
 
-/// Small and big reads until told to stop; gives the times of the small ones.
-async fn read_on(number: u64, mut connection: Conn, tally: Arc<Tally>) -> TestResult<Vec<Duration>> {
-    let mut times = Vec::new();
+fn at(sorted: &[Duration], part: usize) -> Duration {
+    sorted.get((sorted.len() * part / 1000).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// Small and big reads until told to stop; gives the times of the small ones, by phase.
+async fn read_on(number: u64, mut connection: Conn, tally: Arc<Tally>) -> TestResult<[Vec<Duration>; 3]> {
+    let mut times: [Vec<Duration>; 3] = Default::default();
     let mut count = number;
     while !tally.stop.load(Ordering::Relaxed) {
         count += 1;
@@ -127,7 +143,7 @@ async fn read_on(number: u64, mut connection: Conn, tally: Arc<Tally>) -> TestRe
             if seen != Some(id) {
                 return Err(format!("reader {number}: {seen:?} and not {id}").into());
             }
-            times.push(began.elapsed());
+            times[tally.phase.load(Ordering::Relaxed)].push(began.elapsed());
         }
     }
     connection.disconnect().await?;

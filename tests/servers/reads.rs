@@ -2,7 +2,7 @@
 //! while replicas lag, stop and die and the primary changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mysql_async::{Conn, prelude::Queryable};
@@ -29,6 +29,7 @@ pub(crate) struct Tally {
     reads: AtomicU64,
     writes: AtomicU64,
     pub stop: AtomicBool,
+    pub phase: AtomicUsize,
 }
 
 /// Two replicas that serve reads, waited for as long as `wait` says.
