@@ -353,6 +353,12 @@ impl AccountPool {
         self.acquire(wanted).await
     }
 
+    /// Whether as many connections of this server are in use as may be, by whichever account.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.slots.permits.available_permits() == 0
+    }
+
     /// What a session of this account starts from, once a connection was made.
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {

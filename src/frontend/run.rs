@@ -11,7 +11,7 @@ use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome, PinReason};
 use crate::sql::{Effects, Kind};
 
-use super::ahead::is_harmless;
+use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
@@ -37,7 +37,9 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
-        self.settle(false).await;
+        if !self.settle(false).await {
+            return Err(End::Client);
+        }
         let mut hold = Hold::arrived();
         let instead;
         let mut work = work;
@@ -64,6 +66,7 @@ impl Session {
             }
         }
         self.unit.answered();
+        self.renew_aftermath();
         self.resume = None;
         if self.read_is_over() {
             Box::pin(self.capture()).await;
@@ -98,7 +101,7 @@ impl Session {
         if self.is_beside_torn() && !self.pause_for_torn().await {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }
-        match self.lease(!is_harmless(&work.statement), hold).await {
+        match self.lease(follows(work) == Follows::Afterwards, hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
                 let primary_only = "a statement in it can run on the primary only";
                 let asked = "a switchover would not wait for it";
@@ -165,6 +168,9 @@ impl Session {
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
+        }
+        if !self.restore_unless_ahead(work).await? {
+            return Ok(false);
         }
         let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
         let ahead = self.queue_ahead(work);

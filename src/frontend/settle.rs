@@ -4,10 +4,14 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+use tideover_protocol::capability::Capabilities;
 use tokio::time::timeout;
 
 use crate::backend::Lease;
+use crate::session::{PinReason, Pins};
 
+use super::aftermath::{Aftermath, show_warnings};
 use super::session::Session;
 
 /// Time for reading.
@@ -15,24 +19,36 @@ const READ: Duration = Duration::from_secs(2);
 /// The same where a switchover waits for it.
 const READ_AT_ONCE: Duration = Duration::from_millis(200);
 
+/// What a session can take along that has been silent for a while.
+const LEFT: [PinReason; 3] = [PinReason::Warnings, PinReason::FoundRows, PinReason::RowCount];
+
 impl Session {
     /// Gives the server connection back if nothing but what can be read keeps it. `at_once`: also if warnings or counts of
-    /// the last statement get lost by it.
-    pub(super) async fn settle(&mut self, at_once: bool) {
-        if self.lease.is_some() && !self.tracker.pins().is_empty() {
-            Box::pin(self.read_unread(at_once)).await;
+    /// the last statement get lost by it. `false`: the client left meanwhile.
+    pub(super) async fn settle(&mut self, at_once: bool) -> bool {
+        if self.lease.is_none() || self.tracker.pins().is_empty() {
+            return true;
         }
+        Box::pin(self.read_unread(at_once)).await
     }
 
-    async fn read_unread(&mut self, at_once: bool) {
+    async fn read_unread(&mut self, at_once: bool) -> bool {
         if self.in_transaction() || self.journal.is_some() {
-            return;
+            return true;
         }
-        let Some(unread) = self.tracker.unread(at_once) else { return };
-        let Some(lease) = &mut self.lease else { return };
+        let Some(unread) = self.tracker.unread(at_once) else { return true };
+        let Some(lease) = &mut self.lease else { return true };
         self.here.found_rows = false;
         let limit = if at_once { READ_AT_ONCE } else { READ };
-        match timeout(limit, lease.read_session(&unread)).await {
+        let read = tokio::select! {
+            read = timeout(limit, lease.read_session(&unread)) => Some(read),
+            () = self.client.stream().hung_up() => None,
+        };
+        let Some(read) = read else {
+            lease.broken = true;
+            return false;
+        };
+        match read {
             Ok(Ok(Some((values, last_insert_id)))) => {
                 self.tracker.learn(&unread, &values, last_insert_id);
                 lease.state = self.tracker.state().clone();
@@ -41,11 +57,64 @@ impl Session {
             Ok(Err(_)) | Err(_) => {
                 lease.broken = true;
                 self.lose_transaction("the connection to its server was lost");
-                return;
+                return true;
             }
         }
         self.handle.set_pins(self.tracker.pins());
         self.end_unit_if_over();
+        true
+    }
+
+    /// Whether nothing keeps the server connection but what the last statement left for the next one to ask for, and that
+    /// can be had without it.
+    pub(super) fn could_leave(&self) -> bool {
+        let pins = self.tracker.pins();
+        let both = pins.contains(PinReason::Warnings) && pins.contains(PinReason::FoundRows);
+        self.lease.is_some()
+            && self.pass.is_none()
+            && self.journal.is_none()
+            && !both
+            && !pins.is_empty()
+            && pins.iter().all(|pin| LEFT.contains(&pin))
+    }
+
+    /// Whether others wait for a server connection.
+    pub(super) fn is_lease_wanted(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.pool().is_exhausted())
+    }
+
+    /// Gives the server connection to those who wait for one, and keeps what the last statement has left there. `false`:
+    /// the client left meanwhile.
+    pub(super) async fn leave(&mut self) -> bool {
+        let pins = self.tracker.pins();
+        let Some(lease) = &mut self.lease else { return true };
+        let left = tokio::select! {
+            left = timeout(READ, taken_along(lease, pins, self.capabilities)) => left.ok().flatten(),
+            () = self.client.stream().hung_up() => {
+                lease.broken = true;
+                return false;
+            }
+        };
+        let Some((warnings, found_rows)) = left else {
+            self.break_lease();
+            self.lose_transaction("the connection to its server was lost");
+            return true;
+        };
+        if let Some(rows) = found_rows {
+            self.tracker.learn_found_rows(rows);
+        }
+        let any_warnings = pins.contains(PinReason::Warnings);
+        // Others can be had on any connection.
+        let row_count = Some(self.tracker.row_count()).filter(|rows| *rows > 1);
+        if any_warnings || row_count.is_some() {
+            self.wrap.aftermath = Some(Aftermath { row_count, warnings, any_warnings, outlived: false });
+        }
+        for pin in LEFT {
+            self.tracker.unpin(pin);
+        }
+        self.handle.set_pins(self.tracker.pins());
+        self.end_unit_if_over();
+        true
     }
 
     /// Takes the lease away. What the session holds on it must not be seen by anybody else.
@@ -65,4 +134,19 @@ impl Session {
             lease.dirty |= stained;
         }
     }
+}
+
+/// What the last statement has left on a connection: the answer to SHOW WARNINGS, and FOUND_ROWS(), as far as `pins` say that
+/// there is something. `None`: it is not to be had.
+async fn taken_along(lease: &mut Lease, pins: Pins, client: Capabilities) -> Option<(BytesMut, Option<u64>)> {
+    let mut warnings = BytesMut::new();
+    if pins.contains(PinReason::Warnings) {
+        warnings = show_warnings(lease, client).await?;
+    }
+    if !pins.contains(PinReason::FoundRows) {
+        return Some((warnings, None));
+    }
+    let row = lease.query_row("SELECT FOUND_ROWS()", 1).await.ok()?;
+    let rows = String::from_utf8_lossy(row.first()?).parse().ok()?;
+    Some((warnings, Some(rows)))
 }

@@ -104,6 +104,12 @@ impl Tracker {
         }
     }
 
+    /// The server was asked for what FOUND_ROWS() gives.
+    pub fn learn_found_rows(&mut self, rows: u64) {
+        self.found_rows = FoundRows::Known(rows);
+        self.pins.remove(PinReason::FoundRows);
+    }
+
     /// Whether the last statement failed in a way that may have left something on the server connection that no
     /// tracker told of. Such a connection must be reset before another session gets it.
     #[must_use]
@@ -344,15 +350,17 @@ impl Tracker {
             self.row_count = -1;
             return;
         }
-        keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count);
+        let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
+        let row_count = if outcome.result_set { -1 } else { affected };
+        // Others can be had on any connection.
+        keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count && row_count > 1);
         let drew = statement.effects.contains(Effects::SEQUENCE.union(Effects::WRITES));
         keep(PinReason::Sequence, Effects::empty(), drew);
         let called =
             statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) && outcome.last_insert_id == 0;
         let procedure = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
         keep(PinReason::CallResult, Effects::empty(), called && procedure);
-        let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
-        self.row_count = if outcome.result_set { -1 } else { affected };
+        self.row_count = row_count;
         self.count_found_rows(statement, outcome);
     }
 

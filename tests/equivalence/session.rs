@@ -62,7 +62,7 @@ impl Session {
                 return Ok(Vec::new());
             }
             Step::Named(command, name) => wire.command(&[&[*command], name.as_bytes()].concat()).await?,
-            Step::Plain(command) => wire.command(command).await?,
+            Step::Plain(command) | Step::Form(command) => wire.command(command).await?,
             Step::ChangeUser(schema) => {
                 let command = wire.change_user(schema);
                 wire.send(&command, 0).await?;

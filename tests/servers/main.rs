@@ -16,6 +16,7 @@ mod flights;
 mod full;
 mod hold;
 mod hostile;
+mod many;
 mod planned;
 mod preflight;
 mod readers;
