@@ -56,6 +56,8 @@ pub struct ServerConnection {
     pub broken: bool,
     /// Holds state that only a reset removes.
     pub dirty: bool,
+    /// It was told by COM_SET_OPTION to take several statements in a text, or no more, other than at its login.
+    pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
     /// When it was opened.
@@ -112,6 +114,7 @@ impl ServerConnection {
             status: StatusFlags::empty(),
             broken: false,
             dirty: false,
+            other_option: false,
             clock_set: false,
             opened: now,
             idle_since: now,
@@ -282,6 +285,11 @@ impl ServerConnection {
             return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
         }
         self.prepared = ServerStatements::new(STATEMENTS);
+        if std::mem::take(&mut self.other_option) {
+            // A reset leaves that as it is (seen on all three).
+            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+            self.command(if several { &MULTI_STATEMENTS_ON } else { &MULTI_STATEMENTS_OFF }).await?;
+        }
         let schema = self.state.schema().map(<[u8]>::to_vec);
         if let Some(schema) = &schema {
             // The schema stays, but the default database's character set becomes the global one (seen on 11.8).

@@ -84,7 +84,7 @@ impl ServerConnection {
                 }
                 Step::Query(text) => self.queue_text(text),
             }
-            restoring.steps.push(if step.prepares() { Expected::Either } else { Expected::Success });
+            restoring.steps.push(if step.may_be_refused() { Expected::Either } else { Expected::Success });
         }
         restoring
     }

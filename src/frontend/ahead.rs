@@ -190,7 +190,10 @@ impl Session {
         }
         let statement = &work.statement;
         let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
-        let may_read = statement.any(Effects::READS_LAST_INSERT_ID) || (id > 0 && statement.any(code));
+        // Behind a CALL it is read from the connection.
+        let called = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
+        let may_read = statement.any(Effects::READS_LAST_INSERT_ID)
+            || ((id > 0 || called) && statement.any(code));
         // LAST_INSERT_ID() is the session's and not the connection's.
         if may_read && !self.here.insert_id {
             ahead.insert_id = true;

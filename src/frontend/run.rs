@@ -1,5 +1,6 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
+use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
 use tideover_protocol::response::ResponseScanner;
@@ -39,6 +40,9 @@ impl Session {
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
         if !self.settle(false).await {
             return Err(End::Client);
+        }
+        if self.tracker.is_insert_id_open() {
+            Box::pin(self.close_insert_id(work)).await;
         }
         let mut hold = Hold::arrived();
         let instead;
@@ -392,7 +396,9 @@ impl Session {
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
-            match lease.command(&[0x0e]).await {
+            // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
+            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+            match lease.command(&[0x1b, u8::from(!several), 0]).await {
                 Ok(_) => self.status = lease.status,
                 Err(_) => lease.broken = true,
             }
@@ -429,8 +435,10 @@ impl Session {
             warnings: done.most_warnings,
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
+            own_id: done.last_insert_id > 0 && self.may_name_id(work, done.last_insert_id),
             result_set: done.result_set,
             rows: done.rows,
+            ended: done.ends.0 + done.ends.1 / 2,
             changes: &changes,
         };
         let before = self.tracker.pins();
@@ -460,8 +468,10 @@ impl Session {
             return;
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
-        let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
-        self.here.insert_id |= only_there || done.last_insert_id > 0;
+        if !self.tracker.is_insert_id_open() {
+            let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
+            self.here.insert_id |= only_there || done.last_insert_id > 0;
+        }
         self.here.found_rows |= done.result_set || pins.contains(PinReason::FoundRows);
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }

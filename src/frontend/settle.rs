@@ -10,9 +10,12 @@ use tokio::time::timeout;
 
 use crate::backend::Lease;
 use crate::session::{PinReason, Pins};
+use crate::sql::{Effects, Kind, may_name_id};
 
 use super::aftermath::{Aftermath, show_warnings};
+use super::journaling::LOOKS_BACK;
 use super::session::Session;
+use super::work::{Text, Work};
 
 /// Time for reading.
 const READ: Duration = Duration::from_secs(2);
@@ -69,11 +72,9 @@ impl Session {
     /// can be had without it.
     pub(super) fn could_leave(&self) -> bool {
         let pins = self.tracker.pins();
-        let both = pins.contains(PinReason::Warnings) && pins.contains(PinReason::FoundRows);
         self.lease.is_some()
             && self.pass.is_none()
             && self.journal.is_none()
-            && !both
             && !pins.is_empty()
             && pins.iter().all(|pin| LEFT.contains(&pin))
     }
@@ -115,6 +116,44 @@ impl Session {
         self.handle.set_pins(self.tracker.pins());
         self.end_unit_if_over();
         true
+    }
+
+    /// Whether an INSERT that reports this id may have named it itself.
+    pub(super) fn may_name_id(&self, work: &Work, id: u64) -> bool {
+        /// Where parameters can begin in COM_STMT_EXECUTE: behind command, statement, flags and count.
+        const PARAMETERS: usize = 10;
+        if !matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Multi) {
+            return false;
+        }
+        let among_parameters = || {
+            let values = self.command.get(PARAMETERS..).unwrap_or_default();
+            let (number, digits) = (id.to_le_bytes(), id.to_string());
+            // Integers have four or eight bytes in nearly all drivers.
+            let number = number.get(..if id > u64::from(u32::MAX) { 8 } else { 4 }).unwrap_or_default();
+            values.windows(number.len()).any(|piece| piece == number)
+                || values.windows(digits.len()).any(|piece| piece == digits.as_bytes())
+        };
+        may_name_id(work.text.of(&self.command), work.dialect, id, self.tracker.asks_insert_id())
+            || (matches!(work.text, Text::Prepared(_)) && among_parameters())
+    }
+
+    /// Before a statement that may read or change LAST_INSERT_ID(), in the transaction of an INSERT that may have named its
+    /// id itself: asks the connection.
+    pub(super) async fn close_insert_id(&mut self, work: &Work) {
+        let statement = &work.statement;
+        let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
+        if statement.any(LOOKS_BACK)
+            || !statement.any(code | Effects::READS_LAST_INSERT_ID | Effects::SETS_LAST_INSERT_ID)
+        {
+            return;
+        }
+        let Some(lease) = &mut self.lease else { return };
+        if let Ok(Ok(row)) = timeout(READ, lease.query_row("SELECT LAST_INSERT_ID()", 1)).await {
+            let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
+            self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
+        } else {
+            lease.broken = true;
+        }
     }
 
     /// Takes the lease away. What the session holds on it must not be seen by anybody else.

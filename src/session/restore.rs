@@ -25,10 +25,10 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether it prepares a statement, which the server may refuse: its table may be gone.
+    /// Whether the server may refuse it without harm: it prepares a statement, whose table may be gone, or takes one away.
     #[must_use]
-    pub fn prepares(&self) -> bool {
-        matches!(self, Self::Query(text) if text.starts_with(b"PREPARE "))
+    pub fn may_be_refused(&self) -> bool {
+        matches!(self, Self::Query(text) if text.starts_with(b"PREPARE ") || text.starts_with(b"DEALLOCATE "))
     }
 }
 
@@ -44,7 +44,7 @@ impl Restore {
     /// that cannot be: the refusal of a PREPARE must not stop the others.
     #[must_use]
     pub fn as_one(&self, last: &str, several: bool) -> Option<Vec<u8>> {
-        if self.needs_fresh_connection || self.steps.iter().any(Step::prepares) {
+        if self.needs_fresh_connection || self.steps.iter().any(Step::may_be_refused) {
             return None;
         }
         if let [Step::Query(only)] = self.steps.as_slice()

@@ -24,8 +24,10 @@ pub(crate) enum Sort {
 /// Scripts in the corpus' own form, one for each seed.
 pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -> String {
     seeds.fold(String::new(), |mut text, seed| {
-        let mut generator = Generator { random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, flavor };
+        let mut generator = Generator { random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, flavor, prepared: Vec::new() };
         let _ = writeln!(text, "## seed {seed} {sort:?} [old]");
+        // What columns say of a variable that was never set is not the same as of one that is NULL.
+        let _ = writeln!(text, "SET @a = 1, @b = 'b', @c = 2.5, @d = 'd'");
         for _ in 0..8 {
             generator.next();
         }
@@ -40,6 +42,8 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
 struct Generator {
     random: u64,
     flavor: Flavor,
+    /// Names of binary statements. An error about one that is not there is the proxy's own, and leaves no warning.
+    prepared: Vec<&'static str>,
 }
 
 impl Generator {
@@ -120,7 +124,7 @@ impl Generator {
             0 => format!("SET @{name} = {number}"),
             1 => format!("SET @{name} = 'text {number}'"),
             2 => format!("SET @{name} = NULL, @{other} = -{number}.5"),
-            3 => format!("SET @{name} = @{other}"),
+            3 => format!("SET @{name} = COALESCE(@{other}, 3)"),
             4 => format!("SET @{name} = COALESCE(@{name}, 0) + {number}"),
             5 => format!("SET @{name} = (SELECT name FROM eq.items WHERE id = {})", 1 + number % 5),
             6 => format!("SELECT @{name} := {number}"),
@@ -250,8 +254,19 @@ impl Generator {
     /// Commands of the protocol.
     fn command(&mut self) -> String {
         let number = 1 + self.below(60);
-        let name = self.one_of(&["p", "q"]);
-        match self.below(30) {
+        let mut name = if self.below(2) == 0 { "p" } else { "q" };
+        let mut what = self.below(30);
+        let missing = !self.prepared.contains(&name);
+        match what {
+            0..=5 if missing => self.prepared.push(name),
+            6..=18 if missing => (what, name) = (23, "p"),
+            18 => self.prepared.retain(|other| *other != name),
+            21 | 22 => self.prepared.clear(),
+            28 if !self.prepared.contains(&"l") => self.prepared.push("l"),
+            29 if !self.prepared.contains(&"l") => what = 23,
+            _ => {}
+        }
+        match what {
             0 => format!("!prepare {name} SELECT ? + 1, DATABASE()"),
             1 => format!("!prepare {name} SELECT id, name FROM items WHERE id > ? ORDER BY id"),
             2 => format!("!prepare {name} INSERT INTO eq.counter (note) VALUES (NULL), (?)"),

@@ -15,6 +15,11 @@ const HEADER: usize = 7;
 pub(crate) struct Packed {
     input: Vec<u8>,
     next: u8,
+    /// Of the packets inside: bytes of the present one that are still to come, its header if that is not whole, and the number
+    /// of the next one.
+    rest: usize,
+    head: Vec<u8>,
+    inside: u8,
 }
 
 impl Packed {
@@ -22,6 +27,8 @@ impl Packed {
     pub(crate) fn pack(&mut self, bytes: &[u8], first: u8) -> TestResult<Vec<u8>> {
         let number = if first == 0 { 0 } else { self.next };
         self.next = number.wrapping_add(1);
+        let packets = bytes.len().div_ceil(0x00ff_ffff + 4) as u8;
+        self.inside = first.wrapping_add(packets);
         let mut inside = Vec::new();
         // Every other one as it is: both ways are the protocol's.
         let compressed = bytes.len() % 2 == 0;
@@ -45,17 +52,38 @@ impl Packed {
                 break;
             }
             let packet: Vec<u8> = self.input.drain(..HEADER + inside).collect();
-            if plain == 0 {
-                out.extend_from_slice(&packet[HEADER..]);
-            } else {
-                let before = out.len();
-                ZlibDecoder::new(&packet[HEADER..]).read_to_end(out)?;
-                if out.len() - before != plain {
-                    return Err(format!("{} bytes in a packet of {plain}", out.len() - before).into());
+            let mut content = packet[HEADER..].to_vec();
+            if plain > 0 {
+                content.clear();
+                ZlibDecoder::new(&packet[HEADER..]).read_to_end(&mut content)?;
+                if content.len() != plain {
+                    return Err(format!("{} bytes in a packet of {plain}", content.len()).into());
                 }
             }
+            self.renumber(&content, out);
             self.next = number.wrapping_add(1);
         }
         Ok(())
+    }
+
+    /// The numbers of the packets inside mean nothing: the servers take them from those outside whenever they send one.
+    fn renumber(&mut self, mut content: &[u8], out: &mut Vec<u8>) {
+        while !content.is_empty() {
+            if self.rest > 0 {
+                let (now, later) = content.split_at(self.rest.min(content.len()));
+                out.extend_from_slice(now);
+                (self.rest, content) = (self.rest - now.len(), later);
+                continue;
+            }
+            let (now, later) = content.split_at((4 - self.head.len()).min(content.len()));
+            self.head.extend_from_slice(now);
+            content = later;
+            if let &[a, b, c, _] = self.head.as_slice() {
+                self.rest = u32::from_le_bytes([a, b, c, 0]) as usize;
+                out.extend_from_slice(&[a, b, c, self.inside]);
+                self.inside = self.inside.wrapping_add(1);
+                self.head.clear();
+            }
+        }
     }
 }
