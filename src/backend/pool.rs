@@ -79,6 +79,8 @@ struct Slots {
     target: Target,
     permits: Arc<Semaphore>,
     open: AtomicUsize,
+    /// Who wait for a permit.
+    waiting: AtomicUsize,
     generation: AtomicU64,
 }
 
@@ -126,6 +128,7 @@ impl Pools {
                 target: target.clone(),
                 permits: Arc::new(Semaphore::new(limits.per_server)),
                 open: AtomicUsize::new(0),
+                waiting: AtomicUsize::new(0),
                 generation: AtomicU64::new(0),
             })
         });
@@ -353,10 +356,10 @@ impl AccountPool {
         self.acquire(wanted).await
     }
 
-    /// Whether as many connections of this server are in use as may be, by whichever account.
+    /// Whether somebody waits for a connection of this server, of whichever account.
     #[must_use]
-    pub fn is_exhausted(&self) -> bool {
-        self.slots.permits.available_permits() == 0
+    pub fn is_wanted(&self) -> bool {
+        self.slots.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// What a session of this account starts from, once a connection was made.
@@ -385,6 +388,7 @@ impl AccountPool {
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let limits = self.owner.limits;
+        let _waiting = Waiting::new(&self.slots.waiting);
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),
@@ -473,6 +477,22 @@ async fn restored(mut lease: Lease, wanted: &SessionState) -> Result<Lease, Acqu
         Err(error) => return Err(AcquireError::Lost(error)),
     }
     Ok(lease)
+}
+
+/// One more in a count, for as long as it is there.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Takes a failed or cancelled opening out of the count.

@@ -352,7 +352,11 @@ impl Session {
     }
 
     pub(super) fn client_status(&self) -> StatusFlags {
-        self.status & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
+        let told = StatusFlags::AUTOCOMMIT
+            | StatusFlags::IN_TRANS
+            | StatusFlags::IN_TRANS_READONLY
+            | StatusFlags::NO_BACKSLASH_ESCAPES;
+        self.status & told
     }
 
     /// Queues an error of ours.

@@ -81,7 +81,7 @@ impl Session {
 
     /// Whether others wait for a server connection.
     pub(super) fn is_lease_wanted(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.pool().is_exhausted())
+        self.lease.as_ref().is_some_and(|lease| lease.pool().is_wanted())
     }
 
     /// Gives the server connection to those who wait for one, and keeps what the last statement has left there. `false`:

@@ -106,6 +106,10 @@ impl Pair {
             self.scripts += 1;
             if let Err(error) = self.script(script, (mode, capabilities), &mut shuffle).await {
                 self.differences.push(format!("{} ({mode:?}): {error}\n", script.title));
+                if script.is_generated() {
+                    let steps: String = script.steps.iter().map(|step| format!("        {step:?}\n")).collect();
+                    self.differences.push(format!("    of\n{steps}"));
+                }
             }
         }
         shuffle.end().await

@@ -78,7 +78,9 @@ impl Session {
         let mut lines: Vec<String> = answers.iter().flat_map(|a| a.lines(shape_only)).collect();
         for (name, (id, _)) in &self.statements {
             for line in lines.iter_mut().filter(|line| line.contains("Err")) {
-                *line = line.replace(&format!("({id})"), &format!("({name})"));
+                for before in ["handler", "statement"] {
+                    *line = line.replace(&format!("{before} ({id})"), &format!("{before} ({name})"));
+                }
             }
         }
         lines
