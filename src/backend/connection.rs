@@ -52,6 +52,8 @@ pub struct ServerConnection {
     pub scratch: BytesMut,
     /// Status flags of the last answer.
     pub status: StatusFlags,
+    /// SQL-level statements that the server would not prepare when the session was last restored, and why.
+    pub unprepared: Vec<(String, ErrPacket)>,
     /// Must not be used again.
     pub broken: bool,
     /// Holds state that only a reset removes.
@@ -112,6 +114,7 @@ impl ServerConnection {
             commits: Commits::new(opened.tag, opened.marks),
             scratch: BytesMut::new(),
             status: StatusFlags::empty(),
+            unprepared: Vec::new(),
             broken: false,
             dirty: false,
             other_option: false,
@@ -285,6 +288,7 @@ impl ServerConnection {
             return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
         }
         self.prepared = ServerStatements::new(STATEMENTS);
+        self.unprepared.clear();
         if std::mem::take(&mut self.other_option) {
             // A reset leaves that as it is (seen on all three).
             let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);

@@ -18,6 +18,7 @@ use super::account::Account;
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
+use super::counted::{Uncount, Waiting};
 use super::lease::Lease;
 use super::marks::Marks;
 use super::signature::{Signature, TagSource};
@@ -419,7 +420,7 @@ impl AccountPool {
 
     async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Box<ServerConnection>, AcquireError> {
         self.slots.open.fetch_add(1, Ordering::AcqRel);
-        let counted = Uncount(Some(&self.slots));
+        let counted = Uncount::of(&self.slots.open);
         let generation = self.slots.generation.load(Ordering::Acquire);
         let target = &self.slots.target;
         let (io, connected) =
@@ -477,37 +478,4 @@ async fn restored(mut lease: Lease, wanted: &SessionState) -> Result<Lease, Acqu
         Err(error) => return Err(AcquireError::Lost(error)),
     }
     Ok(lease)
-}
-
-/// One more in a count, for as long as it is there.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Takes a failed or cancelled opening out of the count.
-struct Uncount<'a>(Option<&'a Slots>);
-
-impl Uncount<'_> {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Uncount<'_> {
-    fn drop(&mut self) {
-        if let Some(slots) = self.0 {
-            slots.open.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
 }

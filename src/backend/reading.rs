@@ -74,9 +74,8 @@ impl ServerConnection {
         let mut scanner = self.scanner(ResponseShape::ResultSets { binary: false });
         let mut opaque = Vec::new();
         let ended = loop {
-            let (control, frame) = self
-                .next_control(&mut scanner, |piece, _| opaque.extend_from_slice(piece))
-                .await?;
+            let (control, frame) =
+                self.next_control(&mut scanner, |piece, _| opaque.extend_from_slice(piece)).await?;
             if control.is_last() {
                 self.take_in(payload_of(&frame));
                 break !matches!(control, Control::Err);

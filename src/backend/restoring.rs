@@ -21,12 +21,12 @@ pub struct Restoring {
     steps: Vec<Expected>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Expected {
     /// A refusal means that the session is in no known state.
     Success,
-    /// A statement cannot be prepared again while its table is gone.
-    Either,
+    /// A statement cannot be prepared again while its table is gone: its name, in lower case.
+    Either(String),
     /// The bar: a refusal means that what follows may have been executed whatever the others say.
     Bar,
 }
@@ -77,6 +77,7 @@ impl ServerConnection {
         if self.state.fingerprint() == wanted.fingerprint() {
             return restoring;
         }
+        self.unprepared.clear();
         for step in plan(&self.state, wanted, &self.base).steps {
             match &step {
                 Step::InitDb(schema) => {
@@ -84,7 +85,7 @@ impl ServerConnection {
                 }
                 Step::Query(text) => self.queue_text(text),
             }
-            restoring.steps.push(if step.may_be_refused() { Expected::Either } else { Expected::Success });
+            restoring.steps.push(step.may_be_refused().map_or(Expected::Success, Expected::Either));
         }
         restoring
     }
@@ -135,7 +136,10 @@ impl ServerConnection {
             let Swallow::Error(refused) = self.swallow(shape).await? else { continue };
             match expected {
                 // It is not quite in that state, and must not be taken for it by the next session.
-                Expected::Either => self.dirty = true,
+                Expected::Either(name) => {
+                    self.dirty = true;
+                    self.unprepared.push((name.clone(), refused));
+                }
                 Expected::Bar => open = true,
                 Expected::Success => {
                     self.broken = true;

@@ -53,9 +53,8 @@ impl Session {
         if any_warnings {
             let handle = self.handle.clone();
             let (lease, client) = (self.lease.as_mut()?, self.capabilities);
-            let shown = async {
-                show_warnings(lease, client).await.ok_or_else(|| io::ErrorKind::InvalidData.into())
-            };
+            let shown =
+                async { show_warnings(lease, client).await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
             warnings = unless_lost(&handle.signal, shown).await.unwrap_or_default();
         }
         Some(Aftermath { row_count: Some(row_count), warnings, any_warnings, outlived: false })

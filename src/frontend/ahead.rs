@@ -113,11 +113,11 @@ fn leaves_found_rows(rows: u64) -> Option<String> {
     })
 }
 
-/// A statement that leaves this number for ROW_COUNT() and nothing else. There is none for several rows.
+/// A statement that leaves this number for ROW_COUNT(), and FOUND_ROWS() as it is (but for 1). There is none for several rows.
 const fn leaves_row_count(rows: i64) -> Option<&'static str> {
     match rows {
-        -1 => Some("SELECT 1"),
-        0 => Some("DO 0"),
+        -1 => Some("SHOW WARNINGS"),
+        0 => Some("SET @`tideover text`=NULL"),
         1 => Some("SELECT 1 INTO @`tideover text`"),
         _ => None,
     }
@@ -192,12 +192,17 @@ impl Session {
         let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
         // Behind a CALL it is read from the connection.
         let called = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
-        let may_read = statement.any(Effects::READS_LAST_INSERT_ID)
-            || ((id > 0 || called) && statement.any(code));
+        let may_read =
+            statement.any(Effects::READS_LAST_INSERT_ID) || ((id > 0 || called) && statement.any(code));
         // LAST_INSERT_ID() is the session's and not the connection's.
         if may_read && !self.here.insert_id {
             ahead.insert_id = true;
             lease.queue_query(&format!("SET last_insert_id={id}"));
+        }
+        // MariaDB keeps warnings until a statement that names a table: another session's, or those of the steps above.
+        if fresh && statement.any(Effects::READS_DIAGNOSTICS) {
+            ahead.counts += 1;
+            lease.queue_query("SELECT 1 FROM (SELECT 1) AS t");
         }
         if statement.any(Effects::READS_FOUND_ROWS)
             && !self.here.found_rows
@@ -205,11 +210,6 @@ impl Session {
         {
             ahead.counts += 1;
             lease.queue_query(&sql);
-        }
-        // MariaDB keeps warnings until a statement that names a table: another session's, or those of the steps above.
-        if fresh && statement.any(Effects::READS_DIAGNOSTICS) {
-            ahead.counts += 1;
-            lease.queue_query("SELECT 1 FROM (SELECT 1) AS t");
         }
         // A connection that was kept has it from the statement before.
         if fresh

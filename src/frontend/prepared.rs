@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use tideover_protocol::command::{
     CommandKind, ExecuteView, rewrite_bulk, rewrite_execute, rewrite_statement_id, statement_id,
 };
+use tideover_protocol::frame::write_frames;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
@@ -211,6 +212,25 @@ impl Session {
         let types: Vec<ParameterType> =
             bytes.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
         self.prepared.bind(id, &types);
+    }
+
+    /// In place of the error that there is no such statement: why it could not be prepared on this server connection. The
+    /// server that has it would say the same, and now.
+    pub(super) fn refused_when_prepared(&self, work: &Work, error: &[u8]) -> Option<Vec<u8>> {
+        const UNKNOWN_STATEMENT: u16 = 1243;
+        let unprepared = &self.lease.as_ref()?.unprepared;
+        if unprepared.is_empty()
+            || work.statement.kind != Kind::Execute
+            || self.error_in(error).code != UNKNOWN_STATEMENT
+        {
+            return None;
+        }
+        let name = sql::details::prepared_name(work.text.of(&self.command), work.dialect)?;
+        let (_, packet) = unprepared.iter().find(|(unprepared, _)| *unprepared == name)?;
+        let (mut payload, mut frame) = (BytesMut::new(), BytesMut::new());
+        packet.encode(self.capabilities, &mut payload);
+        write_frames(&mut frame, &payload, 1);
+        Some(frame.to_vec())
     }
 
     /// Notes what an answer says of prepared statements and cursors.

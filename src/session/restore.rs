@@ -26,9 +26,16 @@ pub enum Step {
 
 impl Step {
     /// Whether the server may refuse it without harm: it prepares a statement, whose table may be gone, or takes one away.
+    /// Gives the statement's name.
     #[must_use]
-    pub fn may_be_refused(&self) -> bool {
-        matches!(self, Self::Query(text) if text.starts_with(b"PREPARE ") || text.starts_with(b"DEALLOCATE "))
+    pub fn may_be_refused(&self) -> Option<String> {
+        let Self::Query(text) = self else { return None };
+        let rest = [b"PREPARE `".as_slice(), b"DEALLOCATE PREPARE `"]
+            .iter()
+            .find_map(|verb| text.strip_prefix(*verb))?;
+        let text = String::from_utf8_lossy(rest);
+        let end = text.find("` FROM ").or_else(|| text.rfind('`'))?;
+        Some(text.get(..end)?.replace("``", "`"))
     }
 }
 
@@ -44,7 +51,7 @@ impl Restore {
     /// that cannot be: the refusal of a PREPARE must not stop the others.
     #[must_use]
     pub fn as_one(&self, last: &str, several: bool) -> Option<Vec<u8>> {
-        if self.needs_fresh_connection || self.steps.iter().any(Step::may_be_refused) {
+        if self.needs_fresh_connection || self.steps.iter().any(|step| step.may_be_refused().is_some()) {
             return None;
         }
         if let [Step::Query(only)] = self.steps.as_slice()

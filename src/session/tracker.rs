@@ -333,10 +333,8 @@ impl Tracker {
         let ends = Effects::ENDS | Effects::IMPLICIT_COMMIT | Effects::WRITES;
         let outside = outcome.status & 1 == 0;
         // Whether stored code has begun one, trackers tell.
-        let not = Effects::BEGINS
-            | Effects::SETS_NEXT_TRANSACTION
-            | Effects::STORED_CODE
-            | Effects::SQL_EXECUTE;
+        let not =
+            Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION | Effects::STORED_CODE | Effects::SQL_EXECUTE;
         if outside && statement.any(ends) && !statement.any(not) {
             self.pins.remove(PinReason::NextTransaction);
         }

@@ -107,7 +107,8 @@ impl Pair {
             if let Err(error) = self.script(script, (mode, capabilities), &mut shuffle).await {
                 self.differences.push(format!("{} ({mode:?}): {error}\n", script.title));
                 if script.is_generated() {
-                    let steps: String = script.steps.iter().map(|step| format!("        {step:?}\n")).collect();
+                    let steps: String =
+                        script.steps.iter().map(|step| format!("        {step:?}\n")).collect();
                     self.differences.push(format!("    of\n{steps}"));
                 }
             }

@@ -52,7 +52,11 @@ async fn many_sessions_on_few_connections(flavor: Flavor) -> TestResult {
     let seed = std::env::var("TIDEOVER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_101);
     let options = ClusterOptions { replicas: 0, ..ClusterOptions::new(flavor) };
     let scene = Scene::with(options, |options| {
-        options.set("pool", "max_per_server", CONNECTIONS.to_string()).set("pool", "acquire_timeout", "\"30s\"")
+        options.set("pool", "max_per_server", CONNECTIONS.to_string()).set(
+            "pool",
+            "acquire_timeout",
+            "\"30s\"",
+        )
     })
     .await?;
     let setup = model::setup();

@@ -62,7 +62,8 @@ impl Member {
     }
 
     async fn set_names(&mut self) -> TestResult {
-        let collations = ["latin1_bin", "latin1_german1_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "utf8mb4_general_ci"];
+        let collations =
+            ["latin1_bin", "latin1_german1_ci", "utf8mb4_bin", "utf8mb4_unicode_ci", "utf8mb4_general_ci"];
         let collation = self.random.one_of(&collations).to_owned();
         let charset = collation.split('_').next().unwrap_or_default().to_owned();
         self.run(&format!("SET NAMES {charset} COLLATE {collation}")).await?;
@@ -103,11 +104,13 @@ impl Member {
                 self.model.user.insert("sum".into(), Some((before + number).to_string()));
             }
             1 => {
-                self.says(&format!("SELECT @chosen := CONCAT('{label}', '!')"), &[&format!("{label}!")]).await?;
+                self.says(&format!("SELECT @chosen := CONCAT('{label}', '!')"), &[&format!("{label}!")])
+                    .await?;
                 self.model.user.insert("chosen".into(), Some(format!("{label}!")));
             }
             2 => {
-                self.run(&format!("SELECT {number} + 1, CONCAT('{label}', name) INTO @i, @j FROM whoami")).await?;
+                self.run(&format!("SELECT {number} + 1, CONCAT('{label}', name) INTO @i, @j FROM whoami"))
+                    .await?;
                 self.model.user.insert("i".into(), Some((number + 1).to_string()));
                 self.model.user.insert("j".into(), Some(format!("{label}{}", self.model.schema)));
             }
@@ -168,8 +171,7 @@ impl Member {
             .await
             .map_err(|error| format!("execution of {label}: {error}"))?;
         let found = self.one("execution", rows)?;
-        let wanted =
-            [Some(label), Some(schema.to_owned()), Some((number + self.number).to_string()), given];
+        let wanted = [Some(label), Some(schema.to_owned()), Some((number + self.number).to_string()), given];
         same("execution", &found, &wanted)
     }
 
