@@ -66,6 +66,8 @@ pub struct ServerConnection {
     pub opened: Instant,
     /// When it was last given back.
     pub idle_since: Instant,
+    /// The longest command that the server takes, bytes: its `max_allowed_packet`.
+    pub largest: usize,
     /// Its session is read-only, for reads on replicas.
     pub reading: bool,
     /// The pool's generation at the time it was opened; an older one is closed instead of reused.
@@ -96,11 +98,13 @@ pub(super) struct Opened {
     pub(super) marks: Arc<Marks>,
     pub(super) generation: u64,
     pub(super) reading: bool,
+    /// What is known already: the base state, and the longest command that the server takes.
+    pub(super) base: Option<(Arc<SessionState>, usize)>,
 }
 
 impl ServerConnection {
     /// Takes over a fresh login and sets the session up: trackers on, base state read.
-    pub(super) async fn set_up(opened: Opened, base: Option<Arc<SessionState>>) -> io::Result<Self> {
+    pub(super) async fn set_up(opened: Opened) -> io::Result<Self> {
         let now = Instant::now();
         let mut connection = Self {
             io: opened.io,
@@ -122,12 +126,13 @@ impl ServerConnection {
             opened: now,
             idle_since: now,
             generation: opened.generation,
+            largest: 0,
             reading: opened.reading,
         };
         connection.track().await?;
-        connection.base = match base {
+        (connection.base, connection.largest) = match opened.base {
             Some(base) => base,
-            None => Arc::new(connection.read_base().await?),
+            None => connection.read_base().await?,
         };
         connection.state = (*connection.base).clone();
         Ok(connection)
@@ -151,14 +156,16 @@ impl ServerConnection {
     }
 
     /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next; and
-    /// its isolation level, which says what a transaction locks.
-    async fn read_base(&mut self) -> io::Result<SessionState> {
+    /// its isolation level, which says what a transaction locks. And the longest command.
+    async fn read_base(&mut self) -> io::Result<(Arc<SessionState>, usize)> {
         // MariaDB has the other name for the level only since 11.1, MySQL this one no more since 8.0.
         let isolation = if self.flavor == Flavor::MariaDb { "tx_isolation" } else { "transaction_isolation" };
         let names =
             ["character_set_client", "character_set_results", "collation_connection", "sql_mode", isolation];
         let variables = names.map(|n| format!("@@session.{n}")).join(",");
-        let values = self.query_row(&format!("SELECT {variables},CURRENT_ROLE()"), names.len() + 1).await?;
+        let sql = format!("SELECT {variables},CURRENT_ROLE(),@@max_allowed_packet");
+        let mut values = self.query_row(&sql, names.len() + 2).await?;
+        let largest = values.pop().and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok());
         let mut base = SessionState::new();
         for (name, value) in names.iter().zip(&values) {
             base.set_variable(name.as_bytes(), value);
@@ -170,7 +177,7 @@ impl ServerConnection {
             list if list.starts_with('`') => list.to_owned(),
             name => format!("`{}`", name.replace('`', "``")),
         });
-        Ok(base)
+        Ok((Arc::new(base), largest.unwrap_or(usize::MAX)))
     }
 
     /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.

@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -29,6 +30,7 @@ impl Lease {
         pool: Arc<AccountPool>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
+        pool.leased.fetch_add(1, Ordering::Relaxed);
         Self { connection: Some(connection), pool, _permit: permit }
     }
 
@@ -47,6 +49,8 @@ impl Lease {
         }
         // Broken until proven clean: a cancelled or failed reset must not reach the pool.
         self.broken = true;
+        let pool = self.pool.clone();
+        let Some(_turn) = pool.slots().turn_to_scrub().await else { return };
         if matches!(tokio::time::timeout(SCRUB, self.reset()).await, Ok(Ok(()))) {
             self.broken = false;
         }
@@ -79,6 +83,7 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.pool.leased.fetch_sub(1, Ordering::Relaxed);
         if let Some(mut connection) = self.connection.take() {
             connection.idle_since = Instant::now();
             connection.io.rest();

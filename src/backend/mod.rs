@@ -7,13 +7,13 @@ mod commits;
 mod connection;
 mod connector;
 mod control;
-mod counted;
 mod lease;
 mod marks;
 mod pool;
 mod reading;
 mod restoring;
 mod signature;
+mod slots;
 
 pub use account::Account;
 pub use answers::{Swallow, payload_of};

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
 use tideover_protocol::packet::ErrPacket;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::session::SessionState;
@@ -18,10 +18,10 @@ use super::account::Account;
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
-use super::counted::{Uncount, Waiting};
 use super::lease::Lease;
 use super::marks::Marks;
 use super::signature::{Signature, TagSource};
+use super::slots::Slots;
 
 /// Idle connections that are looked through for one whose session state fits already.
 const LOOK_THROUGH: usize = 16;
@@ -73,18 +73,6 @@ pub struct PoolStats {
     pub idle: usize,
 }
 
-/// What all pools of one server share.
-#[derive(Debug)]
-struct Slots {
-    id: ServerId,
-    target: Target,
-    permits: Arc<Semaphore>,
-    open: AtomicUsize,
-    /// Who wait for a permit.
-    waiting: AtomicUsize,
-    generation: AtomicU64,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     shard: usize,
@@ -123,16 +111,10 @@ impl Pools {
         servers: &[Target],
         signature: Signature,
     ) -> Arc<Self> {
-        let slots = servers.iter().enumerate().map(|(at, target)| {
-            Arc::new(Slots {
-                id: ServerId(at),
-                target: target.clone(),
-                permits: Arc::new(Semaphore::new(limits.per_server)),
-                open: AtomicUsize::new(0),
-                waiting: AtomicUsize::new(0),
-                generation: AtomicU64::new(0),
-            })
-        });
+        let slots = servers
+            .iter()
+            .enumerate()
+            .map(|(at, target)| Arc::new(Slots::new(ServerId(at), target.clone(), limits.per_server)));
         Arc::new(Self {
             limits,
             connector,
@@ -181,6 +163,7 @@ impl Pools {
                 dialect,
                 use_,
                 idle: Mutex::default(),
+                leased: AtomicUsize::new(0),
                 base: Mutex::default(),
             })
         });
@@ -224,7 +207,7 @@ impl Pools {
             let pools = self.pools.lock();
             let of_from = pools.iter().filter(|(key, _)| key.server == from && key.use_ == Use::Anything);
             of_from
-                .map(|(key, pool)| (*key, pool.account.clone(), pool.idle.lock().len().max(1)))
+                .map(|(key, pool)| (*key, pool.account.clone(), pool.in_use_or_idle().max(1)))
                 .collect::<Vec<_>>()
         }
         .into_iter()
@@ -306,7 +289,9 @@ pub struct AccountPool {
     /// Most recently used last. Boxed, because a lease takes it and gives it back.
     #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<ServerConnection>>>,
-    base: Mutex<Option<Arc<SessionState>>>,
+    pub(super) leased: AtomicUsize,
+    /// Of a new connection's session, and the longest command it takes.
+    base: Mutex<Option<(Arc<SessionState>, usize)>>,
 }
 
 impl AccountPool {
@@ -314,6 +299,10 @@ impl AccountPool {
     #[must_use]
     pub fn server(&self) -> ServerId {
         self.slots.id
+    }
+
+    pub(super) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// A connection whose session is in the state `wanted`.
@@ -360,13 +349,13 @@ impl AccountPool {
     /// Whether somebody waits for a connection of this server, of whichever account.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.slots.waiting.load(Ordering::Relaxed) > 0
+        self.slots.is_wanted()
     }
 
     /// What a session of this account starts from, once a connection was made.
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.lock().clone()
+        self.base.lock().as_ref().map(|(base, _)| base.clone())
     }
 
     /// A new connection: to learn what sessions start from, and that the server lets the account in.
@@ -384,12 +373,19 @@ impl AccountPool {
         if self.slots.open.load(Ordering::Acquire) >= self.owner.limits.per_server {
             self.owner.evict(self.slots.id);
         }
-        self.connect(Instant::now() + self.owner.limits.connect).await
+        let time = self.owner.limits.connect;
+        let _turn = self.slots.turn_to_log_in(time).await?;
+        self.connect(Instant::now() + time).await
+    }
+
+    /// Connections of this pool.
+    fn in_use_or_idle(&self) -> usize {
+        self.idle.lock().len() + self.leased.load(Ordering::Relaxed)
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let limits = self.owner.limits;
-        let _waiting = Waiting::new(&self.slots.waiting);
+        let _waiter = self.slots.count_waiter();
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),
@@ -419,8 +415,7 @@ impl AccountPool {
     }
 
     async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Box<ServerConnection>, AcquireError> {
-        self.slots.open.fetch_add(1, Ordering::AcqRel);
-        let counted = Uncount::of(&self.slots.open);
+        let counted = self.slots.count_opening();
         let generation = self.slots.generation.load(Ordering::Acquire);
         let target = &self.slots.target;
         let (io, connected) =
@@ -435,9 +430,9 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
+            base: self.base.lock().clone(),
         };
-        let base = self.base.lock().clone();
-        let set_up = timeout_at(deadline, ServerConnection::set_up(opened, base)).await;
+        let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
             Ok(Ok(connection)) => Box::new(connection),
             Ok(Err(error)) => {
@@ -450,7 +445,7 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.lock().get_or_insert_with(|| connection.base.clone());
+        self.base.lock().get_or_insert_with(|| (connection.base.clone(), connection.largest));
         counted.keep();
         Ok(connection)
     }

@@ -147,8 +147,17 @@ impl ServerConnection {
                 }
             }
         }
-        self.state = wanted.clone();
+        self.follow(wanted);
         Ok(Ok(()))
+    }
+
+    /// The session on the connection is in the state `wanted`, but for what the server would not prepare: that is tried again
+    /// with the next statement.
+    pub fn follow(&mut self, wanted: &SessionState) {
+        self.state = wanted.clone();
+        for (name, _) in &self.unprepared {
+            self.state.forget_prepared(name);
+        }
     }
 
     fn queue_text(&mut self, text: &[u8]) {

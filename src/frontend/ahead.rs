@@ -113,10 +113,10 @@ fn leaves_found_rows(rows: u64) -> Option<String> {
     })
 }
 
-/// A statement that leaves this number for ROW_COUNT(), and FOUND_ROWS() as it is (but for 1). There is none for several rows.
+/// A statement that leaves this number for ROW_COUNT(), and with 0 FOUND_ROWS() as it is. There is none for several rows.
 const fn leaves_row_count(rows: i64) -> Option<&'static str> {
     match rows {
-        -1 => Some("SHOW WARNINGS"),
+        -1 => Some("SELECT 1"),
         0 => Some("SET @`tideover text`=NULL"),
         1 => Some("SELECT 1 INTO @`tideover text`"),
         _ => None,
@@ -212,7 +212,10 @@ impl Session {
             lease.queue_query(&sql);
         }
         // A connection that was kept has it from the statement before.
+        // A query for FOUND_ROWS() has left -1.
+        let counted = statement.any(Effects::READS_FOUND_ROWS) && self.tracker.row_count() == -1;
         if fresh
+            && !counted
             && statement.any(Effects::READS_ROW_COUNT)
             && let Some(sql) = leaves_row_count(self.tracker.row_count())
         {

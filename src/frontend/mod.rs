@@ -29,6 +29,7 @@ mod settle;
 mod shared;
 mod torn;
 mod trace;
+mod turns;
 mod unit;
 mod work;
 mod wrap;

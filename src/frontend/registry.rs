@@ -15,6 +15,7 @@ use crate::session::Pins;
 use crate::topology::ServerId;
 
 use super::torn::Torn;
+use super::turns::Turns;
 
 /// The first id of a session. Servers count theirs from 1 and do not come here, so that a client can tell the ids of its
 /// PROCESSLIST (the servers') from its own, and KILL means the right one.
@@ -187,6 +188,8 @@ pub struct SessionRegistry {
     count: AtomicUsize,
     /// Transactions that have just lost their locks.
     pub(super) torn: Arc<Torn>,
+    /// Who may do an interrupted transaction again now.
+    pub(super) turns: Turns,
 }
 
 impl SessionRegistry {

@@ -14,6 +14,7 @@ use super::error::{self, ClientError};
 use super::journaling::Recorded;
 use super::rerun::{Rerun, Runner};
 use super::session::{End, Session};
+use super::turns::{Steps, Turn};
 use super::unit::{Hold, Leased};
 
 /// Why an attempt ends that takes too long.
@@ -85,6 +86,9 @@ impl Session {
         }
         let mut pause = COLLIDED.0;
         loop {
+            if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
+                return Ok(Err(OVER.to_owned()));
+            }
             if let Some(server) = suspect.take() {
                 let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);
                 let looked = self.after_failure(server, hold).await;
@@ -96,13 +100,18 @@ impl Session {
             if let Err(error) = self.enter_again(&returning, hold).await {
                 return Ok(Err(text(&error)));
             }
-            match self.lease_as((journal.start(), true), hold).await {
-                Ok(Leased::Ready) => {}
-                Ok(Leased::Again | Leased::Lost(_)) => continue,
+            let Some(turn) = self.turn(hold).await? else {
+                self.end_unit();
+                continue;
+            };
+            let steps = Steps::default();
+            let attempt = turn.spend(&steps, self.attempt_again((journal, &steps), inside, hold)).await?;
+            let (rerun, server) = match attempt {
+                Ok(Some(attempt)) => attempt,
+                Ok(None) => continue,
                 Err(error) => return Ok(Err(text(&error))),
-            }
-            let server = self.lease.as_ref().map(|lease| lease.server);
-            match self.rerun(journal, inside, hold).await? {
+            };
+            match rerun {
                 Rerun::Done => {
                     drop(returning);
                     match self.others_returned().await? {
@@ -122,10 +131,37 @@ impl Session {
                 }
                 Rerun::OwnValue => self.end_unit(),
             }
-            if Instant::now() >= hold.deadline(self.shared.options.hold_timeout) {
-                return Ok(Err(OVER.to_owned()));
-            }
         }
+    }
+
+    /// Waits for the turn to do it again. `None`: it must not be done now.
+    async fn turn(&mut self, hold: &mut Hold) -> Result<Option<Turn>, End> {
+        let registry = self.shared.registry.clone();
+        let signals = tokio::select! {
+            biased;
+            turn = registry.turns.next() => return Ok(Some(turn)),
+            signals = self.handle.signal.wait(STOP) => signals,
+            () = self.client.stream().hung_up() => return Err(End::Client),
+            () = sleep_until(hold.deadline(self.shared.options.hold_timeout)) => Signals::empty(),
+        };
+        if signals.intersects(Signals::KILL | Signals::ABORT) { Err(End::Told) } else { Ok(None) }
+    }
+
+    /// One attempt, and on which server. `None`: there was no connection to be had yet.
+    async fn attempt_again(
+        &mut self,
+        (journal, steps): (&mut Journal<Recorded>, &Steps),
+        inside: bool,
+        hold: &mut Hold,
+    ) -> Result<Result<Option<(Rerun, Option<ServerId>)>, ClientError>, End> {
+        match self.lease_as((journal.start(), true), hold).await {
+            Ok(Leased::Ready) => {}
+            Ok(Leased::Again | Leased::Lost(_)) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(error)),
+        }
+        let server = self.lease.as_ref().map(|lease| lease.server);
+        let rerun = self.rerun((journal, steps), inside, hold).await?;
+        Ok(Ok(Some((rerun, server))))
     }
 
     /// The open transaction leaves its server, for another one or for the same.
@@ -166,7 +202,7 @@ impl Session {
     /// One attempt. The client's departure, signals and the deadline end it.
     async fn rerun(
         &mut self,
-        journal: &mut Journal<Recorded>,
+        (journal, steps): (&mut Journal<Recorded>, &Steps),
         inside: bool,
         hold: &mut Hold,
     ) -> Result<Rerun, End> {
@@ -174,7 +210,8 @@ impl Session {
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
         let ended = {
-            let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store };
+            let runner =
+                Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store, steps };
             let run = runner.run(journal, inside);
             tokio::select! {
                 biased;

@@ -1,6 +1,7 @@
 //! Sends the commands of a journal on one server connection and compares the answers with those that the client got.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use tideover_protocol::command::{CommandKind, rewrite_statement_id};
 use tideover_protocol::packet::{ErrPacket, OkPacket};
@@ -19,6 +20,7 @@ use super::ids::{LaterId, results_of_sets, with_sets};
 use super::journaling::Recorded;
 use super::prepared::{prepare_on, queue_long_data};
 use super::trace::UnitTrace;
+use super::turns::Steps;
 use super::work::{Text, tagged, with_tags};
 
 /// ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK: others are doing theirs again too, or the first of new units. Nothing that the
@@ -51,6 +53,8 @@ pub(super) struct Runner<'a> {
     /// What the session is to be in the end.
     pub(super) state: &'a SessionState,
     pub(super) store: &'a TopologyStore,
+    /// Commands that were done.
+    pub(super) steps: &'a Steps,
 }
 
 /// What came back for one command.
@@ -69,7 +73,9 @@ impl Runner<'_> {
         let count = entries.len();
         for (at, entry) in entries.iter_mut().enumerate() {
             match self.one(entry, insert_id_before.take()).await {
-                Ok(None) => {}
+                Ok(None) => {
+                    self.steps.fetch_add(1, Ordering::Relaxed);
+                }
                 Ok(Some(Rerun::Differs(how))) => {
                     let which = shown(entry);
                     return Rerun::Differs(format!("statement {} of {count}, {which}, {how}", at + 1));

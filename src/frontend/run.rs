@@ -207,13 +207,15 @@ impl Session {
     }
 
     /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those
-    /// that the client expects.
+    /// that the client expects. And whether the server takes a command that long.
     fn fits_tagged(&self, work: &Work) -> bool {
         let (length, tags) = match &work.text {
             Text::Prepared(prepared) => (prepared.key.text().len() + 1, &prepared.statement.tags),
             _ => (self.command.len(), &work.tags),
         };
-        (length + tags.len() * LONGEST_TAG) / MAX_PAYLOAD == length / MAX_PAYLOAD
+        let tagged = length + tags.len() * LONGEST_TAG;
+        let largest = self.lease.as_ref().map_or(usize::MAX, |lease| lease.largest);
+        tagged / MAX_PAYLOAD == length / MAX_PAYLOAD && tagged < largest
     }
 
     /// Before a command is sent: what the guard needs if its answer should be lost.
@@ -459,7 +461,7 @@ impl Session {
             if let Some(journal) = &mut self.journal {
                 journal.keep_start(&lease.state);
             }
-            lease.state = self.tracker.state().clone();
+            lease.follow(self.tracker.state());
         }
         if lease.reading && !pins.for_session().is_empty() {
             // Never seen: what goes to a replica leaves nothing behind. If it did, it must not bind the session to one.

@@ -72,7 +72,10 @@ impl Session {
     /// can be had without it.
     pub(super) fn could_leave(&self) -> bool {
         let pins = self.tracker.pins();
+        // To read either changes the other.
+        let both = pins.contains(PinReason::Warnings) && pins.contains(PinReason::FoundRows);
         self.lease.is_some()
+            && !both
             && self.pass.is_none()
             && self.journal.is_none()
             && !pins.is_empty()

@@ -33,6 +33,8 @@ pub(crate) struct Wire {
     /// What is compressed, once logged in.
     packed: Option<Packed>,
     pub(crate) capabilities: Capabilities,
+    /// The collation of the login.
+    collation: u8,
     /// The id in the greeting.
     pub(crate) id: u32,
 }
@@ -47,7 +49,7 @@ impl Wire {
     ) -> TestResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut wire = Self { stream, input: Vec::new(), packed: None, capabilities, id: 0 };
+        let mut wire = Self { stream, input: Vec::new(), packed: None, capabilities, collation, id: 0 };
         let mut machine = Connector::new(ConnectOptions {
             user: user.into(),
             secret: Secret::Password(user.as_bytes().to_vec().into()),
@@ -180,7 +182,7 @@ impl Wire {
             user: b"app".to_vec(),
             auth_response: Vec::new(),
             database: database.into(),
-            collation: Some(45),
+            collation: Some(self.collation.into()),
             plugin: None,
             attributes: Vec::new(),
         };

@@ -15,21 +15,19 @@ const BESIDE: u64 = 48 << 10;
 #[tokio::test]
 async fn within_the_total_all_are_moved() -> TestResult {
     let (sessions, total) = (length(200, 1000), 256);
-    let outcome = open_and_move(sessions, total).await?;
-    assert!(
-        outcome.refused.is_empty(),
-        "{} were refused: {:?}",
-        outcome.refused.len(),
-        outcome.refused.first()
-    );
-    assert_eq!(outcome.done, sessions);
+    for flavor in length(vec![Flavor::MariaDb1011], vec![Flavor::MariaDb1011, Flavor::Mysql9]) {
+        let outcome = open_and_move(flavor, sessions, total).await?;
+        let refused = &outcome.refused;
+        assert!(refused.is_empty(), "{} were refused: {:?}", refused.len(), refused.first());
+        assert_eq!(outcome.done, sessions);
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn beyond_the_total_is_said_and_kept_to() -> TestResult {
     let (sessions, total) = length((200, 8), (1000, 32));
-    let outcome = open_and_move(sessions, total).await?;
+    let outcome = open_and_move(Flavor::MariaDb1011, sessions, total).await?;
     let fit = (total << 20) / (STATEMENTS * BODY);
     // What was within the limit was moved, as far as it was a whole transaction.
     assert!(outcome.done > 0 && outcome.done <= fit, "{} of {sessions} moved, {fit} fit", outcome.done);
@@ -53,10 +51,10 @@ struct Outcome {
     growth: u64,
 }
 
-async fn open_and_move(sessions: usize, total_mib: usize) -> TestResult<Outcome> {
+async fn open_and_move(flavor: Flavor, sessions: usize, total_mib: usize) -> TestResult<Outcome> {
     let cluster = ClusterOptions {
         server_options: vec![format!("--max-connections={}", sessions + 300)],
-        ..ClusterOptions::new(Flavor::MariaDb1011)
+        ..ClusterOptions::new(flavor)
     };
     let scene = Scene::with(cluster, |options| {
         options
@@ -97,7 +95,7 @@ async fn open_and_move(sessions: usize, total_mib: usize) -> TestResult<Outcome>
     }
     whole_or_not_at_all(&scene, outcome.done).await?;
     println!(
-        "{sessions} transactions of {} KiB, max_total {total_mib} MiB: {} moved, {} refused; {} KiB more in use",
+        "{flavor}: {sessions} transactions of {} KiB, max_total {total_mib} MiB: {} moved, {} refused; {} KiB more in use",
         (STATEMENTS * BODY) >> 10,
         outcome.done,
         outcome.refused.len(),

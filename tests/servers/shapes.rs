@@ -70,6 +70,38 @@ const STATEMENTS: &[&str] = &[
     "DROP TEMPORARY TABLE tt",
 ];
 
+#[tokio::test]
+async fn statements_as_long_as_they_may_be_are_taken() -> TestResult {
+    // A commit tag must not be what makes them too long. (go-sql-driver/mysql's own tests send such ones.)
+    const LARGEST: usize = 1 << 20;
+    for flavor in [Flavor::MariaDb1011, Flavor::Mysql9] {
+        let cluster = ClusterOptions {
+            server_options: vec![format!("--max-allowed-packet={LARGEST}")],
+            ..ClusterOptions::new(flavor)
+        };
+        let scene = Scene::with(cluster, |options| options).await?;
+        scene.cluster.primary().run(&["CREATE TABLE app.t (body LONGTEXT)"]).await?;
+        for payload in [LARGEST - 300, LARGEST - 90, LARGEST - 30, LARGEST - 2, LARGEST - 1, LARGEST + 1] {
+            let mut answers = Vec::new();
+            for address in [scene.cluster.primary().address(), scene.proxy.address()] {
+                let options = options(address, "app", "app").db_name(Some("app"));
+                let mut connection = open(options.max_allowed_packet(Some(64 << 20))).await?;
+                let (head, tail) = ("INSERT INTO t VALUES ('", "')");
+                // The byte that says which command it is counts.
+                let body = "x".repeat(payload - 1 - head.len() - tail.len());
+                let result = connection.query_drop(format!("{head}{body}{tail}")).await;
+                answers.push(result.map_err(|error| code(&error).0));
+            }
+            // Beyond, the server may close the connection before it has read everything.
+            let same = answers[0] == answers[1] || (answers[0].is_err() && answers[1].is_err());
+            assert!(same, "{flavor}, {payload} bytes: {answers:?}");
+            assert!(payload > LARGEST || answers[1].is_ok() || answers[0].is_err(), "{answers:?}");
+        }
+        scene.finish()?;
+    }
+    Ok(())
+}
+
 async fn shapes(flavor: Flavor) -> TestResult {
     let cluster = ClusterOptions {
         server_options: vec!["--max-allowed-packet=64M".into(), "--local-infile=ON".into()],

@@ -85,6 +85,13 @@ impl Workload {
         total.finish()
     }
 
+    /// Waits are counted from now on: not those of logging in, all at once.
+    pub fn forget_waits(&self) {
+        for notes in &self.notes {
+            notes.tally().forget_waits();
+        }
+    }
+
     /// Lets every client finish what it is at, for up to 45 s, and closes the books. A client that got no answer until then
     /// counts as an error and a lost session, and its write as unknown.
     pub async fn stop(self) -> Report {

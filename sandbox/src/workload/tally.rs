@@ -61,6 +61,11 @@ impl Tally {
         self.waiting_since = Some(Instant::now());
     }
 
+    pub(crate) fn forget_waits(&mut self) {
+        self.longest_wait = Duration::ZERO;
+        self.latency.reset();
+    }
+
     /// It was answered, or failed.
     pub(crate) fn answered(&mut self) {
         let Some(since) = self.waiting_since.take() else { return };
