@@ -191,8 +191,9 @@ impl FakeServer {
                 "STRICT_TRANS_TABLES",
                 "REPEATABLE-READ",
                 "NONE",
+                "67108864",
             ];
-            return Answer::Rows(vec!["value"; 6], values.map(str::to_owned).to_vec());
+            return Answer::Rows(vec!["value"; 7], values.map(str::to_owned).to_vec());
         }
         Answer::Rows(vec!["server"], vec![self.number.to_string()])
     }
