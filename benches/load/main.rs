@@ -9,6 +9,7 @@
 
 mod haproxy;
 mod idle;
+mod own;
 mod sysbench;
 mod table;
 
@@ -67,7 +68,7 @@ async fn main() -> Outcome {
     let server = cluster.primary().address();
     // `make bench` names the release build; only what it is compared by need not be optimised.
     let program = std::env::var("TIDEOVER_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tideover").into());
-    let options = ProxyOptions::new(program, &cluster);
+    let options = ProxyOptions::new(program.as_str(), &cluster);
     let tideover = Proxy::start(&options.set("runtime", "sched_batch", plan.batch.to_string())).await?;
     let haproxy = Haproxy::start(server).await?;
     println!("{}; {}", Flavor::MariaDb1011.provision().await?, sysbench::version().await?);
@@ -83,6 +84,7 @@ async fn main() -> Outcome {
         rows.push(measure_load(load, &targets, &plan).await?);
     }
     println!("\n{}", table::markdown(&rows));
+    own::print(&program, &cluster, &plan).await?;
     let growth = idle::growth(&tideover, plan.idle_clients).await?;
     println!("{} idle clients: {:.1} KiB resident each", plan.idle_clients, growth / 1024.0);
     Ok(())

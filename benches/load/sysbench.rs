@@ -26,6 +26,12 @@ impl Load {
         }
         all
     }
+
+    /// Read-write with 8 clients, which may have variables of their own.
+    pub(crate) const fn read_write(own_variables: bool, prepared: bool) -> Self {
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/load/own_variables.lua");
+        Self { script: if own_variables { own } else { "oltp_read_write" }, threads: 8, prepared }
+    }
 }
 
 impl fmt::Display for Load {

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
-use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
+use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
 use tideover_protocol::wire::{DecodeError, Reader};
 use tokio::time::Instant;
 
 use crate::net::PacketIo;
-use crate::session::{Change, ServerStatements, SessionState, Step, plan, tracker_setup};
+use crate::session::{Change, ServerStatements, SessionState, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
+use super::answers::Swallow;
 use super::commits::Commits;
 use super::marks::Marks;
 
@@ -52,10 +52,14 @@ pub struct ServerConnection {
     pub scratch: BytesMut,
     /// Status flags of the last answer.
     pub status: StatusFlags,
+    /// SQL-level statements that the server would not prepare when the session was last restored, and why.
+    pub unprepared: Vec<(String, ErrPacket)>,
     /// Must not be used again.
     pub broken: bool,
     /// Holds state that only a reset removes.
     pub dirty: bool,
+    /// It was told by COM_SET_OPTION to take several statements in a text, or no more, other than at its login.
+    pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
     /// When it was opened.
@@ -68,15 +72,6 @@ pub struct ServerConnection {
     pub reading: bool,
     /// The pool's generation at the time it was opened; an older one is closed instead of reused.
     pub generation: u64,
-}
-
-/// The answer to a command of ours.
-#[derive(Debug)]
-pub enum Swallow {
-    /// OK, EOF or a result: the first control frame's payload.
-    Done(Vec<u8>),
-    /// The server's error.
-    Error(ErrPacket),
 }
 
 /// The server let us in and refuses what we ask first: so it does with an expired password (MariaDB, error 1820).
@@ -123,8 +118,10 @@ impl ServerConnection {
             commits: Commits::new(opened.tag, opened.marks),
             scratch: BytesMut::new(),
             status: StatusFlags::empty(),
+            unprepared: Vec::new(),
             broken: false,
             dirty: false,
+            other_option: false,
             clock_set: false,
             opened: now,
             idle_since: now,
@@ -242,36 +239,6 @@ impl ServerConnection {
         self.swallow(shape).await
     }
 
-    /// Reads an answer that no client waits for.
-    pub async fn swallow(&mut self, shape: ResponseShape) -> io::Result<Swallow> {
-        let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
-        let mut first: Option<Vec<u8>> = None;
-        loop {
-            let scan = self
-                .io
-                .scan(&mut scanner, 0)
-                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
-            self.io.consume(scan.opaque);
-            let Next::Control { len, control } = scan.next else {
-                self.io.fill_some().await?;
-                continue;
-            };
-            let payload = self.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
-            self.io.consume(len);
-            if payload.first() == Some(&0xff) {
-                let error = ErrPacket::decode(&payload, self.capabilities)
-                    .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
-                return Ok(Swallow::Error(error));
-            }
-            self.take_in(&payload);
-            let last = control.is_last();
-            let first = first.get_or_insert(payload);
-            if last {
-                return Ok(Swallow::Done(std::mem::take(first)));
-            }
-        }
-    }
-
     /// Runs several statements in one text, of which none returns rows; the server stops at the first that it refuses.
     /// Gives the OK packets' payloads and that error. The connection need not have multi statements.
     ///
@@ -295,40 +262,6 @@ impl ServerConnection {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(answers)
-    }
-
-    async fn each_answer(&mut self) -> io::Result<(Vec<Vec<u8>>, Option<ErrPacket>)> {
-        let shape = ResponseShape::ResultSets { cursor: false };
-        let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
-        let mut answers = Vec::new();
-        loop {
-            let scan = self
-                .io
-                .scan(&mut scanner, 0)
-                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
-            self.io.consume(scan.opaque);
-            let Next::Control { len, control } = scan.next else {
-                self.io.fill_some().await?;
-                continue;
-            };
-            let payload = self.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
-            self.io.consume(len);
-            match control {
-                Control::Err => {
-                    let error = ErrPacket::decode(&payload, self.capabilities)
-                        .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet"));
-                    return Ok((answers, Some(error)));
-                }
-                Control::Ok { last } => {
-                    self.take_in(&payload);
-                    answers.push(payload);
-                    if last {
-                        return Ok((answers, None));
-                    }
-                }
-                _ => return Err(io::ErrorKind::InvalidData.into()),
-            }
-        }
     }
 
     /// Takes in what an OK packet says of the session; other packets say nothing.
@@ -356,80 +289,18 @@ impl ServerConnection {
         self.commits.note(items);
     }
 
-    /// Whether [`restore`](Self::restore) can reach `wanted` from here.
-    #[must_use]
-    pub fn can_become(&self, wanted: &SessionState) -> bool {
-        self.state.fingerprint() == wanted.fingerprint()
-            || !plan(&self.state, wanted, &self.base).needs_fresh_connection
-    }
-
-    /// Brings the server's session to `wanted` in one round trip; none if it is there already. If a step is refused (schema
-    /// dropped, right revoked), what follows must not run: see [`queue_restore`](Self::queue_restore).
-    ///
-    /// # Errors
-    /// The socket's; the server's refusal comes as the inner error.
-    pub async fn restore(&mut self, wanted: &SessionState) -> io::Result<Result<(), ErrPacket>> {
-        if self.state.fingerprint() == wanted.fingerprint() {
-            return Ok(Ok(()));
-        }
-        let steps = self.queue_restore(wanted);
-        self.io.flush().await?;
-        self.after_restore(&steps, wanted).await
-    }
-
-    /// Queues what brings the server's session to `wanted`. Gives, for each answer that
-    /// [`after_restore`](Self::after_restore) has to read before those to what is sent behind it, whether it may be a
-    /// refusal: a statement cannot be prepared again while its table is gone.
-    pub fn queue_restore(&mut self, wanted: &SessionState) -> Vec<bool> {
-        let steps = plan(&self.state, wanted, &self.base).steps;
-        for step in &steps {
-            match step {
-                Step::InitDb(schema) => self.io.queue_parts(&[&[0x02], schema], 0),
-                Step::Query(text) => {
-                    let attributes: &[u8] = if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
-                        &[0, 1]
-                    } else {
-                        &[]
-                    };
-                    self.io.queue_parts(&[&[0x03], attributes, text], 0)
-                }
-            };
-        }
-        let prepares = |step: &Step| matches!(step, Step::Query(text) if text.starts_with(b"PREPARE "));
-        steps.iter().map(prepares).collect()
-    }
-
-    /// Reads the answers to what [`queue_restore`](Self::queue_restore) queued and the caller sent. With an inner error
-    /// the connection is in neither state and must not be used again.
-    ///
-    /// # Errors
-    /// The socket's; the server's first refusal comes as the inner error.
-    pub async fn after_restore(
-        &mut self,
-        steps: &[bool],
-        wanted: &SessionState,
-    ) -> io::Result<Result<(), ErrPacket>> {
-        for may_fail in steps {
-            if let Swallow::Error(error) = self.swallow(ResponseShape::Simple).await? {
-                if *may_fail {
-                    // It is not quite in that state, and must not be taken for it by the next session.
-                    self.dirty = true;
-                    continue;
-                }
-                self.broken = true;
-                return Ok(Err(error));
-            }
-        }
-        self.state = wanted.clone();
-        Ok(Ok(()))
-    }
-
     /// COM_RESET_CONNECTION: rolls back, drops temporary tables, locks, variables and statements; keeps the schema.
     pub async fn reset(&mut self) -> io::Result<()> {
         if let Swallow::Error(error) = self.command(&[0x1f]).await? {
             return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
         }
         self.prepared = ServerStatements::new(STATEMENTS);
+        self.unprepared.clear();
+        if std::mem::take(&mut self.other_option) {
+            // A reset leaves that as it is (seen on all three).
+            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+            self.command(if several { &MULTI_STATEMENTS_ON } else { &MULTI_STATEMENTS_OFF }).await?;
+        }
         let schema = self.state.schema().map(<[u8]>::to_vec);
         if let Some(schema) = &schema {
             // The schema stays, but the default database's character set becomes the global one (seen on 11.8).

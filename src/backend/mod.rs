@@ -2,6 +2,7 @@
 //! must not know what a client or a unit of work is.
 
 mod account;
+mod answers;
 mod commits;
 mod connection;
 mod connector;
@@ -10,16 +11,19 @@ mod lease;
 mod marks;
 mod pool;
 mod reading;
+mod restoring;
 mod signature;
 mod slots;
 mod upkeep;
 
 pub use account::{Account, Manner};
+pub use answers::{Swallow, payload_of};
 pub use commits::Commits;
-pub use connection::{ServerConnection, Swallow};
+pub use connection::ServerConnection;
 pub use connector::{ConnectFailure, Connector, Dial, Target, Wire};
 pub use control::{Control, ControlError, Row, Rows};
 pub use lease::Lease;
 pub use marks::Mark;
 pub use pool::{AccountPool, AcquireError, PoolLimits, PoolStats, Pools, Use};
+pub use restoring::{NotRestored, Restoring};
 pub use signature::Signature;

@@ -323,6 +323,12 @@ impl AccountPool {
         self.acquire(wanted).await
     }
 
+    /// Whether somebody waits for a connection of this server, of whichever account.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.slots.is_wanted()
+    }
+
     /// What a session of this account starts from, once a connection was made.
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
@@ -356,6 +362,7 @@ impl AccountPool {
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let limits = self.owner.limits();
+        let _waiter = self.slots.count_waiter();
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),

@@ -4,12 +4,13 @@ use std::io;
 
 use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
 use tideover_protocol::packet::ColumnDefinition;
-use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
+use tideover_protocol::response::{Control, ResponseShape};
 use tideover_protocol::wire::{DecodeError, Reader};
 
 use crate::session::{Unread, UserValue};
 
 use super::ServerConnection;
+use super::answers::payload_of;
 
 /// UNSIGNED_FLAG of a column.
 const UNSIGNED: u16 = 0x20;
@@ -70,24 +71,13 @@ impl ServerConnection {
 
     /// The payloads of metadata and rows of one answer, each in one frame. `None` if it is an error or has larger ones.
     async fn frames(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
-        let shape = ResponseShape::ResultSets { cursor: false };
-        let mut scanner = ResponseScanner::new(shape, self.capabilities, 1);
+        let mut scanner = self.scanner(ResponseShape::ResultSets { cursor: false });
         let mut opaque = Vec::new();
         let ended = loop {
-            let scan = self
-                .io
-                .scan(&mut scanner, 0)
-                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
-            opaque.extend_from_slice(self.io.input().get(..scan.opaque).unwrap_or_default());
-            self.io.consume(scan.opaque);
-            let Next::Control { len, control } = scan.next else {
-                self.io.fill_some().await?;
-                continue;
-            };
-            let payload = self.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
-            self.io.consume(len);
+            let (control, frame) =
+                self.next_control(&mut scanner, |piece, _| opaque.extend_from_slice(piece)).await?;
             if control.is_last() {
-                self.take_in(&payload);
+                self.take_in(payload_of(&frame));
                 break !matches!(control, Control::Err);
             }
         };

@@ -30,6 +30,8 @@ pub(super) struct Slots {
     pub(super) permits: Arc<Semaphore>,
     logins: Semaphore,
     scrubs: Semaphore,
+    /// Who wait for a permit.
+    waiting: AtomicUsize,
     /// Connections that are open or being opened.
     pub(super) open: AtomicUsize,
     /// Permits that are to go once they are free.
@@ -46,6 +48,7 @@ impl Slots {
             permits: Arc::new(Semaphore::new(limit)),
             logins: Semaphore::new(LOGINS),
             scrubs: Semaphore::new(SCRUBS),
+            waiting: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             owed: Mutex::default(),
             generation: AtomicU64::new(0),
@@ -80,10 +83,30 @@ impl Slots {
         timeout(SCRUB_TURN, self.scrubs.acquire()).await.ok()?.ok()
     }
 
+    /// Counts somebody who waits for a permit, until it is dropped.
+    pub(super) fn count_waiter(&self) -> Waiter<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiter(self)
+    }
+
+    /// Whether anybody waits for a permit.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Counts a connection that is being opened; not one that fails, or whose opening is cancelled.
     pub(super) fn count_opening(&self) -> Opening<'_> {
         self.open.fetch_add(1, Ordering::AcqRel);
         Opening(Some(self))
+    }
+}
+
+/// One who waits.
+pub(super) struct Waiter<'a>(&'a Slots);
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,15 +1,20 @@
 //! What the servers remember of a statement for the one after it, warnings and row count, where a COMMIT of ours in between
-//! has made the server forget.
+//! has made the server forget, or the session had to leave its server connection to others.
 
 use std::io;
 
 use bytes::BytesMut;
+use tideover_protocol::capability::Capabilities;
 use tideover_protocol::packet::ErrPacket;
-use tideover_protocol::response::{Next, ResponseScanner, ResponseShape};
+use tideover_protocol::response::ResponseShape;
 
+use crate::backend::Lease;
 use crate::relay::{Controls, Verdict};
+use crate::session::PinReason;
 use crate::sql::{Effects, Kind, classify, details};
+use crate::topology::Flavor;
 
+use super::ahead::names_no_table;
 use super::answer::{AnswerControls, Completion};
 use super::error::forgotten;
 use super::journaling::LOOKS_BACK;
@@ -23,12 +28,14 @@ const KEPT: usize = 256 * 1024;
 /// What the server would say.
 #[derive(Debug)]
 pub(super) struct Aftermath {
-    /// ROW_COUNT().
-    row_count: i64,
+    /// ROW_COUNT(), if the server would not say so.
+    pub(super) row_count: Option<i64>,
     /// The whole answer to SHOW WARNINGS; empty if there is nothing to show, or too much.
-    warnings: BytesMut,
+    pub(super) warnings: BytesMut,
     /// There were warnings or an error.
-    any_warnings: bool,
+    pub(super) any_warnings: bool,
+    /// Statements came since.
+    pub(super) outlived: bool,
 }
 
 impl Session {
@@ -45,52 +52,25 @@ impl Session {
         let mut warnings = BytesMut::new();
         if any_warnings {
             let handle = self.handle.clone();
-            let shown = async { self.show_warnings().await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
+            let (lease, client) = (self.lease.as_mut()?, self.capabilities);
+            let shown =
+                async { show_warnings(lease, client).await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
             warnings = unless_lost(&handle.signal, shown).await.unwrap_or_default();
         }
-        Some(Aftermath { row_count, warnings, any_warnings })
-    }
-
-    async fn show_warnings(&mut self) -> Option<BytesMut> {
-        let client = self.capabilities;
-        let lease = self.lease.as_mut()?;
-        let mut controls = AnswerControls::new(lease.capabilities, client);
-        controls.wrapped = true;
-        lease.queue_query("SHOW WARNINGS");
-        lease.io.flush().await.ok()?;
-        let shape = ResponseShape::ResultSets { cursor: false };
-        let mut scanner = ResponseScanner::new(shape, lease.capabilities, 1);
-        let mut answer = BytesMut::new();
-        loop {
-            let scan = lease.io.scan(&mut scanner, 0).ok()?;
-            answer.extend_from_slice(lease.io.input().get(..scan.opaque)?);
-            lease.io.consume(scan.opaque);
-            let Next::Control { len, control } = scan.next else {
-                lease.io.fill_some().await.ok()?;
-                continue;
-            };
-            let verdict = controls.control(&control, lease.io.input_mut().get_mut(..len)?, true);
-            match verdict {
-                Verdict::Forward => answer.extend_from_slice(lease.io.input().get(..len)?),
-                Verdict::Replace(bytes) => answer.extend_from_slice(&bytes),
-                Verdict::Swallow | Verdict::Withhold => {}
-            }
-            lease.io.consume(len);
-            if control.is_last() {
-                answer.extend_from_slice(&controls.done.kept?);
-                return (answer.len() <= KEPT).then_some(answer);
-            }
-        }
+        Some(Aftermath { row_count: Some(row_count), warnings, any_warnings, outlived: false })
     }
 
     /// A statement asks for what our COMMIT has made the server forget: says it ourselves. `Ok(None)`: it does not ask.
     pub(super) async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
         let Some(aftermath) = &self.wrap.aftermath else { return Ok(Some(work.clone())) };
         let asks = self.asks(work);
-        if asks.is_empty() || (asks == Effects::READS_DIAGNOSTICS && !aftermath.any_warnings) {
-            if asks.is_empty() {
-                self.wrap.aftermath = None;
-            }
+        let known = if aftermath.any_warnings { Effects::READS_DIAGNOSTICS } else { Effects::empty() };
+        let known = if aftermath.row_count.is_some() { known | Effects::READS_ROW_COUNT } else { known };
+        if asks.is_empty() {
+            self.outlive_aftermath(work);
+            return Ok(Some(work.clone()));
+        }
+        if (asks & known).is_empty() {
             return Ok(Some(work.clone()));
         }
         let text = plain(work.text.of(&self.command));
@@ -100,13 +80,35 @@ impl Session {
             self.flush().await?;
             return Ok(None);
         }
-        if text_command && text == "selectrow_count()" && work.statement.kind == Kind::Select {
-            let sql = format!("SELECT {} AS `ROW_COUNT()`", aftermath.row_count);
+        if text_command
+            && text == "selectrow_count()"
+            && work.statement.kind == Kind::Select
+            && let Some(rows) = aftermath.row_count
+        {
+            let sql = format!("SELECT {rows} AS `ROW_COUNT()`");
             self.wrap.aftermath = None;
             return Ok(Some(self.instead(work, &sql)));
         }
         self.refuse(&forgotten()).await?;
         Ok(None)
+    }
+
+    /// A statement that asks for nothing ends it, but for the warnings where that leaves them.
+    fn outlive_aftermath(&mut self, work: &Work) {
+        let text = work.text.of(&self.command);
+        let keeps = self.flavor() == Flavor::MariaDb && names_no_table(&work.statement, text, work.dialect);
+        match &mut self.wrap.aftermath {
+            Some(aftermath) if keeps && aftermath.any_warnings => {
+                (aftermath.row_count, aftermath.outlived) = (None, true);
+            }
+            aftermath => *aftermath = None,
+        }
+    }
+
+    /// A statement behind it is over: it ends with the next warnings.
+    pub(super) fn renew_aftermath(&mut self) {
+        let newer = self.tracker.pins().contains(PinReason::Warnings);
+        self.wrap.aftermath.take_if(|aftermath| newer && aftermath.outlived);
     }
 
     /// What it asks for of the statement before. Of several statements only the first can.
@@ -146,4 +148,27 @@ fn plain(text: &[u8]) -> String {
     let text = text.strip_suffix(b";").unwrap_or(text);
     let kept = text.iter().filter(|byte| !byte.is_ascii_whitespace());
     String::from_utf8_lossy(&kept.map(u8::to_ascii_lowercase).collect::<Vec<_>>()).into_owned()
+}
+
+/// The whole answer to SHOW WARNINGS, for this client. `None`: it is not to be had.
+pub(super) async fn show_warnings(lease: &mut Lease, client: Capabilities) -> Option<BytesMut> {
+    let mut controls = AnswerControls::new(lease.capabilities, client);
+    controls.wrapped = true;
+    lease.queue_query("SHOW WARNINGS");
+    lease.io.flush().await.ok()?;
+    let mut scanner = lease.scanner(ResponseShape::ResultSets { cursor: false });
+    let mut answer = BytesMut::new();
+    loop {
+        let kept = |piece: &[u8], _| answer.extend_from_slice(piece);
+        let (control, mut frame) = lease.next_control(&mut scanner, kept).await.ok()?;
+        match controls.control(&control, &mut frame, true) {
+            Verdict::Forward => answer.extend_from_slice(&frame),
+            Verdict::Replace(bytes) => answer.extend_from_slice(&bytes),
+            Verdict::Swallow | Verdict::Withhold => {}
+        }
+        if control.is_last() {
+            answer.extend_from_slice(&controls.done.kept?);
+            return (answer.len() <= KEPT).then_some(answer);
+        }
+    }
 }

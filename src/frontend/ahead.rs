@@ -1,15 +1,16 @@
 //! What goes in front of a statement, in the same write, so that it finds the session as the client knows it: the session's
 //! state where that is safe, and LAST_INSERT_ID().
 
+use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseShape;
 
-use crate::backend::Swallow;
+use crate::backend::{Restoring, Swallow};
 use crate::replay::Sent;
 use crate::session::PinReason;
 use crate::sql::{Dialect, Effects, Kind, Statement, details};
 use crate::topology::Flavor;
 
-use super::error::ClientError;
+use super::error::{self, ClientError};
 use super::session::Session;
 use super::work::Work;
 
@@ -28,18 +29,71 @@ pub(super) struct Here {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ahead {
     /// To the steps that restore the session's state.
-    steps: Vec<bool>,
+    restoring: Restoring,
     /// To `SET last_insert_id`.
     insert_id: bool,
     /// To what gives FOUND_ROWS() and ROW_COUNT() their values.
     counts: usize,
 }
 
-/// Whether the statement does no harm in a session that is not in the right state: it may be sent behind the steps that
-/// restore the state without waiting for their success. What it answers is thrown away if one fails, and what it begins.
-pub(super) fn is_harmless(statement: &Statement) -> bool {
-    let begins = matches!(statement.kind, Kind::Begin | Kind::StartTransactionReadOnly);
-    begins || (statement.any(Effects::READS_ONLY) && !statement.any(Effects::MULTI))
+/// How a statement may follow the steps that restore the session's state on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// In the same write: it does no harm in a session that is not in the right state. What it answers is thrown away if a
+    /// step fails, and what it does goes with the connection.
+    AtOnce,
+    /// In the same write, if the steps are such that the server refuses a write unless all have succeeded.
+    Barred,
+    /// When all have succeeded.
+    Afterwards,
+}
+
+/// What may outlast the connection, or see to it that something does, however little a text says of it.
+const LASTS: Effects = Effects::WRITES
+    .union(Effects::STORED_CODE)
+    .union(Effects::SQL_EXECUTE)
+    .union(Effects::UNSURE)
+    .union(Effects::MULTI)
+    .union(Effects::SETS_GLOBAL)
+    .union(Effects::OUTFILE)
+    .union(Effects::TABLE_LOCK)
+    .union(Effects::USER_LOCK)
+    .union(Effects::SEQUENCE)
+    .union(Effects::XA)
+    .union(Effects::RELEASE)
+    .union(Effects::LOCAL_INFILE)
+    .union(Effects::SETS_FOR_STATEMENT);
+
+/// What a read-only session of the servers does not refuse although it lasts.
+const NOT_BARRED: Effects = LASTS.difference(Effects::WRITES);
+
+/// How `work` may follow.
+pub(super) fn follows(work: &Work) -> Follows {
+    let statement = &work.statement;
+    if work.kind == CommandKind::StmtPrepare {
+        return Follows::AtOnce;
+    }
+    match statement.kind {
+        _ if statement.any(Effects::READS_ONLY) && !statement.any(Effects::MULTI) => Follows::AtOnce,
+        Kind::Select
+        | Kind::With
+        | Kind::Set
+        | Kind::Use
+        | Kind::Begin
+        | Kind::StartTransactionReadOnly
+        | Kind::Commit
+        | Kind::Rollback
+        | Kind::Prepare
+        | Kind::Deallocate
+            if !statement.any(LASTS) =>
+        {
+            Follows::AtOnce
+        }
+        Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace if !statement.any(NOT_BARRED) => {
+            Follows::Barred
+        }
+        _ => Follows::Afterwards,
+    }
 }
 
 /// Rows from which on FOUND_ROWS() is not carried to another connection.
@@ -59,11 +113,11 @@ fn leaves_found_rows(rows: u64) -> Option<String> {
     })
 }
 
-/// A statement that leaves this number for ROW_COUNT() and nothing else. There is none for several rows.
+/// A statement that leaves this number for ROW_COUNT(), and with 0 FOUND_ROWS() as it is. There is none for several rows.
 const fn leaves_row_count(rows: i64) -> Option<&'static str> {
     match rows {
         -1 => Some("SELECT 1"),
-        0 => Some("DO 0"),
+        0 => Some("SET @`tideover text`=NULL"),
         1 => Some("SELECT 1 INTO @`tideover text`"),
         _ => None,
     }
@@ -71,7 +125,7 @@ const fn leaves_row_count(rows: i64) -> Option<&'static str> {
 
 /// Whether a statement leaves the warnings of the one before it: on MariaDB all do that name no table (seen on 10.11 and
 /// 11.8, as its manual says).
-fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialect) -> bool {
+pub(super) fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialect) -> bool {
     match statement.kind {
         Kind::Select | Kind::With | Kind::Do | Kind::Set | Kind::Multi => {
             !details::mentions(text, dialect, &[b"from", b"table", b"into", b"update"])
@@ -91,22 +145,64 @@ impl Session {
             && names_no_table(statement, text, dialect)
     }
 
+    /// Before anything of the statement is sent: restores the session's state unless that can go in front of it in the same
+    /// write. `Ok(false)`: it could not be restored, and the client was told.
+    pub(super) async fn restore_unless_ahead(&mut self, work: &Work) -> Result<bool, Sent> {
+        let Some(lease) = &self.lease else { return Err(Sent::Nothing) };
+        let state = self.tracker.state();
+        if lease.state.fingerprint() == state.fingerprint()
+            || match follows(work) {
+                Follows::AtOnce => true,
+                Follows::Barred => !self.may_wrap(work) && lease.can_restore_barred(state),
+                Follows::Afterwards => false,
+            }
+        {
+            return Ok(true);
+        }
+        Box::pin(self.restore_first()).await
+    }
+
+    /// A round trip of its own. `Ok(false)`: the client was told why not.
+    async fn restore_first(&mut self) -> Result<bool, Sent> {
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        match lease.restore(self.tracker.state()).await {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(packet)) => {
+                lease.broken = true;
+                let _ = self.refuse(&ClientError { cause: "session_restore", packet }).await;
+                Ok(false)
+            }
+            Err(_) => Err(Sent::Nothing),
+        }
+    }
+
     /// Queues what is to go in front of the statement.
     pub(super) fn queue_ahead(&mut self, work: &Work) -> Ahead {
         let mut ahead = Ahead::default();
         let id = self.tracker.last_insert_id();
         let fresh = std::mem::take(&mut self.here.fresh);
         let Some(lease) = &mut self.lease else { return ahead };
-        if lease.state.fingerprint() != self.tracker.state().fingerprint() {
-            ahead.steps = lease.queue_restore(self.tracker.state());
+        let state = self.tracker.state();
+        if lease.state.fingerprint() != state.fingerprint() {
+            let barred = follows(work) == Follows::Barred;
+            let barred = if barred { lease.queue_restore_barred(state) } else { None };
+            ahead.restoring = barred.unwrap_or_else(|| lease.queue_restore(state));
         }
         let statement = &work.statement;
         let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
-        let may_read = statement.any(Effects::READS_LAST_INSERT_ID) || (id > 0 && statement.any(code));
+        // Behind a CALL it is read from the connection.
+        let called = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
+        let may_read =
+            statement.any(Effects::READS_LAST_INSERT_ID) || ((id > 0 || called) && statement.any(code));
         // LAST_INSERT_ID() is the session's and not the connection's.
         if may_read && !self.here.insert_id {
             ahead.insert_id = true;
             lease.queue_query(&format!("SET last_insert_id={id}"));
+        }
+        // MariaDB keeps warnings until a statement that names a table: another session's, or those of the steps above.
+        if fresh && statement.any(Effects::READS_DIAGNOSTICS) {
+            ahead.counts += 1;
+            lease.queue_query("SELECT 1 FROM (SELECT 1) AS t");
         }
         if statement.any(Effects::READS_FOUND_ROWS)
             && !self.here.found_rows
@@ -115,13 +211,11 @@ impl Session {
             ahead.counts += 1;
             lease.queue_query(&sql);
         }
-        // MariaDB keeps warnings until a statement that names a table: another session's, or those of the steps above.
-        if fresh && statement.any(Effects::READS_DIAGNOSTICS) {
-            ahead.counts += 1;
-            lease.queue_query("SELECT 1 FROM (SELECT 1) AS t");
-        }
         // A connection that was kept has it from the statement before.
+        // A query for FOUND_ROWS() has left -1.
+        let counted = statement.any(Effects::READS_FOUND_ROWS) && self.tracker.row_count() == -1;
         if fresh
+            && !counted
             && statement.any(Effects::READS_ROW_COUNT)
             && let Some(sql) = leaves_row_count(self.tracker.row_count())
         {
@@ -145,7 +239,7 @@ impl Session {
 
     /// Reads the answers to it. `Ok(false)`: the state could not be restored, and the client was told.
     pub(super) async fn after_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
-        if ahead.steps.is_empty() && !ahead.insert_id && ahead.counts == 0 {
+        if ahead.restoring.is_empty() && !ahead.insert_id && ahead.counts == 0 {
             return Ok(true);
         }
         Box::pin(self.read_ahead(ahead)).await
@@ -153,10 +247,15 @@ impl Session {
 
     async fn read_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        if !ahead.steps.is_empty() {
-            let restored = lease.after_restore(&ahead.steps, self.tracker.state()).await;
-            if let Err(packet) = restored.map_err(|_| Sent::Something)? {
-                let _ = self.refuse(&ClientError { cause: "session_restore", packet }).await;
+        if !ahead.restoring.is_empty() {
+            let restored = lease.after_restore(&ahead.restoring, self.tracker.state()).await;
+            if let Err(not) = restored.map_err(|_| Sent::Something)? {
+                let error = if not.open {
+                    error::unknown_outcome("its session could not be restored on a server connection")
+                } else {
+                    ClientError { cause: "session_restore", packet: not.refused }
+                };
+                let _ = self.refuse(&error).await;
                 return Ok(false);
             }
         }

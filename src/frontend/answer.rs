@@ -46,6 +46,8 @@ pub(super) struct Completion {
     pub(super) rows: u64,
     /// A result set came.
     pub(super) result_set: bool,
+    /// OK packets, and EOF packets, of which a result set has two.
+    pub(super) ends: (usize, usize),
     /// At least one OK or EOF came.
     pub(super) any: bool,
     /// The last packet, kept back as whole frames, of a statement in a transaction of ours.
@@ -60,6 +62,7 @@ impl Completion {
     /// Takes in what an OK packet says, but for its session tracking.
     pub(super) fn note_ok(&mut self, ok: &OkPacket) {
         self.any = true;
+        self.ends.0 += 1;
         self.status = ok.status;
         self.affected_rows = ok.affected_rows;
         self.warnings = ok.warnings;
@@ -77,6 +80,7 @@ impl Completion {
     pub(super) fn note_eof(&mut self, payload: &[u8]) {
         if let Some(&[w0, w1, s0, s1]) = payload.get(1..5) {
             self.any = true;
+            self.ends.1 += 1;
             self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
             self.warnings = u16::from_le_bytes([w0, w1]);
             self.most_warnings = self.most_warnings.max(self.warnings);

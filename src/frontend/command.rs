@@ -150,7 +150,7 @@ impl Session {
             let result =
                 self.run_plain(CommandKind::SetOption, plain(Kind::Set, Effects::SETS_SESSION)).await;
             if let Some(lease) = &mut self.lease {
-                lease.dirty = true;
+                (lease.dirty, lease.other_option) = (true, true);
             }
             self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
             return result;

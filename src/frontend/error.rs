@@ -80,10 +80,11 @@ pub(super) fn unknown_outcome(why: &str) -> ClientError {
     error("outcome_unknown", 1180, "HY000", &format!("tideover: outcome unknown: {why}"))
 }
 
-/// What a statement asks for is gone with our COMMIT.
+/// What a statement asks for is gone with our COMMIT, or with the server connection that the session had to leave.
 pub(super) fn forgotten() -> ClientError {
     let text = "tideover: warnings and ROW_COUNT() of the statement before are known only to SHOW WARNINGS and SELECT \
-                ROW_COUNT(), since it left a commit marker; guard.mode = \"tag\" leaves none";
+                ROW_COUNT(), since it left a commit marker (guard.mode = \"tag\" leaves none), or its server connection \
+                to others (pool.max_per_server)";
     error("forgotten", 1235, "42000", text)
 }
 

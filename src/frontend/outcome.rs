@@ -31,6 +31,7 @@ impl Session {
         (delivered, ended_by_us, place): (bool, bool, Place),
     ) -> Result<Attempt, End> {
         let frame = done.error.clone().unwrap_or_default();
+        let frame = self.refused_when_prepared(work, &frame).unwrap_or(frame);
         let packet = self.error_in(&frame);
         let broke = self.broke(&packet, ended_by_us).await;
         if self.is_on_replica() && !self.in_transaction() && !Self::is_wanted_error(broke) {

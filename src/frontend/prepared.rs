@@ -1,12 +1,14 @@
 //! Binary prepared statements. Their ids are the client's; each server connection has its own, made when first needed
 //! there. What an execution leaves out because the server knows it (parameter types, long data) is put in again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use tideover_protocol::command::{
     CommandKind, ExecuteView, rewrite_bulk, rewrite_execute, rewrite_statement_id, statement_id,
 };
+use tideover_protocol::frame::write_frames;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::response::ResponseShape;
 use tideover_protocol::status::StatusFlags;
@@ -14,7 +16,7 @@ use tideover_protocol::status::StatusFlags;
 use crate::backend::{Lease, Swallow};
 use crate::replay::Sent;
 use crate::session::{LongDataError, ParameterType, PinReason, Prepared, SessionState, StatementKey};
-use crate::sql::{Effects, Kind, Tags};
+use crate::sql::{self, Effects, Kind, Tags};
 use crate::topology::Flavor;
 
 use super::answer::Completion;
@@ -115,10 +117,6 @@ impl Session {
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let known = lease.prepared.get(&prepared.key);
-        if known.is_none() && !self.restore_first().await? {
-            return Ok(false);
-        }
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let server_id = match known {
             Some(id) => id,
             None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
@@ -126,11 +124,15 @@ impl Session {
                 // The primary has the last word.
                 Err(_) if lease.reading => return Err(Sent::Nothing),
                 Err(packet) => {
-                    let _ = self.refuse(&error::ClientError { cause: "prepare", packet }).await;
+                    let cause = if lease.broken { "session_restore" } else { "prepare" };
+                    let _ = self.refuse(&error::ClientError { cause, packet }).await;
                     return Ok(false);
                 }
             },
         };
+        if !self.restore_unless_ahead(work).await? {
+            return Ok(false);
+        }
         let prelude = self.prelude(work);
         let journaled = self.is_journaled(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
@@ -165,20 +167,6 @@ impl Session {
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
         self.after_all(ahead, prelude.is_some()).await
-    }
-
-    /// A statement is prepared in the session's state, before anything else is sent. `Ok(false)`: the client was told why not.
-    async fn restore_first(&mut self) -> Result<bool, Sent> {
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        match lease.restore(self.tracker.state()).await {
-            Ok(Ok(())) => Ok(true),
-            Ok(Err(packet)) => {
-                lease.broken = true;
-                let _ = self.refuse(&error::ClientError { cause: "session_restore", packet }).await;
-                Ok(false)
-            }
-            Err(_) => Err(Sent::Nothing),
-        }
     }
 
     /// Appends the command as the server connection needs it.
@@ -224,6 +212,25 @@ impl Session {
         let types: Vec<ParameterType> =
             bytes.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
         self.prepared.bind(id, &types);
+    }
+
+    /// In place of the error that there is no such statement: why it could not be prepared on this server connection. The
+    /// server that has it would say the same, and now.
+    pub(super) fn refused_when_prepared(&self, work: &Work, error: &[u8]) -> Option<Vec<u8>> {
+        const UNKNOWN_STATEMENT: u16 = 1243;
+        let unprepared = &self.lease.as_ref()?.unprepared;
+        if unprepared.is_empty()
+            || work.statement.kind != Kind::Execute
+            || self.error_in(error).code != UNKNOWN_STATEMENT
+        {
+            return None;
+        }
+        let name = sql::details::prepared_name(work.text.of(&self.command), work.dialect)?;
+        let (_, packet) = unprepared.iter().find(|(unprepared, _)| *unprepared == name)?;
+        let (mut payload, mut frame) = (BytesMut::new(), BytesMut::new());
+        packet.encode(self.capabilities, &mut payload);
+        write_frames(&mut frame, &payload, 1);
+        Some(frame.to_vec())
     }
 
     /// Notes what an answer says of prepared statements and cursors.
@@ -345,17 +352,26 @@ pub(super) async fn prepare_on(
     // What its names mean was settled when the client prepared it: in the schema of that time.
     let schema = prepared.key.schema();
     let elsewhere = schema.is_some() && schema != state.schema();
-    if elsewhere {
+    let there = if elsewhere {
         let mut there = state.clone();
         there.set_schema(schema);
-        if !matches!(lease.restore(&there).await, Ok(Ok(()))) {
-            lease.broken = true;
-            return Err(Sent::Nothing);
-        }
-    }
+        Cow::Owned(there)
+    } else {
+        Cow::Borrowed(state)
+    };
+    // Prepared in the wrong state it goes with its connection.
+    let restoring = lease.queue_restore(&there);
     let mut command = vec![PREPARE];
     prepared.statement.tags.write(prepared.key.text(), lease.commits.tag(), &mut command);
-    let answer = lease.command(&command).await.map_err(|_| Sent::Nothing)?;
+    lease.io.queue_packet(&command, 0);
+    lease.io.flush().await.map_err(|_| Sent::Nothing)?;
+    match lease.after_restore(&restoring, &there).await.map_err(|_| Sent::Nothing)? {
+        Ok(()) => {}
+        // The schema of that time is gone, and not the session's.
+        Err(_) if elsewhere => return Err(Sent::Nothing),
+        Err(not) => return Ok(Err(not.refused)),
+    }
+    let answer = lease.swallow(ResponseShape::Prepare).await.map_err(|_| Sent::Nothing)?;
     if elsewhere && !matches!(lease.restore(state).await, Ok(Ok(()))) {
         lease.broken = true;
         return Err(Sent::Nothing);

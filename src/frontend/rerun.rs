@@ -4,12 +4,11 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use tideover_protocol::command::{CommandKind, rewrite_statement_id};
-use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::{ErrPacket, OkPacket};
-use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
+use tideover_protocol::response::{Control, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 
-use crate::backend::{Lease, Swallow};
+use crate::backend::{Lease, Swallow, payload_of};
 use crate::relay::Mark;
 use crate::replay::{Digest, Entry, Journal, is_read_only_refusal};
 use crate::session::SessionState;
@@ -145,7 +144,9 @@ impl Runner<'_> {
         let work = &recorded.work;
         let mut id = None;
         if let Text::Prepared(prepared) = &work.text {
-            match prepare_on(self.lease, prepared, self.state).await {
+            // As the session was at this point, which the connection has followed.
+            let state = self.lease.state.clone();
+            match prepare_on(self.lease, prepared, &state).await {
                 Ok(Ok(known)) => id = Some(known),
                 Ok(Err(refused)) => return Ok(Some(refused)),
                 Err(_) => return Err(io::ErrorKind::BrokenPipe.into()),
@@ -199,41 +200,27 @@ impl Runner<'_> {
     /// Reads an answer, of which the results at some places count for nothing.
     async fn answer(&mut self, shape: ResponseShape, left_out: &[usize]) -> io::Result<Answer> {
         let lease = &mut **self.lease;
-        let mut scanner = ResponseScanner::new(shape, lease.capabilities, 1);
+        let mut scanner = lease.scanner(shape);
         let mut mark = Mark::default();
         let mut completion = Completion::default();
         let mut result = 0;
         loop {
-            let scan = lease
-                .io
-                .scan(&mut scanner, 0)
-                .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
-            mark.take_in(lease.io.input().get(..scan.opaque).unwrap_or_default(), scan.metadata);
-            lease.io.consume(scan.opaque);
-            let Next::Control { len, control } = scan.next else {
-                lease.io.fill_some().await?;
-                continue;
-            };
-            let payload = lease.io.input().get(HEADER_LEN..len).unwrap_or_default().to_vec();
-            lease.io.consume(len);
+            let taken = |piece: &[u8], metadata| mark.take_in(piece, metadata);
+            let (control, frame) = lease.next_control(&mut scanner, taken).await?;
+            let payload = payload_of(&frame);
             let mut error = None;
             match control {
-                Control::Err => {
-                    error = Some(
-                        ErrPacket::decode(&payload, lease.capabilities)
-                            .unwrap_or_else(|_| ErrPacket::new(2027, "HY000", "malformed error packet")),
-                    );
-                }
+                Control::Err => error = Some(lease.error_in(payload)),
                 Control::Ok { .. } => {
-                    lease.take_in(&payload);
+                    lease.take_in(payload);
                     if left_out.contains(&result) {
                         // One of ours.
-                    } else if let Ok(ok) = OkPacket::decode(&payload, lease.capabilities) {
+                    } else if let Ok(ok) = OkPacket::decode(payload, lease.capabilities) {
                         completion.note_ok(&ok);
                     }
                 }
                 Control::Eof { .. } => {
-                    completion.note_eof(&payload);
+                    completion.note_eof(payload);
                     lease.status = completion.status;
                 }
                 Control::LocalInfile => return Err(io::ErrorKind::InvalidData.into()),

@@ -1,5 +1,6 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
+use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
 use tideover_protocol::response::ResponseScanner;
@@ -11,7 +12,7 @@ use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome, PinReason};
 use crate::sql::{Effects, Kind};
 
-use super::ahead::is_harmless;
+use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
@@ -37,7 +38,12 @@ pub(super) enum Attempt {
 impl Session {
     /// Runs `work`, whose payload is `self.command`, until the client has an answer.
     pub(super) async fn perform(&mut self, work: &Work) -> Result<(), End> {
-        self.settle(false).await;
+        if !self.settle(false).await {
+            return Err(End::Client);
+        }
+        if self.tracker.is_insert_id_open() {
+            Box::pin(self.close_insert_id(work)).await;
+        }
         let mut hold = Hold::arrived();
         let instead;
         let mut work = work;
@@ -64,6 +70,7 @@ impl Session {
             }
         }
         self.unit.answered();
+        self.renew_aftermath();
         self.resume = None;
         if self.read_is_over() {
             Box::pin(self.capture()).await;
@@ -95,7 +102,7 @@ impl Session {
         if self.is_beside_torn() && !self.pause_for_torn().await {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
         }
-        match self.lease(!is_harmless(&work.statement), hold).await {
+        match self.lease(follows(work) == Follows::Afterwards, hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
                 let primary_only = "a statement in it can run on the primary only";
                 let asked = "a switchover would not wait for it";
@@ -170,6 +177,9 @@ impl Session {
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
             return self.send_prepared(work).await;
+        }
+        if !self.restore_unless_ahead(work).await? {
+            return Ok(false);
         }
         let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
         let ahead = self.queue_ahead(work);
@@ -394,7 +404,9 @@ impl Session {
         self.track(work, &done, Some(code));
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
-            match lease.command(&[0x0e]).await {
+            // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
+            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+            match lease.command(&[0x1b, u8::from(!several), 0]).await {
                 Ok(_) => self.status = lease.status,
                 Err(_) => lease.broken = true,
             }
@@ -431,8 +443,10 @@ impl Session {
             warnings: done.most_warnings,
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
+            own_id: done.last_insert_id > 0 && self.may_name_id(work, done.last_insert_id),
             result_set: done.result_set,
             rows: done.rows,
+            ended: done.ends.0 + done.ends.1 / 2,
             changes: &changes,
         };
         let before = self.tracker.pins();
@@ -453,7 +467,7 @@ impl Session {
             if let Some(journal) = &mut self.journal {
                 journal.keep_start(&lease.state);
             }
-            lease.state = self.tracker.state().clone();
+            lease.follow(self.tracker.state());
         }
         if lease.reading && !pins.for_session().is_empty() {
             // Never seen: what goes to a replica leaves nothing behind. If it did, it must not bind the session to one.
@@ -462,8 +476,10 @@ impl Session {
             return;
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
-        let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
-        self.here.insert_id |= only_there || done.last_insert_id > 0;
+        if !self.tracker.is_insert_id_open() {
+            let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
+            self.here.insert_id |= only_there || done.last_insert_id > 0;
+        }
         self.here.found_rows |= done.result_set || pins.contains(PinReason::FoundRows);
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
     }

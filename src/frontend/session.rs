@@ -34,6 +34,10 @@ use super::wrap::Wrap;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
 const AMID_COMMAND: Duration = Duration::from_secs(30);
+/// A session that only the warnings or counts of its last statement keep on a server connection gives it up to others who
+/// wait for one, if it is silent for so long; later it looks less often.
+const SILENCE: Duration = Duration::from_millis(20);
+const LONGEST_SILENCE: Duration = Duration::from_millis(320);
 /// Long data of all statements of one session, bytes.
 const LONG_DATA: usize = 64 << 20;
 
@@ -184,8 +188,8 @@ impl Session {
     /// Reads and runs commands until somebody ends it.
     pub(super) async fn run(mut self) {
         let end = loop {
-            if self.client.input().is_empty() {
-                self.settle(false).await;
+            if self.client.input().is_empty() && !self.settle(false).await {
+                break End::Client;
             }
             let end = match self.next_command().await {
                 Ok(kind) => Box::pin(self.dispatch(kind)).await,
@@ -206,6 +210,7 @@ impl Session {
 
     /// Waits for the next command and puts its payload into `self.command`.
     async fn next_command(&mut self) -> Result<CommandKind, End> {
+        let mut silent = SILENCE;
         loop {
             if let Some(length) = self.client.whole_packet() {
                 return self.take_command(length).await;
@@ -218,11 +223,17 @@ impl Session {
                     self.command = Vec::new();
                 }
             }
-            match self.wait_for_input(amid).await {
+            match self.wait_for_input(amid, silent).await {
                 Waited::Input => {}
                 Waited::Gone => return Err(End::Client),
                 Waited::Told(signals) => Box::pin(self.told_while_idle(signals)).await?,
                 Waited::Torn => Box::pin(self.torn_while_idle()).await?,
+                Waited::Silent if self.is_lease_wanted() => {
+                    if !Box::pin(self.leave()).await {
+                        return Err(End::Client);
+                    }
+                }
+                Waited::Silent => silent = (2 * silent).min(LONGEST_SILENCE),
             }
         }
     }
@@ -268,7 +279,7 @@ impl Session {
         Ok(CommandKind::of(&self.command))
     }
 
-    async fn wait_for_input(&mut self, amid: bool) -> Waited {
+    async fn wait_for_input(&mut self, amid: bool, silent: Duration) -> Waited {
         let mut wanted = Signals::KILL | Signals::LEAVE | Signals::ABORT;
         if self.pass.is_some() {
             wanted |= Signals::CUT | Signals::SERVER_LOST | Signals::MOVED;
@@ -281,7 +292,8 @@ impl Session {
             wanted.remove(Signals::LEAVE);
         }
         // A timer only where one can matter: idle clients have none.
-        let mut patience: Option<std::pin::Pin<Box<Sleep>>> = amid.then(|| Box::pin(sleep(AMID_COMMAND)));
+        let limit = if amid { Some(AMID_COMMAND) } else { self.could_leave().then_some(silent) };
+        let mut patience: Option<std::pin::Pin<Box<Sleep>>> = limit.map(|limit| Box::pin(sleep(limit)));
         let server = self.lease.as_ref().filter(|_| self.in_transaction() && !self.left_lost);
         let (client, signal) = (&mut self.client, &self.handle.signal);
         poll_fn(|cx| {
@@ -293,7 +305,7 @@ impl Session {
             if let Some(patience) = &mut patience
                 && patience.as_mut().poll(cx).is_ready()
             {
-                return Poll::Ready(Waited::Gone);
+                return Poll::Ready(if amid { Waited::Gone } else { Waited::Silent });
             }
             if server.is_some_and(|lease| lease.io.stream().poll_unasked(cx).is_ready()) {
                 return Poll::Ready(Waited::Torn);
@@ -344,7 +356,11 @@ impl Session {
     }
 
     pub(super) fn client_status(&self) -> StatusFlags {
-        self.status & (StatusFlags::AUTOCOMMIT | StatusFlags::IN_TRANS | StatusFlags::NO_BACKSLASH_ESCAPES)
+        let told = StatusFlags::AUTOCOMMIT
+            | StatusFlags::IN_TRANS
+            | StatusFlags::IN_TRANS_READONLY
+            | StatusFlags::NO_BACKSLASH_ESCAPES;
+        self.status & told
     }
 
     /// Queues an error of ours.
@@ -409,6 +425,8 @@ pub(super) struct Resume {
 
 enum Waited {
     Input,
+    /// For a while.
+    Silent,
     Gone,
     Told(Signals),
     Torn,

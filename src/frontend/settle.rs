@@ -4,35 +4,54 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+use tideover_protocol::capability::Capabilities;
 use tokio::time::timeout;
 
 use crate::backend::Lease;
+use crate::session::{PinReason, Pins};
+use crate::sql::{Effects, Kind, may_name_id};
 
+use super::aftermath::{Aftermath, show_warnings};
+use super::journaling::LOOKS_BACK;
 use super::session::Session;
+use super::work::{Text, Work};
 
 /// Time for reading.
 const READ: Duration = Duration::from_secs(2);
 /// The same where a switchover waits for it.
 const READ_AT_ONCE: Duration = Duration::from_millis(200);
 
+/// What a session can take along that has been silent for a while.
+const LEFT: [PinReason; 3] = [PinReason::Warnings, PinReason::FoundRows, PinReason::RowCount];
+
 impl Session {
     /// Gives the server connection back if nothing but what can be read keeps it. `at_once`: also if warnings or counts of
-    /// the last statement get lost by it.
-    pub(super) async fn settle(&mut self, at_once: bool) {
-        if self.lease.is_some() && !self.tracker.pins().is_empty() {
-            Box::pin(self.read_unread(at_once)).await;
+    /// the last statement get lost by it. `false`: the client left meanwhile.
+    pub(super) async fn settle(&mut self, at_once: bool) -> bool {
+        if self.lease.is_none() || self.tracker.pins().is_empty() {
+            return true;
         }
+        Box::pin(self.read_unread(at_once)).await
     }
 
-    async fn read_unread(&mut self, at_once: bool) {
+    async fn read_unread(&mut self, at_once: bool) -> bool {
         if self.in_transaction() || self.journal.is_some() {
-            return;
+            return true;
         }
-        let Some(unread) = self.tracker.unread(at_once) else { return };
-        let Some(lease) = &mut self.lease else { return };
+        let Some(unread) = self.tracker.unread(at_once) else { return true };
+        let Some(lease) = &mut self.lease else { return true };
         self.here.found_rows = false;
         let limit = if at_once { READ_AT_ONCE } else { READ };
-        match timeout(limit, lease.read_session(&unread)).await {
+        let read = tokio::select! {
+            read = timeout(limit, lease.read_session(&unread)) => Some(read),
+            () = self.client.stream().hung_up() => None,
+        };
+        let Some(read) = read else {
+            lease.broken = true;
+            return false;
+        };
+        match read {
             Ok(Ok(Some((values, last_insert_id)))) => {
                 self.tracker.learn(&unread, &values, last_insert_id);
                 lease.state = self.tracker.state().clone();
@@ -41,11 +60,103 @@ impl Session {
             Ok(Err(_)) | Err(_) => {
                 lease.broken = true;
                 self.lose_transaction("the connection to its server was lost");
-                return;
+                return true;
             }
         }
         self.handle.set_pins(self.tracker.pins());
         self.end_unit_if_over();
+        true
+    }
+
+    /// Whether nothing keeps the server connection but what the last statement left for the next one to ask for, and that
+    /// can be had without it.
+    pub(super) fn could_leave(&self) -> bool {
+        let pins = self.tracker.pins();
+        // To read either changes the other.
+        let both = pins.contains(PinReason::Warnings) && pins.contains(PinReason::FoundRows);
+        self.lease.is_some()
+            && !both
+            && self.pass.is_none()
+            && self.journal.is_none()
+            && !pins.is_empty()
+            && pins.iter().all(|pin| LEFT.contains(&pin))
+    }
+
+    /// Whether others wait for a server connection.
+    pub(super) fn is_lease_wanted(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.pool().is_wanted())
+    }
+
+    /// Gives the server connection to those who wait for one, and keeps what the last statement has left there. `false`:
+    /// the client left meanwhile.
+    pub(super) async fn leave(&mut self) -> bool {
+        let pins = self.tracker.pins();
+        let Some(lease) = &mut self.lease else { return true };
+        let left = tokio::select! {
+            left = timeout(READ, taken_along(lease, pins, self.capabilities)) => left.ok().flatten(),
+            () = self.client.stream().hung_up() => {
+                lease.broken = true;
+                return false;
+            }
+        };
+        let Some((warnings, found_rows)) = left else {
+            self.break_lease();
+            self.lose_transaction("the connection to its server was lost");
+            return true;
+        };
+        if let Some(rows) = found_rows {
+            self.tracker.learn_found_rows(rows);
+        }
+        let any_warnings = pins.contains(PinReason::Warnings);
+        // Others can be had on any connection.
+        let row_count = Some(self.tracker.row_count()).filter(|rows| *rows > 1);
+        if any_warnings || row_count.is_some() {
+            self.wrap.aftermath = Some(Aftermath { row_count, warnings, any_warnings, outlived: false });
+        }
+        for pin in LEFT {
+            self.tracker.unpin(pin);
+        }
+        self.handle.set_pins(self.tracker.pins());
+        self.end_unit_if_over();
+        true
+    }
+
+    /// Whether an INSERT that reports this id may have named it itself.
+    pub(super) fn may_name_id(&self, work: &Work, id: u64) -> bool {
+        /// Where parameters can begin in COM_STMT_EXECUTE: behind command, statement, flags and count.
+        const PARAMETERS: usize = 10;
+        if !matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Multi) {
+            return false;
+        }
+        let among_parameters = || {
+            let values = self.command.get(PARAMETERS..).unwrap_or_default();
+            let (number, digits) = (id.to_le_bytes(), id.to_string());
+            // Integers have four or eight bytes in nearly all drivers.
+            let number = number.get(..if id > u64::from(u32::MAX) { 8 } else { 4 }).unwrap_or_default();
+            values.windows(number.len()).any(|piece| piece == number)
+                || values.windows(digits.len()).any(|piece| piece == digits.as_bytes())
+        };
+        may_name_id(work.text.of(&self.command), work.dialect, id, self.tracker.asks_insert_id())
+            || (matches!(work.text, Text::Prepared(_)) && among_parameters())
+    }
+
+    /// Before a statement that may read or change LAST_INSERT_ID(), in the transaction of an INSERT that may have named its
+    /// id itself: asks the connection.
+    pub(super) async fn close_insert_id(&mut self, work: &Work) {
+        let statement = &work.statement;
+        let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
+        if statement.any(LOOKS_BACK)
+            || !statement.any(code | Effects::READS_LAST_INSERT_ID | Effects::SETS_LAST_INSERT_ID)
+        {
+            return;
+        }
+        let Some(lease) = &mut self.lease else { return };
+        if let Ok(Ok(row)) = timeout(READ, lease.query_row("SELECT LAST_INSERT_ID()", 1)).await {
+            let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
+            self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
+        } else {
+            lease.broken = true;
+        }
     }
 
     /// Takes the lease away. What the session holds on it must not be seen by anybody else.
@@ -65,4 +176,19 @@ impl Session {
             lease.dirty |= stained;
         }
     }
+}
+
+/// What the last statement has left on a connection: the answer to SHOW WARNINGS, and FOUND_ROWS(), as far as `pins` say that
+/// there is something. `None`: it is not to be had.
+async fn taken_along(lease: &mut Lease, pins: Pins, client: Capabilities) -> Option<(BytesMut, Option<u64>)> {
+    let mut warnings = BytesMut::new();
+    if pins.contains(PinReason::Warnings) {
+        warnings = show_warnings(lease, client).await?;
+    }
+    if !pins.contains(PinReason::FoundRows) {
+        return Some((warnings, None));
+    }
+    let row = lease.query_row("SELECT FOUND_ROWS()", 1).await.ok()?;
+    let rows = String::from_utf8_lossy(row.first()?).parse().ok()?;
+    Some((warnings, Some(rows)))
 }

@@ -44,7 +44,7 @@ pub enum PinReason {
     RowCount,
     /// The last statement drew from a sequence, and LASTVAL may be asked for.
     Sequence,
-    /// The last statement was a CALL, whose LAST_INSERT_ID() its answer does not tell.
+    /// A CALL, or an INSERT that may have named its id itself: what LAST_INSERT_ID() is now, its answer does not tell.
     CallResult,
 }
 

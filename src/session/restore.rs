@@ -24,11 +24,76 @@ pub enum Step {
     Query(Vec<u8>),
 }
 
+impl Step {
+    /// Whether the server may refuse it without harm: it prepares a statement, whose table may be gone, or takes one away.
+    /// Gives the statement's name.
+    #[must_use]
+    pub fn may_be_refused(&self) -> Option<String> {
+        let Self::Query(text) = self else { return None };
+        let rest = [b"PREPARE `".as_slice(), b"DEALLOCATE PREPARE `"]
+            .iter()
+            .find_map(|verb| text.strip_prefix(*verb))?;
+        let text = String::from_utf8_lossy(rest);
+        let end = text.find("` FROM ").or_else(|| text.rfind('`'))?;
+        Some(text.get(..end)?.replace("``", "`"))
+    }
+}
+
 impl Restore {
     /// Whether there is nothing to do.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.steps.is_empty() && !self.needs_fresh_connection
+    }
+
+    /// All steps and then the assignment `last`, as one statement; or, where a connection takes `several`, as one text of
+    /// several, of which the server stops at the first that it refuses. Only if all succeed, `last` takes effect. `None` if
+    /// that cannot be: the refusal of a PREPARE must not stop the others.
+    #[must_use]
+    pub fn as_one(&self, last: &str, several: bool) -> Option<Vec<u8>> {
+        if self.needs_fresh_connection || self.steps.iter().any(|step| step.may_be_refused().is_some()) {
+            return None;
+        }
+        if let [Step::Query(only)] = self.steps.as_slice()
+            && only.starts_with(b"SET ")
+            && !only.starts_with(b"SET ROLE")
+        {
+            return Some([only, b",".as_slice(), last.as_bytes()].concat());
+        }
+        let mut text = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::InitDb(schema) => {
+                    // Other names are read by the character set that a text has, and a name of the protocol is not.
+                    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+                    schema.iter().all(plain).then_some(())?;
+                    text.extend_from_slice(&[b"USE `", schema.as_slice(), b"`"].concat());
+                }
+                Step::Query(query) => text.extend_from_slice(query),
+            }
+            text.push(b';');
+        }
+        text.extend_from_slice(b"SET ");
+        text.extend_from_slice(last.as_bytes());
+        several.then_some(text)
+    }
+
+    /// In one statement with the variables, unless those change character sets: literals are read in those that the
+    /// connection has when their statement arrives.
+    fn user_variables(&mut self, set: Option<String>) {
+        let charsets = |text: &[u8]| {
+            let names = |name: &[u8]| text.windows(name.len()).any(|piece| piece == name);
+            names(b"NAMES ") || names(b"character_set") || names(b"collation")
+        };
+        match (self.steps.last_mut(), set) {
+            (Some(Step::Query(last)), Some(set))
+                if last.starts_with(b"SET ") && !last.starts_with(b"SET ROLE") && !charsets(last) =>
+            {
+                last.push(b',');
+                last.extend_from_slice(set.strip_prefix("SET ").unwrap_or(&set).as_bytes());
+            }
+            (_, set) => self.query(set),
+        }
     }
 
     fn query(&mut self, text: Option<String>) {
@@ -72,8 +137,7 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         now = Cow::Owned(then);
     }
     settings(&mut restore, &now, to, base);
-    // Literals are read in the character set that the connection has when their statement arrives.
-    restore.query(user_variables(from, to));
+    restore.user_variables(user_variables(from, to));
     restore
 }
 

@@ -225,6 +225,11 @@ impl SessionState {
         }
     }
 
+    /// Notes that there is no SQL-level prepared statement of this name (in lower case).
+    pub fn forget_prepared(&mut self, name: &str) {
+        self.set_prepared(name, None);
+    }
+
     /// The same state with the schema and the settings that decide how a text is prepared as they were at another time.
     pub(super) fn at_time_of(&self, statement: &SqlStatement) -> Self {
         let mut state = self.clone();

@@ -16,10 +16,14 @@ pub struct Outcome<'a> {
     pub affected_rows: u64,
     /// The insert id of the OK packet.
     pub last_insert_id: u64,
+    /// The statement may have given its row that id itself: then it is not LAST_INSERT_ID().
+    pub own_id: bool,
     /// A result set came before.
     pub result_set: bool,
     /// Rows of the last one.
     pub rows: u64,
+    /// Results that had ended when the error came, if it was one.
+    pub ended: usize,
     /// What the session trackers reported.
     pub changes: &'a [Change<'a>],
 }
@@ -33,11 +37,14 @@ pub struct Tracker {
     pub(super) state: SessionState,
     pub(super) pins: Pins,
     pub(super) last_insert_id: u64,
+    /// An id that was reported and may not be LAST_INSERT_ID(): to be compared with what its connection says.
+    pub(super) own_id: Option<u64>,
     row_count: i64,
     found_rows: FoundRows,
     /// It has asked for FOUND_ROWS() without SQL_CALC_FOUND_ROWS, or for ROW_COUNT(), and may do so again.
     asks_found_rows: bool,
     asks_row_count: bool,
+    asks_insert_id: bool,
     suspect: bool,
     /// User variables were set whose names are not known, or whose values cannot be read.
     pub(super) blind: bool,
@@ -58,7 +65,9 @@ impl Default for FoundRows {
     }
 }
 
+const ER_BAD_FIELD: u16 = 1054;
 const ER_PARSE_ERROR: u16 = 1064;
+const ER_NO_SUCH_TABLE: u16 = 1146;
 
 impl Tracker {
     /// A session that begins in `state`: a new connection's, with the schema the client asked for.
@@ -81,12 +90,33 @@ impl Tracker {
 
     /// What LAST_INSERT_ID() gives, as far as known from answers: to be set (`SET last_insert_id=N`) on another
     /// connection before a statement that reads it. 0 if nothing was inserted yet.
-    ///
-    /// An INSERT that gives its AUTO_INCREMENT column a value of its own reports that value without making it
-    /// LAST_INSERT_ID(); the answer does not tell the two apart.
     #[must_use]
     pub const fn last_insert_id(&self) -> u64 {
         self.last_insert_id
+    }
+
+    /// Whether the session has ever read LAST_INSERT_ID().
+    #[must_use]
+    pub const fn asks_insert_id(&self) -> bool {
+        self.asks_insert_id
+    }
+
+    /// Whether the id that the last INSERT reported may be one that it named itself: an answer tells the two apart no more
+    /// than the connection, unless that one is asked ([`learn_insert_id`](Self::learn_insert_id)).
+    #[must_use]
+    pub const fn is_insert_id_open(&self) -> bool {
+        self.own_id.is_some()
+    }
+
+    /// What LAST_INSERT_ID() gives on the session's connection. Whether that is the session's too: not if another session
+    /// has left it there.
+    pub fn learn_insert_id(&mut self, found: u64) -> bool {
+        self.pins.remove(PinReason::CallResult);
+        let generated = self.own_id.take() == Some(found);
+        if generated {
+            self.last_insert_id = found;
+        }
+        generated
     }
 
     /// What ROW_COUNT() gives.
@@ -102,6 +132,12 @@ impl Tracker {
             FoundRows::Known(rows) => Some(rows),
             FoundRows::Unknown => None,
         }
+    }
+
+    /// The server was asked for what FOUND_ROWS() gives.
+    pub fn learn_found_rows(&mut self, rows: u64) {
+        self.found_rows = FoundRows::Known(rows);
+        self.pins.remove(PinReason::FoundRows);
     }
 
     /// Whether the last statement failed in a way that may have left something on the server connection that no
@@ -140,6 +176,7 @@ impl Tracker {
         self.suspect = false;
         self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
         self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
+        self.asks_insert_id |= statement.any(Effects::READS_LAST_INSERT_ID);
         // Of one that never asked, the next statement is not waited for longer than this.
         if !self.asks_found_rows {
             self.pins.remove(PinReason::FoundRows);
@@ -152,9 +189,6 @@ impl Tracker {
         }
         if !statement.any(Effects::SEQUENCE) {
             self.pins.remove(PinReason::Sequence);
-        }
-        if !statement.any(Effects::READS_LAST_INSERT_ID) {
-            self.pins.remove(PinReason::CallResult);
         }
     }
 
@@ -207,11 +241,7 @@ impl Tracker {
         }
         let failed = outcome.error.is_some();
         if statement.kind == Kind::Multi {
-            // Which of them ran before an error is not known: all may have.
-            for range in details::pieces(text, dialect) {
-                let piece = text.get(range).unwrap_or_default();
-                self.single(&classify(piece, dialect), piece, dialect, outcome);
-            }
+            self.several((text, dialect), outcome);
         } else if failed {
             self.failed(statement, (text, dialect), outcome);
         } else {
@@ -219,6 +249,49 @@ impl Tracker {
         }
         self.keep_insert_id(statement, outcome);
         self.keep_short(statement, outcome);
+        if self.asks_found_rows && !statement.any(Effects::READS_ONLY) || failed {
+            self.queries_within((statement, text, dialect), outcome);
+        }
+    }
+
+    /// A query within a statement counts for FOUND_ROWS() too, and so does one that failed when it had begun.
+    fn queries_within(
+        &mut self,
+        (statement, text, dialect): (&Statement, &[u8], Dialect),
+        outcome: &Outcome<'_>,
+    ) {
+        let began = !matches!(outcome.error, Some(ER_PARSE_ERROR | ER_BAD_FIELD | ER_NO_SUCH_TABLE));
+        let query = matches!(statement.kind, Kind::Select | Kind::With);
+        if self.asks_found_rows
+            && began
+            && (outcome.error.is_some() || !query)
+            && details::mentions(text, dialect, &[b"select"])
+        {
+            self.found_rows = FoundRows::Unknown;
+            self.pins.insert(PinReason::FoundRows);
+        }
+    }
+
+    /// Several statements in one text: the server stops at the first that fails.
+    fn several(&mut self, (text, dialect): (&[u8], Dialect), outcome: &Outcome<'_>) {
+        // Those that may give more than one result leave open how many ran.
+        let mut counted = true;
+        for (at, range) in details::pieces(text, dialect).into_iter().enumerate() {
+            let piece = text.get(range).unwrap_or_default();
+            let statement = classify(piece, dialect);
+            let ran = outcome.error.is_none() || (counted && at < outcome.ended);
+            if ran {
+                self.single(&statement, piece, dialect, outcome);
+            } else if counted && at > outcome.ended {
+                return;
+            } else {
+                self.failed(&statement, (piece, dialect), outcome);
+                if !counted && statement.any(Effects::SETS_SESSION | Effects::SQL_PREPARE) {
+                    self.pins.insert(PinReason::UntrackedVariable);
+                }
+            }
+            counted &= !statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE);
+        }
     }
 
     fn failed(&mut self, statement: &Statement, (text, dialect): (&[u8], Dialect), outcome: &Outcome<'_>) {
@@ -259,8 +332,10 @@ impl Tracker {
         }
         let ends = Effects::ENDS | Effects::IMPLICIT_COMMIT | Effects::WRITES;
         let outside = outcome.status & 1 == 0;
-        if outside && statement.any(ends) && !statement.any(Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION)
-        {
+        // Whether stored code has begun one, trackers tell.
+        let not =
+            Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION | Effects::STORED_CODE | Effects::SQL_EXECUTE;
+        if outside && statement.any(ends) && !statement.any(not) {
             self.pins.remove(PinReason::NextTransaction);
         }
     }
@@ -306,7 +381,7 @@ impl Tracker {
     pub(super) fn set_last_insert_id(&mut self, digits: &[u8]) {
         match str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
             Some(id) => {
-                self.last_insert_id = id;
+                (self.last_insert_id, self.own_id) = (id, None);
                 self.pins.remove(PinReason::LastInsertId);
             }
             None => self.pins.insert(PinReason::LastInsertId),
@@ -317,9 +392,13 @@ impl Tracker {
         if outcome.error.is_some() {
             return;
         }
-        if outcome.last_insert_id > 0 {
-            self.last_insert_id = outcome.last_insert_id;
+        if outcome.last_insert_id > 0 && outcome.own_id {
+            self.own_id = Some(outcome.last_insert_id);
+            self.pins.insert(PinReason::CallResult);
+        } else if outcome.last_insert_id > 0 {
+            (self.last_insert_id, self.own_id) = (outcome.last_insert_id, None);
             self.pins.remove(PinReason::LastInsertId);
+            self.pins.remove(PinReason::CallResult);
         } else if statement.any(Effects::SETS_LAST_INSERT_ID) {
             // A write that touched no row leaves it alone; SET is taken from its own text or report.
             let dml = matches!(
@@ -327,6 +406,7 @@ impl Tracker {
                 Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
             );
             if !dml && statement.kind != Kind::Set {
+                self.own_id = None;
                 self.pins.insert(PinReason::LastInsertId);
             }
         }
@@ -344,15 +424,17 @@ impl Tracker {
             self.row_count = -1;
             return;
         }
-        keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count);
+        let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
+        let row_count = if outcome.result_set { -1 } else { affected };
+        // Others can be had on any connection.
+        keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count && row_count > 1);
         let drew = statement.effects.contains(Effects::SEQUENCE.union(Effects::WRITES));
         keep(PinReason::Sequence, Effects::empty(), drew);
         let called =
             statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) && outcome.last_insert_id == 0;
         let procedure = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
         keep(PinReason::CallResult, Effects::empty(), called && procedure);
-        let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
-        self.row_count = if outcome.result_set { -1 } else { affected };
+        self.row_count = row_count;
         self.count_found_rows(statement, outcome);
     }
 

@@ -73,7 +73,12 @@ impl Tracker {
         }
         let bytes: usize = self.state.user_variables().map(|(_, literal)| literal.len()).sum();
         self.blind |= bytes > MOST || values.len() < unread.names.len();
-        self.last_insert_id = last_insert_id;
+        if self.own_id.is_some() {
+            self.learn_insert_id(last_insert_id);
+        } else if self.pins.contains(PinReason::LastInsertId) || self.pins.contains(PinReason::CallResult) {
+            // Otherwise it may be what another session has left on the connection.
+            self.last_insert_id = last_insert_id;
+        }
         self.pins.remove(PinReason::LastInsertId);
         self.pins.remove(PinReason::CallResult);
         self.check_unread();

@@ -15,6 +15,7 @@ mod effects;
 mod ids;
 mod key;
 mod lexer;
+mod own_id;
 pub mod program;
 mod session_verbs;
 mod statement;
@@ -27,6 +28,7 @@ pub use classify::classify;
 pub use dialect::Dialect;
 pub use effects::Effects;
 pub use ids::{killed_user, with_connection_id};
+pub use own_id::may_name_id;
 pub use statement::{Kind, Statement};
 pub use tags::Tags;
 

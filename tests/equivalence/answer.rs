@@ -140,6 +140,7 @@ impl Answer {
             Control::PrepareOk { .. } => format!("{head}prepared {}", escaped(&payload[5..])),
             // New each time.
             Control::Auth => format!("{head}authentication"),
+            _ if shape_only => format!("{control:?}"),
             _ => format!("{head}{control:?} {}", escaped(payload)),
         }
     }

@@ -7,7 +7,9 @@
 #![allow(clippy::print_stdout, reason = "what was compared is for people")]
 
 mod answer;
+mod generate;
 mod ids;
+mod packed;
 mod pair;
 mod script;
 mod session;
@@ -15,10 +17,11 @@ mod session;
 mod support;
 mod wire;
 
-use pair::{MODERN, OLD, Pair};
-use script::{Script, parse};
+use generate::{Sort, scripts};
+use pair::{COMPRESSED, MODERN, OLD, Pair};
+use script::{Script, Step, parse};
 use session::Mode;
-use support::TestResult;
+use support::{TestResult, length};
 use tideover_sandbox::servers::Flavor;
 
 const CORPUS: [(&str, &str); 5] = [
@@ -44,12 +47,22 @@ async fn mysql_9_answers_are_the_servers() -> TestResult {
     answers_are_the_servers(Flavor::Mysql9).await
 }
 
+/// Scripts that a generator makes up for each way to send them, in `make test` and in `make soak`.
+const MADE_UP: (u64, u64) = (12, 120);
+
 async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
     let mut pair = Pair::start(flavor).await?;
-    let runs = [(Mode::Text, MODERN), (Mode::Prepared, MODERN), (Mode::Cursor, MODERN), (Mode::Text, OLD)];
+    let runs = [
+        (Mode::Text, MODERN),
+        (Mode::Prepared, MODERN),
+        (Mode::Cursor, MODERN),
+        (Mode::Text, OLD),
+        (Mode::Text, COMPRESSED),
+    ];
     for (salt, (mode, capabilities)) in runs.into_iter().enumerate() {
         let mut scripts: Vec<Script> =
             CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect();
+        scripts.extend(made_up(salt, mode, flavor));
         if let Ok(only) = std::env::var("TIDEOVER_ONLY") {
             scripts.retain(|script| script.title.contains(&only));
         }
@@ -58,7 +71,13 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
             break;
         }
     }
-    println!("{}: {} compared, {} moved", flavor.name(), pair.compared, pair.shuffled);
+    println!(
+        "{}: {} compared in {} scripts, {} moved",
+        flavor.name(),
+        pair.compared,
+        pair.scripts,
+        pair.shuffled
+    );
     assert!(
         pair.differences.is_empty(),
         "{} differ:\n{}",
@@ -66,4 +85,20 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
         pair.differences.join("\n")
     );
     pair.scene.finish()
+}
+
+/// Each run has seeds of its own; `TIDEOVER_SEED` begins elsewhere.
+fn made_up(salt: usize, mode: Mode, flavor: Flavor) -> Vec<Script> {
+    let first = std::env::var("TIDEOVER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let count = length(MADE_UP.0, MADE_UP.1);
+    let first = first + salt as u64 * 1000;
+    let sort = if mode == Mode::Text { Sort::Commands } else { Sort::Plain };
+    // The variables of each have names of their own, as those of the corpus have.
+    let mut scripts = parse("generated", &scripts(first..first + count, sort, flavor), 5 + salt);
+    if mode == Mode::Cursor {
+        // A cursor's rows are not counted as they are fetched.
+        let counts = |step: &Step| matches!(step, Step::Statement(text, _) if text.contains("FOUND_ROWS"));
+        scripts.iter_mut().for_each(|script| script.steps.retain(|step| !counts(step)));
+    }
+    scripts
 }

@@ -32,6 +32,9 @@ pub(crate) const OLD: Capabilities = PLAIN
     .union(Capabilities::LOCAL_FILES)
     .union(Capabilities::FOUND_ROWS);
 
+/// Those of an up-to-date client that compresses.
+pub(crate) const COMPRESSED: Capabilities = MODERN.union(Capabilities::COMPRESS);
+
 /// How long the proxy may take to notice what it has been told.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a session is waited for that only reads its state. One that is slower is not moved, which is no difference.
@@ -49,6 +52,8 @@ pub(crate) struct Pair {
     pub(crate) differences: Vec<String>,
     /// Statements and commands compared.
     pub(crate) compared: usize,
+    /// Scripts run.
+    pub(crate) scripts: usize,
     /// Units that were preceded by an exchange of connections.
     pub(crate) shuffled: usize,
 }
@@ -74,7 +79,7 @@ impl Pair {
         }
         scene.wait_roles().await?;
         drop(scene.connect().await?);
-        Ok(Self { direct, scene, flavor, differences: Vec::new(), compared: 0, shuffled: 0 })
+        Ok(Self { direct, scene, flavor, differences: Vec::new(), compared: 0, scripts: 0, shuffled: 0 })
     }
 
     /// Runs scripts with one set of capabilities.
@@ -91,15 +96,21 @@ impl Pair {
             let crashes = mode == Mode::Cursor && !flavor.is_mariadb() && !script.title.contains("variables");
             if crashes
                 || (mode != Mode::Text && !script.is_plain())
-                || (capabilities != MODERN && mode == Mode::Text && !script.has("old"))
+                || (capabilities == OLD && !script.has("old"))
             {
                 continue;
             }
             if std::env::var_os("TIDEOVER_TRACE").is_some() {
                 println!("{mode:?} {}", script.title);
             }
+            self.scripts += 1;
             if let Err(error) = self.script(script, (mode, capabilities), &mut shuffle).await {
                 self.differences.push(format!("{} ({mode:?}): {error}\n", script.title));
+                if script.is_generated() {
+                    let steps: String =
+                        script.steps.iter().map(|step| format!("        {step:?}\n")).collect();
+                    self.differences.push(format!("    of\n{steps}"));
+                }
             }
         }
         shuffle.end().await
@@ -131,7 +142,7 @@ impl Pair {
             let one = one.map_err(|e| format!("{step:?}, sent to the server: {e}"))?;
             let two = two.map_err(|e| format!("{step:?}, sent through the proxy: {e}"))?;
             self.compared += 1;
-            let shape_only = matches!(step, Step::Statement(_, true) | Step::ChangeUser(_));
+            let shape_only = matches!(step, Step::Statement(_, true) | Step::Form(_) | Step::ChangeUser(_));
             let (mut one, mut two) = (direct.lines(&one, shape_only), proxied.lines(&two, shape_only));
             if matches!(step, Step::ChangeUser(_)) {
                 // How many packets a login takes, and what a server says of it at its end, is no part of the session.
@@ -141,6 +152,13 @@ impl Pair {
             }
             if one != two {
                 self.differ(script, (mode, step), &one, &two);
+                if script.is_generated() {
+                    // What follows differs because this does.
+                    let before = script.steps.iter().take_while(|other| !std::ptr::eq(*other, step));
+                    let before: String = before.map(|step| format!("        {step:?}\n")).collect();
+                    self.differences.push(format!("    behind\n{before}"));
+                    break;
+                }
             }
         }
         Ok(())

@@ -28,8 +28,10 @@ pub(crate) enum Step {
     Close(String),
     /// `!init_db name`, `!field_list table`
     Named(u8, String),
-    /// `!reset_connection`, `!ping`, `!multi on`, `!multi off`: the command's bytes.
+    /// `!reset_connection`, `!ping`, `!multi on`, `!multi off`, `!debug`: the command's bytes.
     Plain(Vec<u8>),
+    /// `!statistics`: a command of whose answer the form alone is compared.
+    Form(Vec<u8>),
     /// `!change_user schema`
     ChangeUser(String),
     /// `!pins a b`: what the proxy says of the session at this point, and nothing else.
@@ -52,6 +54,11 @@ impl Script {
     pub(crate) fn runs_on(&self, flavor: Flavor) -> bool {
         let not = if flavor.is_mariadb() { "mysql" } else { "mariadb" };
         !self.has(not) && (flavor != Flavor::MariaDb118 || !self.has("not11"))
+    }
+
+    /// Whether a generator made it.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.title.starts_with("generated")
     }
 
     /// Whether it holds nothing but statements, so that it can be run by other protocols.
@@ -136,6 +143,8 @@ fn step(line: &str) -> Step {
         "reset_connection" => Step::Plain(vec![0x1f]),
         "ping" => Step::Plain(vec![0x0e]),
         "multi" => Step::Plain(vec![0x1b, u8::from(name == "off"), 0]),
+        "statistics" => Step::Form(vec![0x09]),
+        "debug" => Step::Plain(vec![0x0d]),
         "change_user" => Step::ChangeUser(name.into()),
         "pins" => Step::Pins(rest.split_whitespace().map(str::to_owned).collect()),
         other => panic!("no such command: {other}"),

@@ -62,7 +62,7 @@ impl Session {
                 return Ok(Vec::new());
             }
             Step::Named(command, name) => wire.command(&[&[*command], name.as_bytes()].concat()).await?,
-            Step::Plain(command) => wire.command(command).await?,
+            Step::Plain(command) | Step::Form(command) => wire.command(command).await?,
             Step::ChangeUser(schema) => {
                 let command = wire.change_user(schema);
                 wire.send(&command, 0).await?;
@@ -78,7 +78,9 @@ impl Session {
         let mut lines: Vec<String> = answers.iter().flat_map(|a| a.lines(shape_only)).collect();
         for (name, (id, _)) in &self.statements {
             for line in lines.iter_mut().filter(|line| line.contains("Err")) {
-                *line = line.replace(&format!("({id})"), &format!("({name})"));
+                for before in ["handler", "statement"] {
+                    *line = line.replace(&format!("{before} ({id})"), &format!("{before} ({name})"));
+                }
             }
         }
         lines

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 
 use crate::answer::{Answer, Part};
+use crate::packed::Packed;
 use crate::support::TestResult;
 
 /// No single answer takes longer.
@@ -20,11 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the client has for LOAD DATA LOCAL.
 const FILE: &[u8] = b"1\tone\n2\ttwo\n3\tthree\n";
 
+/// The number of the first packet in some bytes.
+fn sequence_of(bytes: &[u8]) -> u8 {
+    FrameHeader::parse(bytes).map_or(0, |header| header.sequence)
+}
+
 /// A logged-in connection.
 pub(crate) struct Wire {
     stream: TcpStream,
     input: Vec<u8>,
+    /// What is compressed, once logged in.
+    packed: Option<Packed>,
     pub(crate) capabilities: Capabilities,
+    /// The collation of the login.
+    collation: u8,
     /// The id in the greeting.
     pub(crate) id: u32,
 }
@@ -39,7 +49,7 @@ impl Wire {
     ) -> TestResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut wire = Self { stream, input: Vec::new(), capabilities, id: 0 };
+        let mut wire = Self { stream, input: Vec::new(), packed: None, capabilities, collation, id: 0 };
         let mut machine = Connector::new(ConnectOptions {
             user: user.into(),
             secret: Secret::Password(user.as_bytes().to_vec().into()),
@@ -53,9 +63,17 @@ impl Wire {
             let (payload, sequence) = wire.packet().await?;
             match machine.receive(&payload)? {
                 ConnectStep::Wait => {}
-                ConnectStep::Send(payload) => wire.send(&payload, sequence.wrapping_add(1)).await?,
+                ConnectStep::Send(payload) => {
+                    let mut payload = payload.to_vec();
+                    // The connector does not compress by itself: the first packet it sends is the one that asks for it.
+                    if sequence == 0 && capabilities.contains(Capabilities::COMPRESS) {
+                        payload[0] |= Capabilities::COMPRESS.bits() as u8;
+                    }
+                    wire.send(&payload, sequence.wrapping_add(1)).await?;
+                }
                 ConnectStep::Done(connected) => {
                     wire.capabilities = connected.capabilities;
+                    wire.packed = capabilities.contains(Capabilities::COMPRESS).then(Packed::default);
                     wire.id = connected.greeting.connection_id;
                     return Ok(wire);
                 }
@@ -96,6 +114,9 @@ impl Wire {
             if head.len() < MAX_PAYLOAD {
                 break;
             }
+        }
+        if let Some(packed) = &mut self.packed {
+            bytes = packed.pack(&bytes, sequence_of(&bytes))?;
         }
         Ok(self.stream.write_all(&bytes).await?)
     }
@@ -161,7 +182,7 @@ impl Wire {
             user: b"app".to_vec(),
             auth_response: Vec::new(),
             database: database.into(),
-            collation: Some(45),
+            collation: Some(self.collation.into()),
             plugin: None,
             attributes: Vec::new(),
         };
@@ -187,7 +208,10 @@ impl Wire {
         match self.stream.read(&mut piece).await? {
             0 => Err("the connection was closed".into()),
             count => {
-                self.input.extend_from_slice(&piece[..count]);
+                match &mut self.packed {
+                    Some(packed) => packed.unpack(&piece[..count], &mut self.input)?,
+                    None => self.input.extend_from_slice(&piece[..count]),
+                }
                 Ok(())
             }
         }

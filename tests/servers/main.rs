@@ -19,6 +19,7 @@ mod full;
 mod hold;
 mod hostile;
 mod keys;
+mod many;
 mod planned;
 mod pools;
 mod preflight;

@@ -210,3 +210,53 @@ async fn transaction_that_cannot_be_drained(flavor: Flavor) -> TestResult {
     assert_eq!(mine, Some(5));
     scene.finish()
 }
+
+#[tokio::test]
+async fn mariadb_10_11_writes_wait_for_their_session() -> TestResult {
+    writes_wait_for_their_session(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mysql_9_writes_wait_for_their_session() -> TestResult {
+    writes_wait_for_their_session(Flavor::Mysql9).await
+}
+
+/// What brings a server connection to the state of a session goes in one write with the statement. If it is refused, here
+/// because a role was revoked, the statement has not run; nor has anything, once it is granted again, run twice.
+async fn writes_wait_for_their_session(flavor: Flavor) -> TestResult {
+    let options = ClusterOptions { replicas: 0, ..ClusterOptions::new(flavor) };
+    let scene = Scene::with(options, |options| options.set("pool", "max_per_server", "1")).await?;
+    let primary = scene.cluster.primary();
+    primary
+        .run(&["CREATE ROLE keeper", "GRANT SELECT ON app.* TO keeper", "GRANT keeper TO app@'%'"])
+        .await?;
+    let (mut writer, mut other) = (scene.connect().await?, scene.connect().await?);
+    writer.query_drop("CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(20))").await?;
+    for sql in ["SET ROLE keeper", "SET @b = 'mine', time_zone = '+02:00'"] {
+        writer.query_drop(sql).await?;
+    }
+    let insert = writer.prep("INSERT INTO t VALUES (?, @b)").await?;
+    writer.exec_drop(&insert, (1,)).await?;
+    for round in 2..5 {
+        // The one server connection is another session's each time.
+        other.query_drop("SET @b = 'not mine', time_zone = '+09:00'").await?;
+        writer.query_drop(format!("INSERT INTO t VALUES ({round}0, @b)")).await?;
+        other.query_drop("SELECT 1").await?;
+        writer.exec_drop(&insert, (round,)).await?;
+    }
+    other.query_drop("SELECT 1").await?;
+    primary.run(&["REVOKE keeper FROM app@'%'"]).await?;
+    let (code, message) = refused(&mut writer, "INSERT INTO t VALUES (100, @b)").await?;
+    assert!(code != 0 && code != 1792, "{code} {message}");
+    other.query_drop("SELECT 1").await?;
+    assert!(writer.exec_drop(&insert, (101,)).await.is_err(), "ran in a session that cannot be restored");
+    primary.run(&["GRANT keeper TO app@'%'"]).await?;
+    writer.query_drop("INSERT INTO t VALUES (102, @b)").await?;
+
+    let rows: Vec<(i32, String)> =
+        primary.connect_as("root", "", Some("app")).await?.query("SELECT a, b FROM t ORDER BY a").await?;
+    let keys: Vec<i32> = rows.iter().map(|row| row.0).collect();
+    assert_eq!(keys, [1, 2, 3, 4, 20, 30, 40, 102]);
+    assert!(rows.iter().all(|row| row.1 == "mine"), "{rows:?}");
+    scene.finish()
+}

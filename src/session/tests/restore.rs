@@ -168,3 +168,26 @@ fn prepared_statements_are_made_where_they_were_made() {
     let (_, pins) = run("PREPARE three FROM @unknown", &[]);
     assert!(pins.contains(PinReason::SqlPrepare));
 }
+
+#[test]
+fn one_text_in_which_the_last_assignment_depends_on_all_others() {
+    let one = |parts: Parts, several: bool| {
+        let text = plan(&base(), &with(parts), &base()).as_one("last=1", several)?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    };
+    let rows: &[(Parts, bool, Option<&str>)] = &[
+        (&[("wait_timeout", "5")], false, Some("SET wait_timeout=5,last=1")),
+        (&[("wait_timeout", "5"), ("@a", "1")], false, Some("SET wait_timeout=5,@`a`=1,last=1")),
+        (&[("schema", "s"), ("@a", "1")], true, Some("USE `s`;SET @`a`=1;SET last=1")),
+        (&[("schema", "s"), ("@a", "1")], false, None),
+        // A name that depends on how the text is read.
+        (&[("schema", "s`t"), ("@a", "1")], true, None),
+        (&[("schema", "ü")], true, None),
+    ];
+    for (parts, several, wanted) in rows {
+        assert_eq!(one(parts, *several).as_deref(), *wanted, "{parts:?}");
+    }
+    // Literals are read in the character set that comes before them.
+    let texts = texts(&base(), &with(&[("collation_connection", "latin1_bin"), ("@a", "'x'")]), &base());
+    assert_eq!(texts, ["SET collation_connection='latin1_bin'", "SET @`a`='x'"]);
+}

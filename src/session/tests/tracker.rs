@@ -150,9 +150,40 @@ fn short_pins_wait_for_one_statement() {
     assert_eq!(tracker.pins(), pins(&[PinReason::Sequence]));
     run(&mut tracker, "CALL p()", &ok(&[]));
     assert_eq!(tracker.pins(), pins(&[PinReason::CallResult, PinReason::FoundRows]));
-    run(&mut tracker, "SELECT LAST_INSERT_ID()", &rows(1));
     run(&mut tracker, "SELECT 1", &rows(1));
-    assert!(tracker.pins().is_empty());
+    // Until its connection was asked.
+    assert_eq!(tracker.pins(), pins(&[PinReason::CallResult]));
+    let unread = tracker.unread(false).expect("something to read");
+    tracker.learn(&unread, &[], 5);
+    assert_eq!((tracker.pins(), tracker.last_insert_id()), (Pins::NONE, 5));
+}
+
+#[test]
+fn an_id_that_an_insert_may_have_named_is_compared_with_the_connections() {
+    let named = |id| Outcome { last_insert_id: id, own_id: true, ..ok(&[]) };
+    let mut tracker = Tracker::default();
+    run(&mut tracker, "INSERT INTO t (b) VALUES ('x')", &Outcome { last_insert_id: 3, ..ok(&[]) });
+    for (found, last) in [(99, 3), (3, 3), (7, 7)] {
+        run(&mut tracker, "INSERT INTO t VALUES (7, 'x')", &named(7));
+        assert!(tracker.is_insert_id_open() && tracker.pins().contains(PinReason::CallResult));
+        let unread = tracker.unread(false).expect("something to read");
+        tracker.learn(&unread, &[], found);
+        assert_eq!((tracker.pins(), tracker.last_insert_id()), (Pins::NONE, last), "{found}");
+    }
+    // What another session has left on the connection is not this one's.
+    run(&mut tracker, "SELECT @a := 1", &ok(&[]));
+    let unread = tracker.unread(false).expect("something to read");
+    tracker.learn(&unread, &[Default::default()], 1234);
+    assert_eq!(tracker.last_insert_id(), 7);
+}
+
+#[test]
+fn of_several_statements_those_behind_an_error_have_not_run() {
+    let text = "SET @a = 1; SET no_such = 1, wait_timeout = 5; SET sort_buffer_size = 7";
+    let mut tracker = Tracker::default();
+    run(&mut tracker, text, &Outcome { error: Some(1193), ended: 1, ..ok(&[]) });
+    assert_eq!(tracker.state().user_variable("a"), Some("1"));
+    assert_eq!(tracker.state().variables().count(), 0);
 }
 
 #[test]

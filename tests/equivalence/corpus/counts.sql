@@ -1,5 +1,3 @@
-# Left out: LAST_INSERT_ID() after an INSERT that gives its row an id of its own. The answer names that id as it does a
-# generated one, and LAST_INSERT_ID() stays what it was.
 ## last_insert_id [old]
 SELECT LAST_INSERT_ID()
 INSERT INTO counter (note) VALUES ('a')
@@ -35,6 +33,35 @@ SELECT LAST_INSERT_ID() - id FROM counter WHERE note = 'y'
 CALL inserts()
 SELECT LAST_INSERT_ID() - (SELECT MAX(id) FROM counter)
 DELETE FROM counter
+
+## ids that an INSERT names itself [old]
+SELECT LAST_INSERT_ID()
+INSERT INTO keyed (id, note) VALUES (500, 'named')
+SELECT LAST_INSERT_ID()
+INSERT INTO keyed (note) VALUES ('generated')
+SELECT LAST_INSERT_ID()
+INSERT INTO keyed (id, note) VALUES (600, 'named'), (610, 'too')
+SELECT LAST_INSERT_ID()
+SET @id = 700
+INSERT INTO keyed (id, note) VALUES (@id, 'named')
+SELECT LAST_INSERT_ID()
+INSERT INTO keyed SELECT 710, 'named'
+SELECT LAST_INSERT_ID()
+BEGIN
+INSERT INTO keyed (id, note) VALUES (720, 'named')
+SELECT LAST_INSERT_ID()
+COMMIT
+SELECT LAST_INSERT_ID()
+REPLACE INTO keyed (id, note) VALUES (720, 'again')
+SELECT LAST_INSERT_ID()
+INSERT INTO keyed (id, note) VALUES (720, 'x') ON DUPLICATE KEY UPDATE note = 'updated'
+SELECT LAST_INSERT_ID()
+!prepare p INSERT INTO keyed (id, note) VALUES (?, 'bound')
+!execute p i:900
+SELECT LAST_INSERT_ID()
+!execute p n
+SELECT LAST_INSERT_ID()
+DELETE FROM keyed
 
 # A cursor's rows are not counted.
 ## found_rows [old text]

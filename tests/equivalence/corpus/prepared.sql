@@ -85,9 +85,10 @@ PREPARE g FROM 'CREATE TABLE gone (a INT)'
 EXECUTE g
 PREPARE r FROM 'SELECT * FROM gone'
 EXECUTE r
-# Left out: EXECUTE r while its table is gone. It cannot be prepared elsewhere then, and the error is another.
 DROP TABLE gone
+EXECUTE r
 EXECUTE g
+EXECUTE r
 DROP TABLE gone
 
 ## the text of a statement in another character set
