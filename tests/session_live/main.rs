@@ -105,8 +105,10 @@ fn outcome<'a>(answer: &Answer, changes: &'a [Change<'a>]) -> Outcome<'a> {
         warnings: answer.warnings,
         affected_rows: answer.affected_rows,
         last_insert_id: answer.last_insert_id,
+        own_id: false,
         result_set: answer.result_set,
         rows: answer.rows.len() as u64,
+        ended: 0,
         changes,
     }
 }
