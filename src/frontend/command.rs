@@ -178,16 +178,21 @@ impl Session {
         let role = self.tracker.state().role().map(str::to_owned);
         self.forget_everything();
         let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
-        match self.pool_of_primary().and_then(|p| p.base()) {
-            Some(base) => self.start_from(&base, schema.as_deref()),
-            // Without a primary the base is not to be had: what the last one had is as good.
-            None => self.start_from(&crate::session::SessionState::new(), schema.as_deref()),
-        }
+        self.start_over(schema.as_deref());
         // The servers keep the role (seen on all three).
         if let Some(role) = role {
             self.tracker.set_role(&role);
         }
         self.acknowledge().await
+    }
+
+    /// The session is as after login, in this schema.
+    pub(super) fn start_over(&mut self, schema: Option<&[u8]>) {
+        match self.pool_of_primary().and_then(|p| p.base()) {
+            Some(base) => self.start_from(&base, schema),
+            // Without a primary the base is not to be had: what the last one had is as good.
+            None => self.start_from(&crate::session::SessionState::new(), schema),
+        }
     }
 
     /// Everything that the session holds on a server or remembers of one.
@@ -203,67 +208,6 @@ impl Session {
         self.wrap = super::wrap::Wrap::default();
         self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
         self.handle.set_pins(crate::session::Pins::NONE);
-    }
-
-    /// COM_CHANGE_USER: a new login on the same connection.
-    async fn change_user(&mut self) -> Result<(), End> {
-        use super::handshake::Conversation;
-        use tideover_protocol::auth::Plugin;
-        use tideover_protocol::packet::ChangeUser;
-        let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {
-            return self.refuse(&error::malformed("COM_CHANGE_USER")).await;
-        };
-        self.forget_everything();
-        let plugin = change.plugin.as_deref();
-        let plugin = plugin.map_or(Plugin::NativePassword, Plugin::from_name);
-        // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
-        let nonce =
-            if change.auth_response.is_empty() { self.nonce } else { super::handshake::fresh_nonce() };
-        let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
-            (plugin, change.auth_response.clone())
-        } else {
-            (Plugin::Other(String::new()), Vec::new())
-        };
-        let placeholder = crate::net::PacketIo::new(
-            crate::net::Stream::Plain(crate::net::Raw::Memory(tokio::io::duplex(1).0)),
-            &self.shared.buffers,
-        );
-        let client = std::mem::replace(&mut self.client, placeholder);
-        let shared = self.shared.clone();
-        let mut conversation =
-            Conversation { shared: &shared, peer: self.handle.peer(), client, sequence: 1 };
-        let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
-        let sequence = conversation.sequence;
-        self.client = conversation.client;
-        let proven = match proven {
-            Ok(Ok(proven)) => proven,
-            Ok(Err(packet)) => {
-                return self.refuse_change(error::ClientError { cause: "denied", packet }, sequence).await;
-            }
-            Err(_) => return Err(End::Client),
-        };
-        let (account, password) = proven.account(&change.user, &shared, &self.handle);
-        self.account = account;
-        self.handle.set_user(&change.user);
-        (self.pool, self.reading_pool) = (None, None);
-        self.nonce = nonce;
-        if let Some(collation) = change.collation {
-            self.dialect.collation = (collation & 0xff) as u8;
-        }
-        let schema = change.database.as_slice();
-        let schema = (!schema.is_empty()).then_some(schema);
-        if let Err(refused) = Box::pin(self.check_in(schema, password)).await {
-            return self.refuse_change(*refused, sequence).await;
-        }
-        self.say_ok(sequence);
-        self.flush().await
-    }
-
-    /// A refused change of user ends the connection, as on the servers.
-    async fn refuse_change(&mut self, refused: error::ClientError, sequence: u8) -> Result<(), End> {
-        self.queue_error(&refused, sequence);
-        self.flush().await?;
-        Err(End::Client)
     }
 
     /// Relays the client's file to the server, up to and including the empty packet; gives the next sequence number.

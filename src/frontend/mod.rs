@@ -6,6 +6,7 @@ mod accounts;
 mod aftermath;
 mod ahead;
 mod answer;
+mod change_user;
 mod channel;
 mod check_in;
 mod command;

@@ -59,6 +59,8 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) account: Arc<Account>,
     pub(super) nonce: [u8; 20],
+    /// COM_CHANGE_USER was refused so often.
+    pub(super) refused_changes: u8,
     /// What the client's session amounts to: what a server connection must be brought to, and why it cannot be.
     pub(super) tracker: Tracker,
     pub(super) prepared: PreparedStatements,
@@ -126,6 +128,7 @@ impl Session {
             dialect,
             account,
             nonce,
+            refused_changes: 0,
             tracker: Tracker::default(),
             prepared: PreparedStatements::new(LONG_DATA),
             refused: None,

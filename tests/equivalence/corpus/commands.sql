@@ -39,6 +39,23 @@ SELECT DATABASE(), CURRENT_USER()
 SELECT * FROM items
 !pins
 
+## a change of user that is refused [old mariadb]
+USE other
+SET @a = 1, time_zone = '+02:00'
+CREATE TEMPORARY TABLE eq.temporary (a INT)
+!prepare p SELECT 1
+!change_user nowhere
+SELECT @a IS NULL, @@time_zone, DATABASE(), CURRENT_USER()
+SELECT * FROM eq.temporary
+!execute p
+!change_user other
+SET @a = 2
+!change_user nowhere
+SELECT @a IS NULL, DATABASE()
+!change_user nowhere
+!change_user other
+SELECT DATABASE(), CURRENT_USER()
+
 ## init db, ping, options [old]
 !init_db other
 SELECT DATABASE()

@@ -1,0 +1,111 @@
+//! COM_CHANGE_USER: a new login on the same connection.
+
+use std::sync::Arc;
+
+use tideover_protocol::auth::Plugin;
+use tideover_protocol::packet::ChangeUser;
+
+use crate::backend::Account;
+use crate::net::{PacketIo, Raw, Stream};
+use crate::topology::Flavor;
+
+use super::error::{self, ClientError};
+use super::handshake::{Conversation, Proven, fresh_nonce};
+use super::session::{End, Session};
+
+/// So many refused changes MariaDB allows on a connection (its MDEV-3915); then it knows the command no more.
+const REFUSALS: u8 = 3;
+
+/// Who the session was.
+struct Before {
+    account: Arc<Account>,
+    nonce: [u8; 20],
+    collation: u8,
+    schema: Option<Vec<u8>>,
+}
+
+impl Session {
+    /// A new login on the same connection.
+    pub(super) async fn change_user(&mut self) -> Result<(), End> {
+        if self.refused_changes >= REFUSALS {
+            return self.refuse(&error::unknown_command()).await;
+        }
+        let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {
+            return self.refuse(&error::malformed("COM_CHANGE_USER")).await;
+        };
+        self.forget_everything();
+        let before = Before {
+            account: self.account.clone(),
+            nonce: self.nonce,
+            collation: self.dialect.collation,
+            schema: self.tracker.state().schema().map(<[u8]>::to_vec),
+        };
+        // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
+        let nonce = if change.auth_response.is_empty() { self.nonce } else { fresh_nonce() };
+        let (proven, sequence) = self.prove_again(&change, nonce).await?;
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(refused) => return self.refuse_change(refused, sequence, before).await,
+        };
+        let shared = self.shared.clone();
+        let (account, password) = proven.account(&change.user, &shared, &self.handle);
+        self.account = account;
+        self.handle.set_user(&change.user);
+        (self.pool, self.reading_pool) = (None, None);
+        self.nonce = nonce;
+        if let Some(collation) = change.collation {
+            self.dialect.collation = (collation & 0xff) as u8;
+        }
+        let schema = change.database.as_slice();
+        let schema = (!schema.is_empty()).then_some(schema);
+        if let Err(refused) = Box::pin(self.check_in(schema, password)).await {
+            return self.refuse_change(*refused, sequence, before).await;
+        }
+        self.say_ok(sequence);
+        self.flush().await
+    }
+
+    /// The password conversation. Gives also the number of the next packet.
+    async fn prove_again(
+        &mut self,
+        change: &ChangeUser,
+        nonce: [u8; 20],
+    ) -> Result<(Result<Proven, ClientError>, u8), End> {
+        let plugin = change.plugin.as_deref();
+        let plugin = plugin.map_or(Plugin::NativePassword, Plugin::from_name);
+        let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
+            (plugin, change.auth_response.clone())
+        } else {
+            (Plugin::Other(String::new()), Vec::new())
+        };
+        let nobody = Stream::Plain(Raw::Memory(tokio::io::duplex(1).0));
+        let placeholder = PacketIo::new(nobody, &self.shared.buffers);
+        let client = std::mem::replace(&mut self.client, placeholder);
+        let shared = self.shared.clone();
+        let mut conversation =
+            Conversation { shared: &shared, peer: self.handle.peer(), client, sequence: 1 };
+        let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
+        let sequence = conversation.sequence;
+        self.client = conversation.client;
+        let proven = proven.map_err(|_| End::Client)?;
+        Ok((proven.map_err(|packet| ClientError { cause: "denied", packet }), sequence))
+    }
+
+    /// A refused change of user ends the connection on MySQL. On MariaDB it stays with the user that it had, as after a reset.
+    async fn refuse_change(&mut self, refused: ClientError, sequence: u8, before: Before) -> Result<(), End> {
+        self.queue_error(&refused, sequence);
+        self.flush().await?;
+        if self.shared.accounts.flavor() != Flavor::MariaDb {
+            return Err(End::Client);
+        }
+        self.refused_changes += 1;
+        self.handle.set_user(before.account.user());
+        self.account = before.account;
+        self.nonce = before.nonce;
+        self.dialect.collation = before.collation;
+        (self.pool, self.reading_pool) = (None, None);
+        self.forget_everything();
+        self.start_over(before.schema.as_deref());
+        Ok(())
+    }
+}
