@@ -1,6 +1,7 @@
 //! Pools of server connections: one per shard, server, account and dialect, under one limit per server.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
 use tideover_protocol::packet::ErrPacket;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::session::SessionState;
@@ -167,6 +168,7 @@ impl Pools {
                 use_,
                 idle: Mutex::default(),
                 leased: AtomicUsize::new(0),
+                returned: Notify::new(),
                 base: Mutex::default(),
             })
         });
@@ -245,6 +247,8 @@ pub struct AccountPool {
     #[allow(clippy::vec_box)]
     pub(super) idle: Mutex<Vec<Box<ServerConnection>>>,
     pub(super) leased: AtomicUsize,
+    /// An idle one was given back.
+    returned: Notify,
     /// Of a new connection's session, and the longest command it takes.
     base: Mutex<Option<(Arc<SessionState>, usize)>>,
 }
@@ -284,7 +288,7 @@ impl AccountPool {
         };
         let connection = match self.take_idle(wanted) {
             Some(connection) => connection,
-            None => Box::pin(self.connect_within_limit()).await?,
+            None => Box::pin(self.returned_or_new(wanted)).await?,
         };
         Ok(Lease::new(connection, self.clone(), permit))
     }
@@ -341,17 +345,42 @@ impl AccountPool {
     /// [`AcquireError`].
     pub async fn acquire_new(self: &Arc<Self>) -> Result<Lease, AcquireError> {
         let permit = self.wait().await?;
-        let connection = self.connect_within_limit().await?;
+        let time = self.owner.limits().connect;
+        let _turn = self.slots.turn_to_log_in(time).await?;
+        let connection = self.connect_within_limit(time).await?;
         Ok(Lease::new(connection, self.clone(), permit))
     }
 
+    /// A new connection when its turn to log in has come, or one that somebody gives back before that: those who came later
+    /// would get it, and be served first.
+    async fn returned_or_new(
+        self: &Arc<Self>,
+        wanted: &SessionState,
+    ) -> Result<Box<ServerConnection>, AcquireError> {
+        let time = self.owner.limits().connect;
+        let mut turn = pin!(self.slots.turn_to_log_in(time));
+        let _turn = loop {
+            tokio::select! {
+                biased;
+                turn = &mut turn => break turn?,
+                () = self.returned.notified() => {
+                    if let Some(connection) = self.take_idle(wanted) {
+                        return Ok(connection);
+                    }
+                }
+            }
+        };
+        self.connect_within_limit(time).await
+    }
+
     /// A new connection, for whose sake an idle one of any account is closed if there are as many as may be.
-    async fn connect_within_limit(self: &Arc<Self>) -> Result<Box<ServerConnection>, AcquireError> {
+    async fn connect_within_limit(
+        self: &Arc<Self>,
+        time: Duration,
+    ) -> Result<Box<ServerConnection>, AcquireError> {
         if self.slots.open.load(Ordering::Acquire) >= self.owner.limits().per_server {
             self.owner.evict(self.slots.id);
         }
-        let time = self.owner.limits().connect;
-        let _turn = self.slots.turn_to_log_in(time).await?;
         self.connect(Instant::now() + time).await
     }
 
@@ -443,6 +472,7 @@ impl AccountPool {
         if current && connection.is_reusable() && connection.idle_since - connection.opened < limits.lifetime
         {
             self.idle.lock().push(connection);
+            self.returned.notify_one();
         } else {
             self.slots.open.fetch_sub(1, Ordering::AcqRel);
         }

@@ -73,13 +73,16 @@ async fn in_order(scene: &Scene) -> TestResult {
     let rows = scene.cluster.primary().query("SELECT client FROM app.arrivals ORDER BY row_id").await?;
     let order: Vec<usize> = rows.into_iter().filter_map(|mut row| row.take("client")).collect();
     assert_eq!(order.len(), CLIENTS, "a client's row is missing or doubled");
-    // What is let in together runs side by side, and any of it may be slow; the queue itself is in order.
+    // What is let in together (as many as the pool has connections, a fifth of them) runs side by side, and any single one
+    // may be slow, as long as it likes; the queue itself is in order.
     let mut displaced: Vec<_> =
         order.iter().enumerate().map(|(place, &client)| place.abs_diff(client)).collect();
     displaced.sort_unstable();
-    let (half, most) = (displaced[CLIENTS / 2], displaced[CLIENTS - 1]);
-    println!("half of them within {half} places of their arrival, all within {most}");
-    assert!(half <= 20 && most <= CLIENTS / 4, "not in order: {order:?}");
+    let (half, nearly, most) = (displaced[CLIENTS / 2], displaced[CLIENTS * 9 / 10], displaced[CLIENTS - 1]);
+    println!(
+        "half of them within {half} places of their arrival, nine of ten within {nearly}, all within {most}"
+    );
+    assert!(half <= 20 && nearly <= CLIENTS / 4, "not in order: {order:?}");
     Ok(())
 }
 
