@@ -32,7 +32,7 @@ struct Kept {
 }
 
 impl Cache {
-    /// What [`classify`] says of the text.
+    /// What [`classify()`] says of the text.
     pub fn classify(&mut self, text: &[u8], dialect: Dialect) -> Statement {
         if !(SHORTEST..=LONGEST).contains(&text.len()) {
             return classify(text, dialect);

@@ -45,14 +45,17 @@ SET @a = 1, time_zone = '+02:00'
 CREATE TEMPORARY TABLE eq.temporary (a INT)
 !prepare p SELECT 1
 !change_user nowhere
+SET NAMES utf8mb4
 SELECT @a IS NULL, @@time_zone, DATABASE(), CURRENT_USER()
 SELECT * FROM eq.temporary
 !execute p
 !change_user other
 SET @a = 2
 !change_user nowhere
+SET NAMES utf8mb4
 SELECT @a IS NULL, DATABASE()
 !change_user nowhere
+SET NAMES utf8mb4
 !change_user other
 SELECT DATABASE(), CURRENT_USER()
 
