@@ -178,6 +178,8 @@ impl Stage<'_> {
     /// The session is not the one it was.
     async fn changes_session(&self, sql: &str) -> TestResult<bool> {
         let mut connection = self.connect(self.primary).await?;
+        // The server may not have ended the session before this one yet, and what it had locked.
+        connection.query_drop("SELECT GET_LOCK('l', 10), RELEASE_LOCK('l')").await?;
         let before = self.session(&mut connection).await?;
         Self::run(&mut connection, sql).await?;
         Ok(self.session(&mut connection).await? != before)
