@@ -28,6 +28,10 @@ impl Session {
     /// A new login on the same connection.
     pub(super) async fn change_user(&mut self) -> Result<(), End> {
         if self.refused_changes >= REFUSALS {
+            // The session is reset all the same (seen on 10.11 and 11.8).
+            self.forget_everything();
+            let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
+            self.start_over(schema.as_deref());
             return self.refuse(&error::unknown_command()).await;
         }
         let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {

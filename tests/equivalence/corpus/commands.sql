@@ -56,8 +56,10 @@ SET NAMES utf8mb4
 SELECT @a IS NULL, DATABASE()
 !change_user nowhere
 SET NAMES utf8mb4
+SET @a = 3
 !change_user other
-SELECT DATABASE(), CURRENT_USER()
+SET NAMES utf8mb4
+SELECT @a IS NULL, DATABASE(), CURRENT_USER()
 
 ## init db, ping, options [old]
 !init_db other
