@@ -66,12 +66,11 @@ sql "DROP TABLE ${TABLE}_b"
 
 step cancel
 # The client answers an interrupt with KILL QUERY on a connection of its own.
-
 RUN=exec at "$TIDEOVER_PORT" "${PLAIN[@]}" -e 'SELECT SLEEP(100)' > "$FOLDER/rows" < /dev/null &
 client=$!
 # MySQL refuses to show the list (3854) while somebody's statement holds bytes that are no text.
 id=
-for _ in {1..100}; do
+for _ in {1..300}; do
   id=$(sql "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(100)%' LIMIT 1" 2> /dev/null) \
     || true
   [[ -z $id ]] || break
