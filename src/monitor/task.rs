@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Account, Connector, Target};
-use crate::topology::{ClusterState, ServerId, Topology, TopologyStore};
+use crate::topology::{ClusterState, Server, ServerId, Topology, TopologyStore, Unanswered};
 
 use super::judge::{Memory, judge};
 use super::observation::Observation;
@@ -120,6 +120,7 @@ impl Monitor {
         let (next_memory, next) = judge(&memory, &previous, &[look]);
         *memory = next_memory;
         let changed = next.state != previous.state;
+        tell_servers(&previous, &next);
         if changed {
             tell(&previous, &next);
         }
@@ -157,6 +158,27 @@ async fn watch(
             Ok(Some(request)) => askers.extend(request),
             Ok(None) => return,
             Err(_) => {}
+        }
+    }
+}
+
+/// Servers that were lost, that refuse us, or that are back.
+fn tell_servers(previous: &Topology, next: &Topology) {
+    let refuses = |s: &Server| s.unanswered == Some(Unanswered::Denied);
+    for (was, is) in previous.servers.iter().zip(&next.servers) {
+        let unlooked = was.version.is_empty() && was.unanswered.is_none();
+        match is {
+            _ if refuses(is) && !refuses(was) => {
+                tracing::warn!(server = %is.address, role = is.role.name(),
+                    "refuses the monitor's account, and counts as what it was: {}", is.problem);
+            }
+            _ if !is.is_up() && (was.is_up() || unlooked) => {
+                tracing::warn!(server = %is.address, "cannot be reached: {}", is.problem);
+            }
+            _ if is.unanswered.is_none() && (!was.is_up() || refuses(was)) && !unlooked => {
+                tracing::info!(server = %is.address, role = is.role.name(), "can be looked at again");
+            }
+            _ => {}
         }
     }
 }
