@@ -78,6 +78,13 @@ impl ConnectFailure {
         matches!(self, Self::Refused { .. } | Self::Unable { .. })
     }
 
+    /// Whether the server has as many connections as it takes, of all or of this account: ER_CON_COUNT_ERROR,
+    /// ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Refused { error, .. } if matches!(error.code, 1040 | 1203 | 1226))
+    }
+
     /// Whether it cannot be there at all, as opposed to being slow.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
-use tideover_protocol::packet::ErrPacket;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
@@ -17,56 +16,18 @@ use crate::session::SessionState;
 use crate::topology::ServerId;
 
 use super::account::Account;
+use super::acquire::AcquireError;
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
 use super::lease::Lease;
+use super::limits::PoolLimits;
 use super::marks::Marks;
 use super::signature::{Signature, TagSource};
 use super::slots::Slots;
 
 /// Idle connections that are looked through for one whose session state fits already.
 const LOOK_THROUGH: usize = 16;
-
-/// Bounds, from `[pool]`.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolLimits {
-    /// Server connections at most, per server, over all accounts (`pool.max_per_server`).
-    pub per_server: usize,
-    /// Wait for a free one at most (`pool.acquire_timeout`).
-    pub acquire: Duration,
-    /// Time for connecting and logging in (`pool.connect_timeout`).
-    pub connect: Duration,
-    /// Idle ones are closed after (`pool.idle_timeout`).
-    pub idle: Duration,
-    /// Connections are not reused beyond this age (`pool.max_lifetime`).
-    pub lifetime: Duration,
-    /// So many idle ones of each account are kept open on each server (`pool.min_idle`).
-    pub min_idle: usize,
-}
-
-/// Why there is no lease.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AcquireError {
-    /// All connections are in use, and none came back in time.
-    #[error("no server connection became free within {} s (pool.max_per_server = {limit})", .waited.as_secs())]
-    Exhausted {
-        /// `pool.max_per_server`.
-        limit: usize,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// Connecting failed.
-    #[error(transparent)]
-    Connect(#[from] ConnectFailure),
-    /// The server refuses a part of the session's state.
-    #[error("error {}", .0.code)]
-    Restore(ErrPacket),
-    /// The connection broke while the session's state was restored. Nothing of the client's was sent.
-    #[error("connection lost while the session was restored: {0}")]
-    Lost(std::io::Error),
-}
 
 /// Connections of one server by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -222,16 +183,17 @@ impl Pools {
         self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
     }
 
-    /// Makes room under the server's limit by closing an idle connection of any account.
-    fn evict(&self, server: ServerId) {
+    /// Makes room under the server's limit by closing an idle connection of any account. Says whether there was one.
+    fn evict(&self, server: ServerId) -> bool {
         for pool in self.of_server(server) {
             let mut idle = pool.idle.lock();
             if !idle.is_empty() {
                 idle.remove(0);
                 pool.slots.open.fetch_sub(1, Ordering::AcqRel);
-                return;
+                return true;
             }
         }
+        false
     }
 }
 
@@ -286,11 +248,44 @@ impl AccountPool {
             Ok(permit) => permit,
             Err(_) => Box::pin(self.wait()).await?,
         };
-        let connection = match self.take_idle(wanted) {
-            Some(connection) => connection,
-            None => Box::pin(self.returned_or_new(wanted)).await?,
-        };
-        Ok(Lease::new(connection, self.clone(), permit))
+        match self.take_idle(wanted) {
+            Some(connection) => Ok(Lease::new(connection, self.clone(), permit)),
+            None => Box::pin(self.lease_other(permit, wanted)).await,
+        }
+    }
+
+    /// The same if no idle one fits. While the server takes no more, who is refused waits in the queue for those that there
+    /// are, and has them in turn: whoever gives one back would take it again otherwise before anybody who waits wakes up.
+    async fn lease_other(
+        self: &Arc<Self>,
+        mut permit: OwnedSemaphorePermit,
+        wanted: &SessionState,
+    ) -> Result<Lease, AcquireError> {
+        let limits = self.owner.limits();
+        let until = Instant::now() + limits.acquire;
+        loop {
+            match self.returned_or_new(wanted).await {
+                Ok(connection) => return Ok(Lease::new(connection, self.clone(), permit)),
+                Err(AcquireError::Connect(failure)) if failure.is_full() => {
+                    if Instant::now() >= until {
+                        let limit = limits.per_server;
+                        return Err(AcquireError::Exhausted { limit, full: true, waited: limits.acquire });
+                    }
+                    if self.owner.evict(self.slots.id) {
+                        continue;
+                    }
+                    if self.slots.open.load(Ordering::Acquire) == 0 {
+                        return Err(failure.into());
+                    }
+                    self.slots.withhold(permit);
+                }
+                Err(failure) => return Err(failure),
+            }
+            permit = self.wait().await?;
+            if let Some(connection) = self.take_idle(wanted) {
+                return Ok(Lease::new(connection, self.clone(), permit));
+            }
+        }
     }
 
     /// The same with a connection that a session kept for itself, if that can still serve it.
@@ -322,7 +317,8 @@ impl AccountPool {
     pub async fn acquire_now(self: &Arc<Self>, wanted: &SessionState) -> Result<Lease, AcquireError> {
         if self.slots.permits.available_permits() == 0 {
             let limit = self.owner.limits().per_server;
-            return Err(AcquireError::Exhausted { limit, waited: Duration::ZERO });
+            let full = self.slots.is_full();
+            return Err(AcquireError::Exhausted { limit, full, waited: Duration::ZERO });
         }
         self.acquire(wanted).await
     }
@@ -394,7 +390,11 @@ impl AccountPool {
         let _waiter = self.slots.count_waiter();
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(AcquireError::Exhausted { limit: limits.per_server, waited: limits.acquire }),
+            _ => Err(AcquireError::Exhausted {
+                limit: limits.per_server,
+                full: self.slots.is_full(),
+                waited: limits.acquire,
+            }),
         }
     }
 

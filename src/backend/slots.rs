@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::{sleep, timeout};
 
 use crate::topology::ServerId;
 
@@ -19,6 +19,8 @@ const LOGINS: usize = 16;
 /// moment queue for InnoDB's latches, and MariaDB 10.11 then spends more than a minute on what takes it two seconds in
 /// turns (measured on two cores, 100 KiB each).
 const SCRUBS: usize = 16;
+/// A server that has said "Too many connections" is not asked for another in place of this one for so long.
+const FULL: Duration = Duration::from_secs(1);
 /// Waits for a turn to be cleaned at most this long. Who has not had one then is closed.
 const SCRUB_TURN: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,8 @@ pub(super) struct Slots {
     scrubs: Semaphore,
     /// Who wait for a permit.
     waiting: AtomicUsize,
+    /// Permits that are kept back because the server takes no more connections.
+    withheld: AtomicUsize,
     /// Connections that are open or being opened.
     pub(super) open: AtomicUsize,
     /// Permits that are to go once they are free.
@@ -49,6 +53,7 @@ impl Slots {
             logins: Semaphore::new(LOGINS),
             scrubs: Semaphore::new(SCRUBS),
             waiting: AtomicUsize::new(0),
+            withheld: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             owed: Mutex::default(),
             generation: AtomicU64::new(0),
@@ -81,6 +86,27 @@ impl Slots {
     /// The right to clean a connection, until it is dropped. `None`: it took too long.
     pub(super) async fn turn_to_scrub(&self) -> Option<SemaphorePermit<'_>> {
         timeout(SCRUB_TURN, self.scrubs.acquire()).await.ok()?.ok()
+    }
+
+    /// The server takes no more, and none is idle: keeps this permit and all that are free back for a while, so that those
+    /// who ask for one wait for the connections that there are.
+    pub(super) fn withhold(self: &Arc<Self>, mut permit: OwnedSemaphorePermit) {
+        self.withheld.fetch_add(1, Ordering::Relaxed);
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
+        if let Ok(more) = self.permits.clone().try_acquire_many_owned(free) {
+            permit.merge(more);
+        }
+        let slots = self.clone();
+        tokio::spawn(async move {
+            sleep(FULL).await;
+            slots.withheld.fetch_sub(1, Ordering::Relaxed);
+            drop(permit);
+        });
+    }
+
+    /// Whether the server has said lately that it takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed) > 0
     }
 
     /// Counts somebody who waits for a permit, until it is dropped.

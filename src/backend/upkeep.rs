@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use crate::topology::ServerId;
 
 use super::account::Account;
+use super::acquire::AcquireError;
 use super::connector::ConnectFailure;
-use super::pool::{AccountPool, AcquireError, Key, Pools, Use};
+use super::pool::{AccountPool, Key, Pools, Use};
 
 /// Connections that are opened at once ahead of need: a switchover waits for them, and most of a login is waiting.
 const AT_ONCE: usize = 4;

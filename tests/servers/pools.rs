@@ -9,7 +9,10 @@ use tideover_sandbox::{
     workload::{Workload, WorkloadOptions},
 };
 
-use crate::support::{Scene, TestResult, eventually, length, open};
+use crate::support::{Scene, TestResult, code, eventually, length, open};
+
+/// Nothing here takes nearly so long.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Connections of an account on a server itself.
 async fn connections(server: &Server, user: &str) -> TestResult<i64> {
@@ -201,4 +204,62 @@ async fn restored(scene: &Scene) -> TestResult {
         }
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn mariadb_10_11_takes_fewer_than_the_pool_may() -> TestResult {
+    full(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mysql_9_takes_fewer_than_the_pool_may() -> TestResult {
+    full(Flavor::Mysql9).await
+}
+
+/// The server's own limit is below `pool.max_per_server`: its connections are shared, and everybody has one in turn. When
+/// none comes back, the error says whose limit it is.
+async fn full(flavor: Flavor) -> TestResult {
+    let options = ClusterOptions { replicas: 0, ..ClusterOptions::new(flavor) };
+    let scene = Scene::with(options, |options| options.set("pool", "acquire_timeout", "\"3s\"")).await?;
+    let primary = scene.cluster.primary().clone();
+    let workload = Workload::start(WorkloadOptions { clients: 24, ..scene.workload() }).await?;
+    eventually("all clients are served", LIMIT, || async { Ok(workload.snapshot().total_ok() > 100) })
+        .await?;
+    let mut root = primary.connect().await?;
+    // Nothing is open when the connections go that are more than the server takes from now on.
+    let admin = scene.proxy.admin();
+    admin.post("/v1/hold", r#"{"ttl": "30s"}"#).await?;
+    root.query_drop("SET GLOBAL max_connections = 10").await?;
+    let ids = "SELECT id FROM information_schema.processlist WHERE user = 'app'";
+    for id in root.query::<u64, _>(ids).await? {
+        let _ = root.query_drop(format!("KILL {id}")).await;
+    }
+    admin.post("/v1/release", "").await?;
+    let before = workload.snapshot().total_ok();
+    eventually("they are served by fewer", LIMIT, || async {
+        Ok(workload.snapshot().total_ok() > before + 1000)
+    })
+    .await?;
+    let open: Option<u64> =
+        root.query_first("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'app'").await?;
+    assert!(open.is_some_and(|open| (1..=10).contains(&open)), "{open:?}");
+    root.query_drop("SET GLOBAL max_connections = 1000").await?;
+    let (report, books) = scene.close(workload).await?;
+    assert!(report.snapshot.is_clean(), "{:#?}", report.snapshot);
+    assert!(books.is_clean(), "{books:#?}");
+
+    root.query_drop("SET GLOBAL max_connections = 10").await?;
+    let mut holders = Vec::new();
+    let told = loop {
+        let mut client = scene.connect().await?;
+        match client.query_drop("SELECT GET_LOCK(CONCAT('l', CONNECTION_ID()), 0)").await {
+            Ok(()) => holders.push(client),
+            Err(error) => break code(&error),
+        }
+        assert!(holders.len() < 20, "the server took {} connections", holders.len());
+    };
+    assert_eq!(told.0, 1040, "{}", told.1);
+    assert!(told.1.contains("the server itself takes no more"), "{}", told.1);
+    root.query_drop("SET GLOBAL max_connections = 1000").await?;
+    scene.finish()
 }
