@@ -180,6 +180,12 @@ impl ServerConnection {
         Ok((Arc::new(base), largest.unwrap_or(usize::MAX)))
     }
 
+    /// What the server said against a query, if `error` is no socket's.
+    #[must_use]
+    pub fn refusal(error: &io::Error) -> Option<&ErrPacket> {
+        SetUpRefused::of(error)
+    }
+
     /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.
     ///
     /// # Errors

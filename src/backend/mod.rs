@@ -7,6 +7,7 @@ mod commits;
 mod connection;
 mod connector;
 mod control;
+mod growth;
 mod lease;
 mod marks;
 mod pool;

@@ -34,6 +34,8 @@ pub(super) struct Slots {
     waiting: AtomicUsize,
     /// Connections that are open or being opened.
     pub(super) open: AtomicUsize,
+    /// Idle connections that the server has ended.
+    pub(super) ended: AtomicU64,
     /// Permits that are to go once they are free.
     owed: Mutex<usize>,
     /// Connections of an older one are not used again.
@@ -50,6 +52,7 @@ impl Slots {
             scrubs: Semaphore::new(SCRUBS),
             waiting: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            ended: AtomicU64::new(0),
             owed: Mutex::default(),
             generation: AtomicU64::new(0),
         }

@@ -171,8 +171,8 @@ impl Session {
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if self.must_settle(work) && !Box::pin(self.wait_settled()).await {
-            return Err(Sent::Nothing);
+        if self.must_settle(work) && !Box::pin(self.settle_or_tell()).await? {
+            return Ok(false);
         }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
