@@ -191,10 +191,18 @@ impl ServerConnection {
     /// # Errors
     /// The socket's; also if the server refuses.
     pub async fn query_row(&mut self, sql: &str, columns: usize) -> io::Result<Vec<Vec<u8>>> {
-        const SMALL: usize = 1 << 20;
-        let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let payload = self.text_command(sql);
         self.io.send_packet(&payload, 0).await?;
+        self.read_row(columns).await
+    }
+
+    /// The answer to such a query that was queued and sent.
+    ///
+    /// # Errors
+    /// As [`query_row`](Self::query_row).
+    pub async fn read_row(&mut self, columns: usize) -> io::Result<Vec<Vec<u8>>> {
+        const SMALL: usize = 1 << 20;
+        let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let (head, mut sequence) = self.io.read_packet(1, SMALL).await?;
         if head.first() == Some(&0xff) {
             let error = ErrPacket::decode(&head, self.capabilities).map_err(invalid)?;

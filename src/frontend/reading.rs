@@ -7,15 +7,17 @@
 //! all, at once if the floor serves no more, else behind an answer (`capture`), when the client has the answer already. `seen`
 //! keeps both, `choosing` goes by them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tideover_protocol::command::CommandKind;
+use tideover_protocol::response::ResponseShape;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
+use crate::backend::{AcquireError, ConnectFailure, Lease, ServerConnection, Use};
 use crate::relay::Signals;
-use crate::replay::Broke;
+use crate::replay::{Broke, Sent};
 use crate::route::{Desk, Fallback, Position, Route, Why, route};
 use crate::sql::{Effects, Kind};
 use crate::topology::ServerId;
@@ -69,6 +71,14 @@ pub(super) struct Reading {
     /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
     pub(super) on_primary: u32,
     pub(super) patience: u32,
+    /// A replica does not prepare the present statement.
+    pub(super) refused: bool,
+    /// What goes in front of the present read, in the same write: it waits until the replica has all that is needed.
+    pub(super) ask: Option<String>,
+    /// The present statement was waited for in vain on a replica, and whether that connection is of further use.
+    pub(super) behind: Option<bool>,
+    /// The present statement was, on some replica.
+    pub(super) waited: bool,
     /// Where the present statement goes was counted.
     pub(super) counted: bool,
     /// The present statement's end was taken in.
@@ -81,6 +91,8 @@ pub(super) struct Reading {
     pub(super) has_left: bool,
     /// When the present read has left for a replica.
     pub(super) left: Option<(ServerId, Instant)>,
+    /// In which life of it.
+    pub(super) life: u64,
     pub(super) draw: u32,
     /// Whether the session's settings allow reads elsewhere, for this fingerprint of its state.
     pub(super) settings: Option<(u64, bool)>,
@@ -114,16 +126,17 @@ impl Session {
             return Ok(false);
         }
         let avoid = self.reading.avoid;
-        let mut waited = false;
+        self.reading.ask = None;
+        // A whole transaction must not begin where it cannot stay.
+        let at_once = work.statement.kind != Kind::StartTransactionReadOnly;
         // Who does not serve is not chosen again.
         for _ in 0..self.shared.routing.options().shares.len() {
             match self.choose_reader(work).await {
-                Reader::Replica(chosen) if waited && chosen.wait => break,
+                Reader::Replica(chosen) if self.reading.waited && chosen.wait => break,
                 Reader::Replica(chosen) => {
-                    if self.lease_replica(chosen).await {
+                    if self.lease_replica(chosen, at_once).await {
                         return Ok(true);
                     }
-                    waited |= chosen.wait;
                 }
                 Reader::Primary => return Ok(false),
                 Reader::Nobody | Reader::Unbound => break,
@@ -144,7 +157,7 @@ impl Session {
         let mut tries = shared.routing.options().shares.len();
         loop {
             match self.choose_reader(work).await {
-                Reader::Replica(chosen) if self.lease_replica(chosen).await => return Ok(true),
+                Reader::Replica(chosen) if self.lease_replica(chosen, false).await => return Ok(true),
                 Reader::Primary => return Ok(false),
                 Reader::Replica(_) if tries > 0 => tries -= 1,
                 _ if shared.routing.options().fallback == Fallback::Error => {
@@ -186,8 +199,9 @@ impl Session {
         !stays
     }
 
-    /// Takes a connection of the replica; with `wait`, one on which all that is needed is there.
-    async fn lease_replica(&mut self, chosen: Chosen) -> bool {
+    /// Takes a connection of the replica; if it must be waited for, one on which all that is needed is there. `at_once`: the read
+    /// may follow what waits in the same write.
+    async fn lease_replica(&mut self, chosen: Chosen, at_once: bool) -> bool {
         let server = chosen.server;
         let (account, dialect) = (&self.account, self.dialect);
         let pool = match &self.reading_pool {
@@ -218,8 +232,17 @@ impl Session {
             self.shared.monitor.kick();
             return false;
         }
-        let lease = if chosen.wait { Box::pin(self.caught_up(lease)).await } else { Some(lease) };
+        let lease = if !chosen.wait {
+            Some(lease)
+        } else if at_once {
+            let within = self.shared.routing.options().wait;
+            self.reading.ask = self.reading.needs.wait(lease.flavor, within);
+            self.reading.ask.is_some().then_some(lease)
+        } else {
+            Box::pin(self.caught_up(lease)).await
+        };
         let Some(lease) = lease else {
+            self.reading.waited = true;
             self.shared.routing.behind(server);
             return false;
         };
@@ -229,6 +252,7 @@ impl Session {
         self.shared.routing.begin(server);
         self.reading.desk.get_or_insert_with(|| self.shared.routing.clone());
         self.reading.left = Some((server, Instant::now()));
+        self.reading.life = chosen.life;
         true
     }
 
@@ -236,27 +260,61 @@ impl Session {
     async fn caught_up(&mut self, mut lease: Lease) -> Option<Lease> {
         let within = self.shared.routing.options().wait;
         let sql = self.reading.needs.wait(lease.flavor, within)?;
-        let (server, life) = (lease.server, self.shared.life(lease.server));
+        let life = self.shared.life(lease.server);
         // Cancelled or refused it must not be used again.
         lease.broken = true;
         let answer = timeout(within + GRACE, lease.query_row(&sql, 1)).await;
-        let Ok(Ok(row)) = answer else {
-            tracing::debug!(session = self.handle.id, server = server.0, "a replica cannot be waited for");
-            return None;
-        };
-        lease.broken = false;
-        if row.first().map(Vec::as_slice) != Some(b"0".as_slice()) {
-            return None;
+        lease.broken = !matches!(answer, Ok(Ok(_)));
+        self.note_position(answer.ok(), (lease.server, life)).then_some(lease)
+    }
+
+    /// Reads the answer to the same, which went in front of the present read. If it was in vain, what the read gives is not for
+    /// the client. `only`: the form of that, if nothing else went with it.
+    pub(super) async fn after_position(&mut self, only: Option<ResponseShape>) -> Result<(), Sent> {
+        let within = self.shared.routing.options().wait + GRACE;
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        let (server, life) = (lease.server, self.shared.life(lease.server));
+        let answer = timeout(within, lease.read_row(1)).await;
+        let answered = matches!(answer, Ok(Ok(_)));
+        if self.note_position(answer.ok(), (server, life)) {
+            return Ok(());
         }
-        self.reading.covered = Some((server, life, self.reading.needs.version()));
-        self.shared.routing.prove(server, life, &mut self.reading.needs);
-        Some(lease)
+        let mut clean = false;
+        if let (Some(lease), Some(shape), true) = (&mut self.lease, only, answered) {
+            clean = matches!(timeout(GRACE, lease.swallow(shape)).await, Ok(Ok(_)));
+        }
+        self.reading.behind = Some(clean);
+        Err(Sent::Something)
+    }
+
+    /// What a replica answered that was to wait until it has all that is needed: whether it has.
+    fn note_position(
+        &mut self,
+        answer: Option<io::Result<Vec<Vec<u8>>>>,
+        (server, life): (ServerId, u64),
+    ) -> bool {
+        match answer {
+            Some(Ok(row)) if row.first().is_some_and(|answer| answer == b"0") => {
+                self.reading.covered = Some((server, life, self.reading.needs.version()));
+                self.shared.routing.prove(server, life, &mut self.reading.needs);
+                return true;
+            }
+            Some(Err(error)) if ServerConnection::refusal(&error).is_none() => {
+                self.shared.routing.lost(server);
+                self.shared.monitor.kick();
+            }
+            _ => self.shared.routing.behind(server),
+        }
+        tracing::debug!(session = self.handle.id, server = server.0, "a replica was waited for in vain");
+        self.reading.waited = true;
+        false
     }
 
     /// A replica did not serve: the read is run again, on another or on the primary. `answered`: the server is well, it
     /// is the statement that it does not run.
     pub(super) fn replica_failed(&mut self, broke: Broke, answered: bool) -> Attempt {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Attempt::Again };
+        let answered = answered || std::mem::take(&mut self.reading.refused);
         tracing::debug!(
             session = self.handle.id,
             server = server.0,
@@ -265,7 +323,12 @@ impl Session {
             "a read goes elsewhere"
         );
         self.read_ended(false);
-        if answered {
+        if let Some(clean) = self.reading.behind.take() {
+            // It was noted what that means.
+            if !clean {
+                self.break_lease();
+            }
+        } else if answered {
             // Whatever a replica has against a statement, the primary has the last word.
             self.reading.avoid = ALL_SERVERS;
         } else {

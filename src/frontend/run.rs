@@ -201,14 +201,7 @@ impl Session {
             connection.io.queue_packet(&self.command, 0);
         }
         connection.io.flush().await.map_err(|_| Sent::Something)?;
-        if !self.after_ahead(ahead).await? {
-            return Ok(false);
-        }
-        self.after_opening().await?;
-        if prelude.is_some() {
-            self.after_prelude().await?;
-        }
-        Ok(true)
+        self.after_all(work, ahead, prelude.is_some()).await
     }
 
     /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those

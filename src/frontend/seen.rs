@@ -89,7 +89,9 @@ impl Session {
         self.reading.noted = true;
         let server = lease.server;
         if lease.reading {
-            let at = self.set_floor(server);
+            // As of when it was chosen: it may have been lost since.
+            let life = self.reading.life;
+            let at = self.set_floor(server, life);
             self.read_ended(true);
             self.reading.ahead = Some(at);
             (self.reading.on_primary, self.reading.patience) = (0, PATIENCE);
@@ -114,25 +116,26 @@ impl Session {
             }
         }
         if unclear || gtid.is_some() || sees_data(work) {
-            self.set_floor(server);
+            self.set_floor(server, self.shared.life(server));
         }
     }
 
     /// The session has seen what this server has now.
-    fn set_floor(&mut self, server: ServerId) -> Instant {
+    fn set_floor(&mut self, server: ServerId, life: u64) -> Instant {
         let at = Instant::now();
-        self.reading.floor = Some(Floor { server, life: self.shared.life(server), at });
+        self.reading.floor = Some(Floor { server, life, at });
         at
     }
 
     /// A statement is over: whether [`capture`](Self::capture) is due. If nothing was noted of it, it was answered otherwise
     /// than by a server: the guard may have found out that it was committed, under a GTID that is not known here.
     pub(super) fn read_is_over(&mut self) -> bool {
-        (self.reading.avoid, self.reading.counted) = (0, false);
+        (self.reading.avoid, self.reading.counted, self.reading.waited) = (0, false, false);
         self.reading.transaction &= self.in_transaction();
+        self.reading.ask = None;
         self.read_ended(false);
         if !std::mem::take(&mut self.reading.noted) && self.shared.routing.is_on() {
-            self.set_floor(NOWHERE);
+            self.set_floor(NOWHERE, 0);
         }
         std::mem::take(&mut self.reading.capture)
     }

@@ -109,7 +109,8 @@ pub struct ReaderView {
     pub reads: u64,
 }
 
-/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics only, no lock.
+/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics; a lock only where a session needs
+/// more of a replica than it was known to have.
 #[derive(Debug)]
 pub struct Desk {
     options: RoutingOptions,
