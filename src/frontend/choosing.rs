@@ -88,9 +88,10 @@ impl Session {
             }
             return Reader::Primary;
         }
-        let by_rule = self.rule(work, first_try).filter(|_| decided.why() != Why::HintReplica);
-        let wanted = decided.why() == Why::HintReplica
-            || by_rule.unwrap_or_else(|| self.shared.routing.options().replicas);
+        // A hint comes before all rules.
+        let hinted = decided.why() == Why::HintReplica;
+        let by_rule = if hinted { None } else { self.rule(work, first_try) };
+        let wanted = hinted || by_rule.unwrap_or_else(|| self.shared.routing.options().replicas);
         if first_try {
             self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
         }
