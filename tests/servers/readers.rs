@@ -123,7 +123,6 @@ async fn killed_in_turn(flavor: Flavor) -> TestResult {
     );
     let ratio = at(&times[KILLS], 990).as_secs_f64() / at(&times[CALM], 990).as_secs_f64().max(1e-6);
     println!("{flavor}: p99 with dying replicas {ratio:.2} times the undisturbed");
-    assert!(!crate::support::soak() || ratio < 3.0, "readers notice that replicas die");
     scene.finish()
 }
 
