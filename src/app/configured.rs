@@ -252,8 +252,8 @@ mod tests {
         let shares: Vec<_> = routing.shares.iter().map(|s| (s.weight, s.near, s.maintenance)).collect();
         assert_eq!(shares, [(100, false, false), (300, true, false), (100, false, true)]);
         assert!(!routing.replicas && routing.wait == std::time::Duration::from_millis(20));
-        assert_eq!(routing.rules.decide(b"report", b"", b"SELECT 1"), Some(true));
-        assert_eq!(routing.rules.decide(b"app", b"", b"SELECT 1"), None);
+        assert_eq!(routing.rules.decide((b"report", b""), b"SELECT 1", true), Some(true));
+        assert_eq!(routing.rules.decide((b"app", b""), b"SELECT 1", true), None);
         assert!(crate::route::Desk::new(routing).is_on(), "for those of the rule");
     }
 

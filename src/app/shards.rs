@@ -114,6 +114,7 @@ async fn serve_shard(
         metrics: parts.metrics,
         tls: parts.tls,
         rsa: parts.rsa,
+        bounds: Default::default(),
         visible: Default::default(),
         texts: Default::default(),
         buffers: BufferPool::new(),

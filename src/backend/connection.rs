@@ -180,15 +180,29 @@ impl ServerConnection {
         Ok((Arc::new(base), largest.unwrap_or(usize::MAX)))
     }
 
+    /// What the server said against a query, if `error` is no socket's.
+    #[must_use]
+    pub fn refusal(error: &io::Error) -> Option<&ErrPacket> {
+        SetUpRefused::of(error)
+    }
+
     /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.
     ///
     /// # Errors
     /// The socket's; also if the server refuses.
     pub async fn query_row(&mut self, sql: &str, columns: usize) -> io::Result<Vec<Vec<u8>>> {
-        const SMALL: usize = 1 << 20;
-        let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let payload = self.text_command(sql);
         self.io.send_packet(&payload, 0).await?;
+        self.read_row(columns).await
+    }
+
+    /// The answer to such a query that was queued and sent.
+    ///
+    /// # Errors
+    /// As [`query_row`](Self::query_row).
+    pub async fn read_row(&mut self, columns: usize) -> io::Result<Vec<Vec<u8>>> {
+        const SMALL: usize = 1 << 20;
+        let invalid = |e: DecodeError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let (head, mut sequence) = self.io.read_packet(1, SMALL).await?;
         if head.first() == Some(&0xff) {
             let error = ErrPacket::decode(&head, self.capabilities).map_err(invalid)?;

@@ -8,6 +8,7 @@ mod commits;
 mod connection;
 mod connector;
 mod control;
+mod growth;
 mod lease;
 mod limits;
 mod marks;

@@ -1,7 +1,6 @@
 //! Pools of server connections: one per shard, server, account and dialect, under one limit per server.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -130,6 +129,7 @@ impl Pools {
                 idle: Mutex::default(),
                 leased: AtomicUsize::new(0),
                 returned: Notify::new(),
+                queued: AtomicUsize::new(0),
                 base: Mutex::default(),
             })
         });
@@ -171,6 +171,12 @@ impl Pools {
         PoolStats { idle, leased: slots.open.load(Ordering::Relaxed).saturating_sub(idle) }
     }
 
+    /// How many idle connections a server has ended by itself: it may have been restarted.
+    #[must_use]
+    pub fn ended(&self, server: ServerId) -> u64 {
+        self.slots.get(server.0).map_or(0, |slots| slots.ended.load(Ordering::Acquire))
+    }
+
     /// Closes what is idle on a server and marks what is in use for closing on return.
     pub fn retire(&self, server: ServerId) {
         if let Some(slots) = self.slots.get(server.0) {
@@ -184,7 +190,7 @@ impl Pools {
     }
 
     /// Makes room under the server's limit by closing an idle connection of any account. Says whether there was one.
-    fn evict(&self, server: ServerId) -> bool {
+    pub(super) fn evict(&self, server: ServerId) -> bool {
         for pool in self.of_server(server) {
             let mut idle = pool.idle.lock();
             if !idle.is_empty() {
@@ -201,16 +207,18 @@ impl Pools {
 #[derive(Debug)]
 pub struct AccountPool {
     pub(super) slots: Arc<Slots>,
-    owner: Arc<Pools>,
+    pub(super) owner: Arc<Pools>,
     pub(super) account: Arc<Account>,
     dialect: Dialect,
-    use_: Use,
+    pub(super) use_: Use,
     /// Most recently used last. Boxed, because a lease takes it and gives it back.
     #[allow(clippy::vec_box)]
     pub(super) idle: Mutex<Vec<Box<ServerConnection>>>,
     pub(super) leased: AtomicUsize,
     /// An idle one was given back.
-    returned: Notify,
+    pub(super) returned: Notify,
+    /// Who wait for that rather than log in.
+    pub(super) queued: AtomicUsize,
     /// Of a new connection's session, and the longest command it takes.
     base: Mutex<Option<(Arc<SessionState>, usize)>>,
 }
@@ -248,43 +256,9 @@ impl AccountPool {
             Ok(permit) => permit,
             Err(_) => Box::pin(self.wait()).await?,
         };
-        match self.take_idle(wanted) {
+        match self.take_in_turn(wanted) {
             Some(connection) => Ok(Lease::new(connection, self.clone(), permit)),
             None => Box::pin(self.lease_other(permit, wanted)).await,
-        }
-    }
-
-    /// The same if no idle one fits. While the server takes no more, who is refused waits in the queue for those that there
-    /// are, and has them in turn: whoever gives one back would take it again otherwise before anybody who waits wakes up.
-    async fn lease_other(
-        self: &Arc<Self>,
-        mut permit: OwnedSemaphorePermit,
-        wanted: &SessionState,
-    ) -> Result<Lease, AcquireError> {
-        let limits = self.owner.limits();
-        let until = Instant::now() + limits.acquire;
-        loop {
-            match self.returned_or_new(wanted).await {
-                Ok(connection) => return Ok(Lease::new(connection, self.clone(), permit)),
-                Err(AcquireError::Connect(failure)) if failure.is_full() => {
-                    if Instant::now() >= until {
-                        let limit = limits.per_server;
-                        return Err(AcquireError::Exhausted { limit, full: true, waited: limits.acquire });
-                    }
-                    if self.owner.evict(self.slots.id) {
-                        continue;
-                    }
-                    if self.slots.open.load(Ordering::Acquire) == 0 {
-                        return Err(failure.into());
-                    }
-                    self.slots.withhold(permit);
-                }
-                Err(failure) => return Err(failure),
-            }
-            permit = self.wait().await?;
-            if let Some(connection) = self.take_idle(wanted) {
-                return Ok(Lease::new(connection, self.clone(), permit));
-            }
         }
     }
 
@@ -347,45 +321,12 @@ impl AccountPool {
         Ok(Lease::new(connection, self.clone(), permit))
     }
 
-    /// A new connection when its turn to log in has come, or one that somebody gives back before that: those who came later
-    /// would get it, and be served first.
-    async fn returned_or_new(
-        self: &Arc<Self>,
-        wanted: &SessionState,
-    ) -> Result<Box<ServerConnection>, AcquireError> {
-        let time = self.owner.limits().connect;
-        let mut turn = pin!(self.slots.turn_to_log_in(time));
-        let _turn = loop {
-            tokio::select! {
-                biased;
-                turn = &mut turn => break turn?,
-                () = self.returned.notified() => {
-                    if let Some(connection) = self.take_idle(wanted) {
-                        return Ok(connection);
-                    }
-                }
-            }
-        };
-        self.connect_within_limit(time).await
-    }
-
-    /// A new connection, for whose sake an idle one of any account is closed if there are as many as may be.
-    async fn connect_within_limit(
-        self: &Arc<Self>,
-        time: Duration,
-    ) -> Result<Box<ServerConnection>, AcquireError> {
-        if self.slots.open.load(Ordering::Acquire) >= self.owner.limits().per_server {
-            self.owner.evict(self.slots.id);
-        }
-        self.connect(Instant::now() + time).await
-    }
-
     /// Connections of this pool.
     pub(super) fn in_use_or_idle(&self) -> usize {
         self.idle.lock().len() + self.leased.load(Ordering::Relaxed)
     }
 
-    async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+    pub(super) async fn wait(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let limits = self.owner.limits();
         let _waiter = self.slots.count_waiter();
         match timeout_at(Instant::now() + limits.acquire, self.slots.permits.clone().acquire_owned()).await {
@@ -399,7 +340,7 @@ impl AccountPool {
     }
 
     /// An idle connection that is healthy and fits, preferring one that is in the wanted state already.
-    fn take_idle(&self, wanted: &SessionState) -> Option<Box<ServerConnection>> {
+    pub(super) fn take_idle(&self, wanted: &SessionState) -> Option<Box<ServerConnection>> {
         let mut idle = self.idle.lock();
         let from = idle.len().saturating_sub(LOOK_THROUGH);
         let mut at = idle.len();
@@ -409,6 +350,7 @@ impl AccountPool {
             let candidate = idle.get(at)?;
             if candidate.io.stream().has_input() {
                 idle.remove(at);
+                self.slots.ended.fetch_add(1, Ordering::AcqRel);
                 self.slots.open.fetch_sub(1, Ordering::AcqRel);
                 second = second.map(|s: usize| s - 1);
             } else if candidate.state.fingerprint() == wanted.fingerprint() {

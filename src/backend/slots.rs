@@ -38,6 +38,8 @@ pub(super) struct Slots {
     withheld: AtomicUsize,
     /// Connections that are open or being opened.
     pub(super) open: AtomicUsize,
+    /// Idle connections that the server has ended.
+    pub(super) ended: AtomicU64,
     /// Permits that are to go once they are free.
     owed: Mutex<usize>,
     /// Connections of an older one are not used again.
@@ -55,6 +57,7 @@ impl Slots {
             waiting: AtomicUsize::new(0),
             withheld: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            ended: AtomicU64::new(0),
             owed: Mutex::default(),
             generation: AtomicU64::new(0),
         }

@@ -56,6 +56,32 @@ impl Pools {
         made
     }
 
+    /// Opens on a replica that comes back what its readers will need at once, one connection after the other: for each account
+    /// as many as are in use or idle elsewhere for reads, at most `at_most`. Gives how many were opened.
+    pub async fn warm_for_reads(self: &Arc<Self>, to: ServerId, at_most: usize) -> usize {
+        let mut wanted: HashMap<Key, (Arc<Account>, usize)> = HashMap::new();
+        for (key, pool) in self.pools.lock().iter() {
+            if key.use_ == Use::Reading && key.server != to {
+                let (_, most) =
+                    wanted.entry(Key { server: to, ..*key }).or_insert_with(|| (pool.account.clone(), 0));
+                *most = pool.in_use_or_idle().min(at_most).max(*most);
+            }
+        }
+        let mut made = 0;
+        for (key, (account, count)) in wanted {
+            let pool = self.of_use(key.shard, (to, Use::Reading), &account, key.dialect);
+            while pool.in_use_or_idle() < count {
+                match self.open_idle(&pool).await {
+                    Some(Ok(())) => made += 1,
+                    // It is of no use for this account, or gone again: reads will show.
+                    Some(Err(_)) => break,
+                    None => return made,
+                }
+            }
+        }
+        made
+    }
+
     /// Opens on each of `servers` as many idle connections as each account is to have (`pool.min_idle`), as far as there is
     /// room. An account is one that `primary` has a pool for. Called now and then.
     pub async fn keep_idle(self: &Arc<Self>, primary: ServerId, servers: &[ServerId]) {
@@ -151,7 +177,9 @@ impl Pools {
             let mut idle = pool.idle.lock();
             let before = idle.len();
             idle.retain(|c| {
-                if now - c.opened >= limits.lifetime || c.io.stream().has_input() {
+                let ended = c.io.stream().has_input();
+                pool.slots.ended.fetch_add(u64::from(ended), Ordering::AcqRel);
+                if now - c.opened >= limits.lifetime || ended {
                     return false;
                 }
                 let stays = now - c.idle_since < limits.idle || *spare == 0;

@@ -43,7 +43,7 @@ pub(super) fn explain(options: &ExplainOptions) -> u8 {
     let families = [("mariadb", MARIADB), ("mysql", MYSQL)].map(|(family, dialect)| {
         let by_text = route(&classify(text, dialect));
         let Some(routing) = &routing else { return (family, by_text) };
-        let rule = routing.rules.decide(options.user.as_bytes(), options.schema.as_bytes(), text);
+        let rule = routing.rules.decide((options.user.as_bytes(), options.schema.as_bytes()), text, true);
         let decided = match (by_text, rule) {
             (Route::Replica(Why::Reads), Some(true)) => Route::Replica(Why::Rule),
             (Route::Replica(Why::Reads), Some(false)) => Route::Primary(Why::Rule),

@@ -28,12 +28,21 @@ pub(super) struct Here {
 /// Answers that come before the statement's own.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ahead {
+    /// To what waits until a replica has all that the session must see.
+    position: bool,
     /// To the steps that restore the session's state.
     restoring: Restoring,
     /// To `SET last_insert_id`.
     insert_id: bool,
     /// To what gives FOUND_ROWS() and ROW_COUNT() their values.
     counts: usize,
+}
+
+impl Ahead {
+    /// Whether there are none, but for the position's.
+    fn is_empty(&self) -> bool {
+        self.restoring.is_empty() && !self.insert_id && self.counts == 0
+    }
 }
 
 /// How a statement may follow the steps that restore the session's state on a connection.
@@ -182,6 +191,10 @@ impl Session {
         let id = self.tracker.last_insert_id();
         let fresh = std::mem::take(&mut self.here.fresh);
         let Some(lease) = &mut self.lease else { return ahead };
+        if let Some(sql) = self.reading.ask.take().filter(|_| lease.reading) {
+            ahead.position = true;
+            lease.queue_query(&sql);
+        }
         let state = self.tracker.state();
         if lease.state.fingerprint() != state.fingerprint() {
             let barred = follows(work) == Follows::Barred;
@@ -226,7 +239,11 @@ impl Session {
     }
 
     /// Reads the answers to everything that went in front of a statement. `Ok(false)`: as [`after_ahead`](Self::after_ahead).
-    pub(super) async fn after_all(&mut self, ahead: Ahead, prelude: bool) -> Result<bool, Sent> {
+    pub(super) async fn after_all(&mut self, work: &Work, ahead: Ahead, prelude: bool) -> Result<bool, Sent> {
+        if ahead.position {
+            let nothing_else = ahead.is_empty() && !prelude;
+            Box::pin(self.after_position(nothing_else.then_some(work.shape))).await?;
+        }
         if !self.after_ahead(ahead).await? {
             return Ok(false);
         }
@@ -238,8 +255,8 @@ impl Session {
     }
 
     /// Reads the answers to it. `Ok(false)`: the state could not be restored, and the client was told.
-    pub(super) async fn after_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
-        if ahead.restoring.is_empty() && !ahead.insert_id && ahead.counts == 0 {
+    async fn after_ahead(&mut self, ahead: Ahead) -> Result<bool, Sent> {
+        if ahead.is_empty() {
             return Ok(true);
         }
         Box::pin(self.read_ahead(ahead)).await

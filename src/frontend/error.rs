@@ -78,6 +78,16 @@ pub(super) fn no_replica(waited: Option<Duration>) -> ClientError {
     error("no_replica", 1205, "HY000", &text)
 }
 
+/// What the session read on a replica is not to be seen on the primary yet.
+pub(super) fn not_shown(waited: Duration) -> ClientError {
+    let text = format!(
+        "tideover: the primary does not show yet what this session has read on a replica, after {} s: it waits for a \
+         replica to confirm it; nothing was executed",
+        waited.as_secs()
+    );
+    error("not_shown", 1205, "HY000", &text)
+}
+
 /// The open transaction is gone and cannot be done again.
 pub(super) fn rolled_back(why: &str) -> ClientError {
     let text = format!("tideover: transaction rolled back: {why}; try restarting the transaction");

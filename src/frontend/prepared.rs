@@ -122,7 +122,10 @@ impl Session {
             None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
                 Ok(id) => id,
                 // The primary has the last word.
-                Err(_) if lease.reading => return Err(Sent::Nothing),
+                Err(_) if lease.reading => {
+                    self.reading.refused = !lease.broken;
+                    return Err(Sent::Nothing);
+                }
                 Err(packet) => {
                     let cause = if lease.broken { "session_restore" } else { "prepare" };
                     let _ = self.refuse(&error::ClientError { cause, packet }).await;
@@ -166,7 +169,7 @@ impl Session {
             lease.scratch = command;
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
-        self.after_all(ahead, prelude.is_some()).await
+        self.after_all(work, ahead, prelude.is_some()).await
     }
 
     /// Appends the command as the server connection needs it.

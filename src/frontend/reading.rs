@@ -3,23 +3,26 @@
 //!
 //! Two things bound a session. `needs` is a position that is known: its own commits. `floor` is a server whose data it has
 //! seen as of a moment whose position is not known; it may read on there, and on the primary, which has all that a replica
-//! has. A session that shall leave its floor asks that server for its position behind an answer (`capture`), when the
-//! client has the answer already. `seen` keeps both.
+//! has. It leaves its floor when it has a position that bounds what it saw: the primary's (`bounds`), which one session asks for
+//! all, at once if the floor serves no more, else behind an answer (`capture`), when the client has the answer already. `seen`
+//! keeps both, `choosing` goes by them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::status::StatusFlags;
+use tideover_protocol::response::ResponseShape;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
+use crate::backend::{AcquireError, ConnectFailure, Lease, ServerConnection, Use};
 use crate::relay::Signals;
-use crate::replay::Broke;
-use crate::route::{Consistency, Desk, Fallback, Position, Route, Why, route};
+use crate::replay::{Broke, Sent};
+use crate::route::{Desk, Fallback, Position, Route, Why, route};
 use crate::sql::{Effects, Kind};
-use crate::topology::{Flavor, ServerId, Topology};
+use crate::topology::ServerId;
 
+use super::choosing::{Chosen, Reader};
 use super::error::{self, ClientError};
 use super::run::Attempt;
 use super::session::Session;
@@ -31,18 +34,24 @@ pub(super) const REACH: Duration = Duration::from_millis(500);
 /// Beyond the time that a server is to wait for a position, its answer is waited for so long.
 const GRACE: Duration = Duration::from_millis(200);
 /// Reads that the primary serves for want of a known position, before it is asked for one; doubled each time in vain.
-pub(super) const PATIENCE: u32 = 2;
+pub(super) const PATIENCE: u32 = 1;
 pub(super) const MOST_PATIENCE: u32 = 64;
 /// How often a read that waits for a replica looks for one.
 const AGAIN: Duration = Duration::from_millis(10);
-/// One in so many reads looks whether another replica would serve it better.
-const MOVES: u32 = 64;
 /// Every server: for a statement that only the primary may run now.
-const ALL_SERVERS: u64 = u64::MAX;
+pub(super) const ALL_SERVERS: u64 = u64::MAX;
 /// Errors by which a statement ends as the client wanted: killed, or out of the time that it was given.
 const WANTED: [u16; 4] = [1028, 1317, 1969, 3024];
-/// Schemas of the servers themselves.
-const SYSTEM: [&[u8]; 4] = [b"information_schema", b"mysql", b"performance_schema", b"sys"];
+
+/// Where a session has seen data last, as of a moment whose position is not known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Floor {
+    pub(super) server: ServerId,
+    /// The server's life: what it had may be gone when it comes back.
+    pub(super) life: u64,
+    /// Not before the session saw it.
+    pub(super) at: Instant,
+}
 
 /// What a session has seen, and where it may read.
 #[derive(Debug, Default)]
@@ -50,8 +59,7 @@ pub(super) struct Reading {
     pub(super) needs: Position,
     /// When it last read on a replica, if the primary may not show yet what it saw there.
     pub(super) ahead: Option<Instant>,
-    /// The server and its life: what it had may be gone when it comes back.
-    pub(super) floor: Option<(ServerId, u64)>,
+    pub(super) floor: Option<Floor>,
     /// The server, its life and the version of `needs` for which it is known that the server has all of it.
     pub(super) covered: Option<(ServerId, u64, u64)>,
     /// Servers that must not serve the present statement, by bit.
@@ -63,6 +71,14 @@ pub(super) struct Reading {
     /// Reads that the primary has served because `floor` is the primary, and after how many it is asked.
     pub(super) on_primary: u32,
     pub(super) patience: u32,
+    /// A replica does not prepare the present statement.
+    pub(super) refused: bool,
+    /// What goes in front of the present read, in the same write: it waits until the replica has all that is needed.
+    pub(super) ask: Option<String>,
+    /// The present statement was waited for in vain on a replica, and whether that connection is of further use.
+    pub(super) behind: Option<bool>,
+    /// The present statement was, on some replica.
+    pub(super) waited: bool,
     /// Where the present statement goes was counted.
     pub(super) counted: bool,
     /// The present statement's end was taken in.
@@ -75,6 +91,8 @@ pub(super) struct Reading {
     pub(super) has_left: bool,
     /// When the present read has left for a replica.
     pub(super) left: Option<(ServerId, Instant)>,
+    /// In which life of it.
+    pub(super) life: u64,
     pub(super) draw: u32,
     /// Whether the session's settings allow reads elsewhere, for this fingerprint of its state.
     pub(super) settings: Option<(u64, bool)>,
@@ -86,22 +104,6 @@ impl Drop for Reading {
             desk.end(server, None);
         }
     }
-}
-
-/// A replica that shall serve, and whether its position must be waited for.
-#[derive(Debug, Clone, Copy)]
-struct Chosen {
-    server: ServerId,
-    wait: bool,
-}
-
-/// Who shall serve a statement.
-#[derive(Debug, Clone, Copy)]
-enum Reader {
-    Replica(Chosen),
-    Primary,
-    /// A replica should, and there is none.
-    Nobody,
 }
 
 impl Session {
@@ -123,22 +125,39 @@ impl Session {
         if !self.shared.routing.is_on() || self.lease.is_some() || self.pass.is_some() {
             return Ok(false);
         }
-        match self.choose_replica(work) {
-            Reader::Replica(chosen) if self.lease_replica(chosen).await => Ok(true),
-            Reader::Primary => Ok(false),
-            _ if self.shared.routing.options().fallback == Fallback::Primary => Ok(false),
-            _ => Box::pin(self.insist_on_replica(work, hold)).await,
+        let avoid = self.reading.avoid;
+        self.reading.ask = None;
+        // A whole transaction must not begin where it cannot stay.
+        let at_once = work.statement.kind != Kind::StartTransactionReadOnly;
+        // Who does not serve is not chosen again.
+        for _ in 0..self.shared.routing.options().shares.len() {
+            match self.choose_reader(work).await {
+                Reader::Replica(chosen) if self.reading.waited && chosen.wait => break,
+                Reader::Replica(chosen) => {
+                    if self.lease_replica(chosen, at_once).await {
+                        return Ok(true);
+                    }
+                }
+                Reader::Primary => return Ok(false),
+                Reader::Nobody | Reader::Unbound => break,
+            }
         }
+        if self.shared.routing.options().fallback == Fallback::Primary {
+            return Ok(false);
+        }
+        self.reading.avoid = avoid;
+        Box::pin(self.insist_on_replica(work, hold)).await
     }
 
-    /// No replica served at once: tries others, and waits if so configured.
+    /// No replica served at once: waits for one if so configured.
     async fn insist_on_replica(&mut self, work: &Work, hold: &mut Hold) -> Result<bool, ClientError> {
         let (began, shared) = (Instant::now(), self.shared.clone());
         let deadline = hold.deadline(shared.options().hold_timeout);
+        let avoid = self.reading.avoid;
         let mut tries = shared.routing.options().shares.len();
         loop {
-            match self.choose_replica(work) {
-                Reader::Replica(chosen) if self.lease_replica(chosen).await => return Ok(true),
+            match self.choose_reader(work).await {
+                Reader::Replica(chosen) if self.lease_replica(chosen, false).await => return Ok(true),
                 Reader::Primary => return Ok(false),
                 Reader::Replica(_) if tries > 0 => tries -= 1,
                 _ if shared.routing.options().fallback == Fallback::Error => {
@@ -146,6 +165,7 @@ impl Session {
                 }
                 _ if Instant::now() >= deadline => return Err(error::no_replica(Some(began.elapsed()))),
                 _ => {
+                    self.reading.avoid = avoid;
                     let waiting = Waiting::new(&shared, &self.handle);
                     tokio::select! {
                         () = sleep(AGAIN) => {}
@@ -156,54 +176,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    /// A replica for the statement, if its text, the session and what it has seen allow one.
-    fn choose_replica(&mut self, work: &Work) -> Reader {
-        if !self.is_plain(work) || self.reading.avoid == ALL_SERVERS {
-            return Reader::Primary;
-        }
-        if work.statement.kind == Kind::StartTransactionReadOnly {
-            return self.choose_for_transaction();
-        }
-        let decided = route(&work.statement);
-        let first_try = !std::mem::replace(&mut self.reading.counted, true);
-        if !decided.is_replica() || !self.is_free() {
-            if first_try {
-                let why = if decided.is_replica() { Why::Tied } else { decided.why() };
-                self.shared.routing.count(why);
-            }
-            return Reader::Primary;
-        }
-        let by_rule = self.rule(work).filter(|_| decided.why() != Why::HintReplica);
-        let wanted = decided.why() == Why::HintReplica
-            || by_rule.unwrap_or_else(|| self.shared.routing.options().replicas);
-        if first_try {
-            self.shared.routing.count(if by_rule.is_some() { Why::Rule } else { decided.why() });
-        }
-        if wanted { self.replica_with_all() } else { Reader::Primary }
-    }
-
-    /// Whether the command leaves nothing open on its server: a cursor would stay there.
-    fn is_plain(&self, work: &Work) -> bool {
-        match work.kind {
-            CommandKind::Query => true,
-            CommandKind::StmtExecute => self.command.get(5).is_some_and(|flags| *flags == 0),
-            _ => false,
-        }
-    }
-
-    /// A READ ONLY transaction runs as a whole on one replica; it must be possible to do it again on the primary.
-    fn choose_for_transaction(&mut self) -> Reader {
-        let desk = &self.shared.routing;
-        let by_default = desk.options().replicas && desk.options().rules.0.is_empty();
-        let journaled = self.shared.journals.per_transaction > 0;
-        if !by_default || !journaled || self.reading.has_left || !self.is_free() {
-            return Reader::Primary;
-        }
-        let reader = self.replica_with_all();
-        self.reading.transaction = matches!(reader, Reader::Replica(_));
-        reader
     }
 
     /// Whether a statement of a READ ONLY transaction on a replica must run on the primary, and the transaction with it.
@@ -227,86 +199,9 @@ impl Session {
         !stays
     }
 
-    fn rule(&self, work: &Work) -> Option<bool> {
-        let rules = &self.shared.routing.options().rules;
-        if rules.0.is_empty() {
-            return None;
-        }
-        let schema = self.tracker.state().schema().unwrap_or_default();
-        rules.decide(self.account.user(), schema, work.text.of(&self.command))
-    }
-
-    /// Whether nothing of the session's ties it to the primary.
-    fn is_free(&mut self) -> bool {
-        if self.in_transaction()
-            || !self.status.contains(StatusFlags::AUTOCOMMIT)
-            || !self.tracker.pins().is_empty()
-        {
-            return false;
-        }
-        let state = self.tracker.state();
-        let fingerprint = state.fingerprint();
-        if let Some((of, free)) = self.reading.settings
-            && of == fingerprint
-        {
-            return free;
-        }
-        let schema = state.schema().unwrap_or_default();
-        let logs = state.variable("sql_log_bin").is_none_or(|value| !matches!(value, b"OFF" | b"0"));
-        let free = logs
-            && !SYSTEM.iter().any(|name| schema.eq_ignore_ascii_case(name))
-            && state.variable("transaction_read_only").is_none()
-            && state.variable("tx_read_only").is_none();
-        self.reading.settings = Some((fingerprint, free));
-        free
-    }
-
-    /// A replica that has, or soon has, all that the session must see.
-    fn replica_with_all(&mut self) -> Reader {
-        let desk = &self.shared.routing;
-        let topology = self.shared.store.peek();
-        let reading = &mut self.reading;
-        let avoid = reading.avoid | reading.closed;
-        let draw = next_draw(&mut reading.draw, self.handle.id);
-        let any = |wait| match desk.choose(&topology, avoid, draw) {
-            Some(server) => Reader::Replica(Chosen { server, wait }),
-            None => Reader::Nobody,
-        };
-        if desk.options().consistency == Consistency::Eventual {
-            return any(false);
-        }
-        let server = match reading.floor {
-            Some((floor, life)) if life == desk.lives(floor) && desk.may_serve(&topology, floor, avoid) => {
-                // Now and then, so that sessions leave a replica that has more to do than others.
-                reading.capture = draw.is_multiple_of(MOVES)
-                    && desk.is_outdone(&topology, (floor, avoid), draw)
-                    && can_tell(&topology, floor);
-                floor
-            }
-            Some(_) => {
-                let Reader::Replica(_) = any(false) else { return Reader::Nobody };
-                reading.on_primary += 1;
-                reading.capture = reading.on_primary >= reading.patience.max(PATIENCE);
-                return Reader::Primary;
-            }
-            None => match any(true) {
-                Reader::Replica(chosen) => chosen.server,
-                nobody => return nobody,
-            },
-        };
-        let now = (server, desk.lives(server), reading.needs.version());
-        if reading.covered == Some(now) {
-            return Reader::Replica(Chosen { server, wait: false });
-        }
-        if topology.server(server).is_some_and(|known| reading.needs.is_in(&known.gtid)) {
-            reading.covered = Some(now);
-            return Reader::Replica(Chosen { server, wait: false });
-        }
-        if desk.is_behind(server) { Reader::Nobody } else { Reader::Replica(Chosen { server, wait: true }) }
-    }
-
-    /// Takes a connection of the replica; with `wait`, one on which all that is needed is there.
-    async fn lease_replica(&mut self, chosen: Chosen) -> bool {
+    /// Takes a connection of the replica; if it must be waited for, one on which all that is needed is there. `at_once`: the read
+    /// may follow what waits in the same write.
+    async fn lease_replica(&mut self, chosen: Chosen, at_once: bool) -> bool {
         let server = chosen.server;
         let (account, dialect) = (&self.account, self.dialect);
         let pool = match &self.reading_pool {
@@ -319,7 +214,9 @@ impl Session {
             failed => {
                 tracing::debug!(session = self.handle.id, ?failed, "no connection to a replica");
                 match failed {
-                    Ok(Err(AcquireError::Exhausted { .. } | AcquireError::Restore(_))) => {}
+                    Ok(Err(AcquireError::Exhausted { .. } | AcquireError::Restore(_))) => {
+                        self.reading.avoid |= bit(server);
+                    }
                     Ok(Err(AcquireError::Connect(failure @ ConnectFailure::Refused { .. })))
                         if !is_passing(&failure) =>
                     {
@@ -330,8 +227,22 @@ impl Session {
                 return false;
             }
         };
-        let lease = if chosen.wait { Box::pin(self.caught_up(lease)).await } else { Some(lease) };
+        if self.shared.life(server) != chosen.life {
+            // Connections to it were found dead: what was known of it may be so no more.
+            self.shared.monitor.kick();
+            return false;
+        }
+        let lease = if !chosen.wait {
+            Some(lease)
+        } else if at_once {
+            let within = self.shared.routing.options().wait;
+            self.reading.ask = self.reading.needs.wait(lease.flavor, within);
+            self.reading.ask.is_some().then_some(lease)
+        } else {
+            Box::pin(self.caught_up(lease)).await
+        };
         let Some(lease) = lease else {
+            self.reading.waited = true;
             self.shared.routing.behind(server);
             return false;
         };
@@ -341,6 +252,7 @@ impl Session {
         self.shared.routing.begin(server);
         self.reading.desk.get_or_insert_with(|| self.shared.routing.clone());
         self.reading.left = Some((server, Instant::now()));
+        self.reading.life = chosen.life;
         true
     }
 
@@ -348,31 +260,61 @@ impl Session {
     async fn caught_up(&mut self, mut lease: Lease) -> Option<Lease> {
         let within = self.shared.routing.options().wait;
         let sql = self.reading.needs.wait(lease.flavor, within)?;
-        let now = (lease.server, self.shared.routing.lives(lease.server), self.reading.needs.version());
+        let life = self.shared.life(lease.server);
         // Cancelled or refused it must not be used again.
         lease.broken = true;
         let answer = timeout(within + GRACE, lease.query_row(&sql, 1)).await;
-        let Ok(Ok(row)) = answer else {
-            tracing::debug!(
-                session = self.handle.id,
-                server = lease.server.0,
-                "a replica cannot be waited for"
-            );
-            return None;
-        };
-        lease.broken = false;
-        if row.first().map(Vec::as_slice) != Some(b"0".as_slice()) {
-            return None;
+        lease.broken = !matches!(answer, Ok(Ok(_)));
+        self.note_position(answer.ok(), (lease.server, life)).then_some(lease)
+    }
+
+    /// Reads the answer to the same, which went in front of the present read. If it was in vain, what the read gives is not for
+    /// the client. `only`: the form of that, if nothing else went with it.
+    pub(super) async fn after_position(&mut self, only: Option<ResponseShape>) -> Result<(), Sent> {
+        let within = self.shared.routing.options().wait + GRACE;
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        let (server, life) = (lease.server, self.shared.life(lease.server));
+        let answer = timeout(within, lease.read_row(1)).await;
+        let answered = matches!(answer, Ok(Ok(_)));
+        if self.note_position(answer.ok(), (server, life)) {
+            return Ok(());
         }
-        self.reading.covered = Some(now);
-        self.reading.patience = PATIENCE;
-        Some(lease)
+        let mut clean = false;
+        if let (Some(lease), Some(shape), true) = (&mut self.lease, only, answered) {
+            clean = matches!(timeout(GRACE, lease.swallow(shape)).await, Ok(Ok(_)));
+        }
+        self.reading.behind = Some(clean);
+        Err(Sent::Something)
+    }
+
+    /// What a replica answered that was to wait until it has all that is needed: whether it has.
+    fn note_position(
+        &mut self,
+        answer: Option<io::Result<Vec<Vec<u8>>>>,
+        (server, life): (ServerId, u64),
+    ) -> bool {
+        match answer {
+            Some(Ok(row)) if row.first().is_some_and(|answer| answer == b"0") => {
+                self.reading.covered = Some((server, life, self.reading.needs.version()));
+                self.shared.routing.prove(server, life, &mut self.reading.needs);
+                return true;
+            }
+            Some(Err(error)) if ServerConnection::refusal(&error).is_none() => {
+                self.shared.routing.lost(server);
+                self.shared.monitor.kick();
+            }
+            _ => self.shared.routing.behind(server),
+        }
+        tracing::debug!(session = self.handle.id, server = server.0, "a replica was waited for in vain");
+        self.reading.waited = true;
+        false
     }
 
     /// A replica did not serve: the read is run again, on another or on the primary. `answered`: the server is well, it
     /// is the statement that it does not run.
     pub(super) fn replica_failed(&mut self, broke: Broke, answered: bool) -> Attempt {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Attempt::Again };
+        let answered = answered || std::mem::take(&mut self.reading.refused);
         tracing::debug!(
             session = self.handle.id,
             server = server.0,
@@ -381,13 +323,18 @@ impl Session {
             "a read goes elsewhere"
         );
         self.read_ended(false);
-        if answered {
+        if let Some(clean) = self.reading.behind.take() {
+            // It was noted what that means.
+            if !clean {
+                self.break_lease();
+            }
+        } else if answered {
             // Whatever a replica has against a statement, the primary has the last word.
             self.reading.avoid = ALL_SERVERS;
         } else {
             self.break_lease();
             self.reading.avoid |= bit(server);
-            self.shared.routing.suspect(server);
+            self.shared.routing.lost(server);
             self.shared.monitor.kick();
         }
         self.take_pins();
@@ -408,23 +355,6 @@ impl Session {
     }
 }
 
-/// Whether a replica's position is a bound for what it shows: MariaDB's applied position follows what can be seen, its
-/// binary log precedes it.
-fn can_tell(topology: &Topology, replica: ServerId) -> bool {
-    topology.server(replica).is_some_and(|s| s.flavor == Flavor::MySql || s.logs_replica_updates)
-}
-
-fn bit(server: ServerId) -> u64 {
+pub(super) fn bit(server: ServerId) -> u64 {
     u32::try_from(server.0).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(ALL_SERVERS)
-}
-
-fn next_draw(draw: &mut u32, seed: u32) -> u32 {
-    if *draw == 0 {
-        *draw = seed.wrapping_mul(0x9e37_79b9) | 1;
-    }
-    // Marsaglia's xorshift: the choice needs no better randomness.
-    *draw ^= *draw << 13;
-    *draw ^= *draw >> 17;
-    *draw ^= *draw << 5;
-    *draw
 }

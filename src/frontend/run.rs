@@ -171,8 +171,8 @@ impl Session {
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
     async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if self.must_settle(work) && !Box::pin(self.wait_settled()).await {
-            return Err(Sent::Nothing);
+        if self.must_settle(work) && !Box::pin(self.settle_or_tell()).await? {
+            return Ok(false);
         }
         self.note_sending(work);
         if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
@@ -201,14 +201,7 @@ impl Session {
             connection.io.queue_packet(&self.command, 0);
         }
         connection.io.flush().await.map_err(|_| Sent::Something)?;
-        if !self.after_ahead(ahead).await? {
-            return Ok(false);
-        }
-        self.after_opening().await?;
-        if prelude.is_some() {
-            self.after_prelude().await?;
-        }
-        Ok(true)
+        self.after_all(work, ahead, prelude.is_some()).await
     }
 
     /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those

@@ -16,9 +16,10 @@ use crate::net::{BufferPool, RsaKey, ServerTls};
 use crate::replay::Budget;
 use crate::route::Desk;
 use crate::sql;
-use crate::topology::TopologyStore;
+use crate::topology::{ServerId, TopologyStore};
 
 use super::accounts::AccountDirectory;
+use super::bounds::Bounds;
 use super::network::Network;
 use super::registry::SessionRegistry;
 use super::visible::Visible;
@@ -82,6 +83,8 @@ pub struct Shared {
     pub tls: Option<Arc<ServerTls>>,
     /// For passwords without TLS.
     pub rsa: Arc<RsaKey>,
+    /// What nobody can have seen more than.
+    pub bounds: Bounds,
     /// What a primary shows of what it has logged.
     pub visible: Visible,
     /// What texts were that came before on this shard.
@@ -95,5 +98,10 @@ impl Shared {
     #[must_use]
     pub fn options(&self) -> Held<Arc<SessionOptions>> {
         self.live.load()
+    }
+
+    /// Another number each time that a server may have been restarted: what it was seen to have holds within one life.
+    pub(super) fn life(&self, server: ServerId) -> u64 {
+        self.routing.life(server, self.pools.ended(server))
     }
 }

@@ -9,28 +9,31 @@
 //! Of XA COMMIT that says nothing (it is logged in an order of its own), and neither does a file that has just begun: its
 //! first position is set before the transactions at the end of the old one are visible.
 
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::backend::{Control, ControlError, Rows};
 use crate::topology::ServerId;
 
+use super::line::{Line, REACH};
 use super::shared::Shared;
 
-/// Logging in, and each question, take at most this long.
-const REACH: Duration = Duration::from_millis(500);
 /// A primary is asked once within this time, for all sessions of a shard that wait meanwhile.
 const PACE: Duration = Duration::from_millis(1);
-/// Who could not be asked is not asked again within this time.
+/// Who may not ask does not ask again within this time.
 const REST: Duration = Duration::from_secs(1);
-/// Nobody waits longer: by then the server hangs, which others notice.
-const LONGEST: Duration = Duration::from_secs(2);
 /// A file that is shorter has just begun, bytes.
 const FRESH: u64 = 4096;
 /// After this time it has not.
 const SETTLED: Duration = Duration::from_secs(15);
+/// Ends of the log that are waited for at once; more wait for their turn.
+const MARKS: usize = 16;
+/// MariaDB shows what it has logged within this time, unless it is starved or waits for a replica to confirm it.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// What is known of it, for the sessions of one shard.
 #[derive(Debug, Default)]
@@ -38,13 +41,29 @@ pub struct Visible(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    control: Option<(ServerId, Control)>,
+    line: Line,
+    /// Of whom the following is known.
+    server: Option<ServerId>,
     /// The present file of the log, and until when it says nothing.
     file: Option<(String, Instant)>,
+    /// Where the log ended at these times.
+    marks: VecDeque<(Instant, Place)>,
     /// All that the server had logged then can be seen there.
-    shown: Option<(ServerId, Instant)>,
+    shown: Option<Instant>,
     asked: Option<Instant>,
-    failed: Option<Instant>,
+    /// It does not let us ask.
+    refused: Option<Instant>,
+}
+
+/// What a look brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// `Known::shown` has what there is.
+    Taken,
+    /// Positions say nothing now, and semi-synchronous replication holds nothing back.
+    Nothing,
+    /// They say nothing now, and it does.
+    HeldBack,
 }
 
 /// A place in a binary log.
@@ -54,82 +73,105 @@ struct Place {
     offset: u64,
 }
 
+impl PartialOrd for Place {
+    /// Files are numbered, with as many digits as that takes.
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let place = |of: &Self| (of.file.len(), of.file.clone(), of.offset);
+        place(self).partial_cmp(&place(other))
+    }
+}
+
 impl Visible {
-    /// Waits until `server`, a MariaDB, shows all that it had logged at `then`. `false`: that cannot be known.
-    pub(super) async fn wait(&self, shared: &Shared, server: ServerId, then: Instant) -> bool {
-        let waited = timeout(LONGEST, async {
+    /// Waits until `server`, a MariaDB, shows all that it had logged at `then`, for as long as that takes. Where its log says
+    /// nothing, that is: until no commit waits for a replica, and a moment has passed.
+    pub(super) async fn wait(&self, shared: &Shared, server: ServerId, then: Instant) {
+        loop {
             let mut known = self.0.lock().await;
-            if known.shown.is_some_and(|(of, at)| of == server && at >= then) {
-                return Ok(true);
+            if known.server != Some(server) {
+                let line = std::mem::take(&mut known.line);
+                *known = Known { line, server: Some(server), ..Known::default() };
             }
-            if known.failed.is_some_and(|failed| failed.elapsed() < REST) {
-                return Ok(false);
+            if known.shown.is_some_and(|at| at >= then) {
+                return;
+            }
+            if known.refused.is_some_and(|refused| refused.elapsed() < REST) {
+                break;
             }
             if let Some(asked) = known.asked {
                 sleep_until(asked + PACE).await;
             }
-            let looked = known.look(shared, server).await;
-            known.failed = looked.is_err().then(Instant::now);
-            looked
-        });
-        match waited.await {
-            Ok(Ok(known)) => known,
-            Ok(Err(problem)) => {
-                tracing::debug!(server = server.0, %problem, "cannot ask what is visible");
-                false
+            known.asked = Some(Instant::now());
+            match known.look(shared, server, then).await {
+                Ok(Look::Taken) if known.shown.is_some_and(|at| at >= then) => return,
+                Ok(Look::Nothing) if then.elapsed() >= MOMENT => return,
+                Ok(_) => {}
+                // A server that hangs or goes away is noticed by others, who end this.
+                Err(problem) => {
+                    tracing::debug!(server = server.0, %problem, "cannot ask what is visible");
+                    known.refused = problem.code().is_some().then(Instant::now);
+                }
             }
-            // It was known, and did not come.
-            Err(_) => true,
+            drop(known);
+            sleep(PACE).await;
         }
+        sleep_until(then + MOMENT).await;
     }
 }
 
 impl Known {
-    async fn look(&mut self, shared: &Shared, server: ServerId) -> Result<bool, ControlError> {
-        let began = Instant::now();
-        self.asked = Some(began);
-        // Whoever is cancelled takes the connection with it: an answer may be outstanding.
-        let mut control = match self.control.take() {
-            Some((of, control)) if of == server => control,
-            _ => {
-                let Some(target) = shared.pools.target(server) else { return Ok(false) };
-                let mut control =
-                    Control::connect(shared.pools.connector(), target, &shared.control, REACH).await?;
-                let ordered = control.query("SELECT @@binlog_optimize_thread_scheduling", REACH).await?;
-                self.file = (ordered.scalar().as_deref() != Some("1")).then(never);
-                control
-            }
+    async fn look(&mut self, shared: &Shared, server: ServerId, then: Instant) -> Result<Look, ControlError> {
+        let Some((mut control, fresh)) = self.line.take(shared, server).await? else {
+            return Ok(Look::HeldBack);
         };
-        let logged = Place::of_log(&control.query("SHOW MASTER STATUS", REACH).await?);
-        let settled = match &logged {
-            Some(logged) => self.has_settled(logged),
-            None => false,
-        };
-        while let Some(logged) = logged.as_ref().filter(|_| settled) {
-            let shown =
-                Place::of_snapshot(&control.query("SHOW STATUS LIKE 'binlog_snapshot_%'", REACH).await?);
-            let Some(shown) = shown.filter(|shown| shown.file == logged.file) else {
-                self.control = Some((server, control));
-                return Ok(false);
-            };
-            if shown.offset >= logged.offset {
-                self.shown = Some((server, began));
-                break;
-            }
-            sleep(PACE).await;
+        if fresh {
+            let ordered = control.query("SELECT @@binlog_optimize_thread_scheduling", REACH).await?;
+            self.file = (ordered.scalar().as_deref() != Some("1")).then(never);
+            self.marks.clear();
         }
-        self.control = Some((server, control));
-        Ok(settled)
+        let look = self.ask(&mut control, then).await;
+        if look.is_ok() {
+            self.line.keep(server, control);
+        }
+        look
+    }
+
+    async fn ask(&mut self, control: &mut Control, then: Instant) -> Result<Look, ControlError> {
+        if self.marks.back().is_none_or(|(at, _)| *at < then) && self.marks.len() < MARKS {
+            let now = Instant::now();
+            let logged = Place::of_log(&control.query("SHOW MASTER STATUS", REACH).await?);
+            self.marks.extend(logged.map(|place| (now, place)));
+        }
+        let shown = control.query("SHOW STATUS LIKE 'binlog_snapshot_%'", REACH).await?;
+        if let Some(shown) = Place::of_snapshot(&shown).filter(|shown| self.has_settled(shown)) {
+            self.reached(&shown);
+            return Ok(Look::Taken);
+        }
+        // What is held back is counted.
+        let waiting = control.query("SHOW STATUS LIKE 'rpl_semi_sync_master_wait_sessions'", REACH).await?;
+        let waiting = waiting.first().and_then(|row| row.at(1)).and_then(|count| count.parse().ok());
+        Ok(if waiting.unwrap_or(0_u64) == 0 { Look::Nothing } else { Look::HeldBack })
+    }
+
+    /// All in front of this place can be seen: what was the end of the log before may be among it. The last of an older file
+    /// is, since this one says something.
+    fn reached(&mut self, shown: &Place) {
+        while let Some((at, place)) = self.marks.front() {
+            if *place > *shown {
+                return;
+            }
+            self.shown = Some(*at);
+            self.marks.pop_front();
+        }
     }
 
     /// Whether positions in the present file mean what they say.
-    fn has_settled(&mut self, logged: &Place) -> bool {
+    fn has_settled(&mut self, place: &Place) -> bool {
         let now = Instant::now();
         match &self.file {
-            Some((file, until)) if *file == logged.file || file.is_empty() => now >= *until,
+            Some((file, until)) if *file == place.file || file.is_empty() => now >= *until,
             _ => {
-                let fresh = logged.offset < FRESH;
-                self.file = Some((logged.file.clone(), if fresh { now + SETTLED } else { now }));
+                let fresh = place.offset < FRESH;
+                self.file = Some((place.file.clone(), if fresh { now + SETTLED } else { now }));
                 !fresh
             }
         }
@@ -177,5 +219,22 @@ mod tests {
         known.file = Some(never());
         assert!(!known.has_settled(&place("log.3", 50_000)));
         assert!(!known.has_settled(&place("log.4", 50_000)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_the_end_of_the_log_is_reached() {
+        let place = |file: &str, offset| Place { file: file.to_owned(), offset };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut known = Known::default();
+        known.marks =
+            [(at(1), place("log.1", 50)), (at(2), place("log.1", 70)), (at(3), place("log.2", 9))].into();
+        known.reached(&place("log.1", 49));
+        assert_eq!((known.shown, known.marks.len()), (None, 3));
+        known.reached(&place("log.1", 60));
+        assert_eq!((known.shown, known.marks.len()), (Some(at(1)), 2));
+        known.reached(&place("log.1", 99));
+        known.reached(&place("log.2", 8));
+        assert_eq!((known.shown, known.marks.len()), (Some(at(2)), 1), "the older file is at its end");
     }
 }

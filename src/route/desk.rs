@@ -1,16 +1,20 @@
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::topology::{ServerId, Topology};
+use crate::topology::{GtidSet, ServerId, Topology};
 
 use super::choice::{Candidate, choose, is_fit, warmth};
+use super::position::Position;
 use super::rules::Rules;
 use super::why::Why;
 
 /// A server that failed is left alone for this long: by then the monitor has looked at it.
 const SUSPECT: Duration = Duration::from_millis(250);
+/// The monitor, which is told when a connection is lost, has looked again within this time.
+const LOOKED_AT: Duration = Duration::from_secs(5);
 /// A replica that was waited for in vain is not waited for again within this time.
 const BEHIND: Duration = Duration::from_millis(50);
 
@@ -75,9 +79,17 @@ struct Load {
     /// Smoothed, microseconds.
     latency: AtomicU32,
     reads: AtomicU64,
-    /// Grows each time that it becomes fit again.
+    /// Grows each time that it goes or comes, or a connection to it was lost.
     lives: AtomicU64,
+    /// When it last did.
+    lives_since: AtomicU64,
+    /// Idle connections that it has ended, as last heard.
+    ended: AtomicU64,
     fit_since: AtomicU64,
+    /// Connections to it are being opened ahead of need, so that it gets no reads yet.
+    warming: AtomicBool,
+    /// What it was seen to have in one of its lives, beyond what the monitor saw.
+    proven: Mutex<(u64, GtidSet)>,
     suspect_until: AtomicU64,
     behind_until: AtomicU64,
 }
@@ -97,7 +109,8 @@ pub struct ReaderView {
     pub reads: u64,
 }
 
-/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics only, no lock.
+/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics; a lock only where a session needs
+/// more of a replica than it was known to have.
 #[derive(Debug)]
 pub struct Desk {
     options: RoutingOptions,
@@ -127,16 +140,35 @@ impl Desk {
         some && self.options.consistency != Consistency::Strong
     }
 
-    /// Takes in a new topology.
-    pub fn observe(&self, before: &Topology, now: &Topology) {
+    /// Takes in a new topology. Gives the servers that can serve reads now and could not before: they get none until
+    /// [`warmed`](Self::warmed) is called.
+    pub fn observe(&self, before: &Topology, now: &Topology) -> Vec<ServerId> {
         let fit = |topology: &Topology, id| {
             topology.server(id).is_some_and(|server| is_fit(server, topology, self.options.max_lag))
         };
+        // One that only lags, or whose applier was stopped, has all that it had.
+        let state = |topology: &Topology, id| {
+            topology.server(id).map(|server| (server.role, server.unanswered.is_some()))
+        };
+        let mut back = Vec::new();
         for (at, load) in self.loads.iter().enumerate() {
-            if fit(now, ServerId(at)) && !fit(before, ServerId(at)) {
-                load.lives.fetch_add(1, Ordering::Relaxed);
-                load.fit_since.store(self.now(), Ordering::Relaxed);
+            let id = ServerId(at);
+            if state(before, id) != state(now, id) {
+                self.begin_life(load);
             }
+            if fit(now, id) && !fit(before, id) {
+                load.warming.store(true, Ordering::Relaxed);
+                back.push(id);
+            }
+        }
+        back
+    }
+
+    /// A server that [`observe`](Self::observe) gave may get reads now.
+    pub fn warmed(&self, id: ServerId) {
+        if let Some(load) = self.loads.get(id.0) {
+            load.fit_since.store(self.now(), Ordering::Relaxed);
+            load.warming.store(false, Ordering::Relaxed);
         }
     }
 
@@ -172,7 +204,7 @@ impl Desk {
             return None;
         }
         let now = self.now();
-        if now < load.suspect_until.load(Ordering::Relaxed) {
+        if now < load.suspect_until.load(Ordering::Relaxed) || load.warming.load(Ordering::Relaxed) {
             return None;
         }
         let since = Duration::from_millis(now.saturating_sub(load.fit_since.load(Ordering::Relaxed)));
@@ -193,10 +225,27 @@ impl Desk {
         matches!((cost(id), other), (Some(own), Some(other)) if other * 2 <= own)
     }
 
-    /// How often the server has become fit: what was known of its position holds within one life.
+    /// How often the server has gone or come: what was known of its position holds within one life. `ended` is how many idle
+    /// connections it has ended by itself so far: it may have been restarted.
     #[must_use]
-    pub fn lives(&self, id: ServerId) -> u64 {
-        self.loads.get(id.0).map_or(0, |load| load.lives.load(Ordering::Relaxed))
+    pub fn life(&self, id: ServerId, ended: u64) -> u64 {
+        let Some(load) = self.loads.get(id.0) else { return 0 };
+        if load.ended.load(Ordering::Relaxed) != ended && load.ended.swap(ended, Ordering::Relaxed) != ended {
+            self.begin_life(load);
+        }
+        load.lives.load(Ordering::Relaxed)
+    }
+
+    /// Whether the monitor has surely looked at the server in its present life: what it saw before may be so no more.
+    #[must_use]
+    pub fn was_looked_at(&self, id: ServerId) -> bool {
+        let since = self.loads.get(id.0).map_or(0, |load| load.lives_since.load(Ordering::Relaxed));
+        self.now() >= since + LOOKED_AT.as_millis() as u64
+    }
+
+    fn begin_life(&self, load: &Load) {
+        load.lives_since.store(self.now(), Ordering::Relaxed);
+        load.lives.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A read leaves for a server.
@@ -222,6 +271,32 @@ impl Desk {
     /// Something went wrong on a server.
     pub fn suspect(&self, id: ServerId) {
         self.note_until(id, SUSPECT, |load| &load.suspect_until);
+    }
+
+    /// A connection to it was lost: it may be back before the monitor looks, and have less than it had.
+    pub fn lost(&self, id: ServerId) {
+        if let Some(load) = self.loads.get(id.0) {
+            self.begin_life(load);
+        }
+        self.suspect(id);
+    }
+
+    /// In this life of a server all that `needs` names was found there.
+    pub fn prove(&self, id: ServerId, life: u64, needs: &mut Position) {
+        let Some(load) = self.loads.get(id.0) else { return };
+        let (mut proven, needs) = (load.proven.lock(), needs.set());
+        // Sets of single commits say little of others' needs, and would pile up: one that has all of the last is kept.
+        if proven.0 != life || needs.covers(&proven.1) {
+            *proven = (life, needs.clone());
+        }
+    }
+
+    /// Whether that is known to be so.
+    #[must_use]
+    pub fn has_proven(&self, id: ServerId, life: u64, needs: &mut Position) -> bool {
+        let Some(load) = self.loads.get(id.0) else { return false };
+        let proven = load.proven.lock();
+        proven.0 == life && proven.1.covers(needs.set())
     }
 
     /// A server was waited for in vain.
@@ -273,5 +348,86 @@ impl Desk {
     /// Milliseconds since the start, never 0.
     fn now(&self) -> u64 {
         self.began.elapsed().as_millis() as u64 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{ClusterState, Replication, Role, Server};
+
+    const REPLICA: ServerId = ServerId(1);
+
+    fn desk() -> Desk {
+        let share = Share { weight: 100, near: false, maintenance: false };
+        Desk::new(RoutingOptions {
+            replicas: true,
+            consistency: Consistency::Session,
+            max_lag: Duration::from_secs(10),
+            wait: Duration::from_millis(10),
+            fallback: Fallback::Primary,
+            slow_start: Duration::ZERO,
+            shares: vec![share.clone(), share],
+            rules: Rules::default(),
+        })
+    }
+
+    fn topology(role: Role, applying: bool) -> Topology {
+        let mut topology = Topology::unseen(&["a:1".into(), "b:1".into()]);
+        topology.state = ClusterState::Ok { primary: ServerId(0) };
+        let replication = Replication {
+            source_host: "a".to_owned(),
+            source_port: 1,
+            source_number: 1,
+            receiving: true,
+            receiver_stopped: false,
+            applying,
+            lag: Some(Duration::ZERO),
+            error: String::new(),
+            received: String::new(),
+        };
+        let base = topology.servers[1].clone();
+        topology.servers[1] = Server { role, problem: String::new(), replication: Some(replication), ..base };
+        topology
+    }
+
+    #[test]
+    fn one_that_comes_back_serves_when_it_is_warm_and_begins_another_life() {
+        let desk = desk();
+        let [down, up, stopped] =
+            [(Role::Down, false), (Role::Replica, true), (Role::Replica, false)].map(|(r, a)| topology(r, a));
+        assert!(!desk.may_serve(&down, REPLICA, 0));
+        assert_eq!(desk.observe(&down, &up), [REPLICA]);
+        assert!(!desk.may_serve(&up, REPLICA, 0), "it is being warmed");
+        desk.warmed(REPLICA);
+        assert!(desk.may_serve(&up, REPLICA, 0));
+        let life = desk.life(REPLICA, 0);
+        assert!(desk.observe(&up, &stopped).is_empty() && !desk.may_serve(&stopped, REPLICA, 0));
+        assert_eq!(desk.observe(&stopped, &up), [REPLICA]);
+        assert_eq!(desk.life(REPLICA, 0), life, "it has what it had");
+        assert!(desk.observe(&up, &down).is_empty());
+        assert!(desk.life(REPLICA, 0) > life, "nobody knows with what it comes back");
+        let life = desk.life(REPLICA, 0);
+        desk.lost(REPLICA);
+        assert!(desk.life(REPLICA, 0) > life, "it may have been restarted already");
+        let life = desk.life(REPLICA, 0);
+        assert!(desk.life(REPLICA, 2) > life && desk.life(REPLICA, 2) == desk.life(REPLICA, 2));
+        assert!(!desk.was_looked_at(REPLICA));
+    }
+
+    #[test]
+    fn what_one_session_finds_there_serves_others() {
+        let desk = desk();
+        let (mut late, mut early, mut single) =
+            (Position::default(), Position::default(), Position::default());
+        late.committed(b"0-1-9");
+        early.committed(b"0-1-7");
+        assert!(!desk.has_proven(REPLICA, 3, &mut early));
+        desk.prove(REPLICA, 3, &mut late);
+        desk.prove(REPLICA, 3, &mut early);
+        assert!(desk.has_proven(REPLICA, 3, &mut early) && desk.has_proven(REPLICA, 3, &mut late));
+        assert!(!desk.has_proven(REPLICA, 4, &mut early), "in another life");
+        single.committed(b"5-1-1");
+        assert!(!desk.has_proven(REPLICA, 3, &mut single));
     }
 }

@@ -39,6 +39,25 @@ impl Position {
         self.version += 1;
     }
 
+    /// All that the session can have seen, and that is not lost, is in this position of the present primary. `false`: it is
+    /// none.
+    pub fn bounded_by(&mut self, position: &str) -> bool {
+        let set = GtidSet::parse_position(&without_owners(position));
+        if set.is_empty() {
+            return false;
+        }
+        self.last.clear();
+        self.set = set;
+        self.version += 1;
+        true
+    }
+
+    /// What is needed.
+    pub(super) fn set(&mut self) -> &GtidSet {
+        self.take_in();
+        &self.set
+    }
+
     /// Whether a server that has executed `gtid` has all that is needed.
     pub fn is_in(&mut self, gtid: &str) -> bool {
         self.take_in();
@@ -177,6 +196,17 @@ mod tests {
         assert!(position.is_in("0-1-5") && !position.is_in("0-1-4"));
         position.seen("");
         assert!(position.is_in("0-1-5"));
+    }
+
+    #[test]
+    fn a_bound_takes_the_place_of_what_was_needed() {
+        let mut position = Position::default();
+        position.committed(format!("{U}:900").as_bytes());
+        let before = position.version();
+        assert!(!position.bounded_by(",") && !position.bounded_by("") && position.version() == before);
+        // What the present primary does not have is lost, and not to be waited for.
+        assert!(position.bounded_by(&format!("{U}:8#14,{U}:1-7")) && position.version() > before);
+        assert!(position.is_in(&format!("{U}:1-8")) && !position.is_in(&format!("{U}:1-7")));
     }
 
     #[test]

@@ -40,11 +40,12 @@ impl Rule {
 pub struct Rules(pub Vec<Rule>);
 
 impl Rules {
-    /// Whether a rule keeps this read on the primary (`Some(false)`) or sends it to replicas (`Some(true)`).
+    /// Whether a rule keeps this read on the primary (`Some(false)`) or sends it to replicas (`Some(true)`). `first`: it is
+    /// counted, since nobody has asked for this statement before.
     #[must_use]
-    pub fn decide(&self, user: &[u8], schema: &[u8], text: &[u8]) -> Option<bool> {
+    pub fn decide(&self, (user, schema): (&[u8], &[u8]), text: &[u8], first: bool) -> Option<bool> {
         let rule = self.0.iter().find(|rule| rule.fits(user, schema, text))?;
-        rule.hits.fetch_add(1, Ordering::Relaxed);
+        rule.hits.fetch_add(u64::from(first), Ordering::Relaxed);
         Some(rule.replica)
     }
 }
@@ -105,9 +106,9 @@ mod tests {
         let shop =
             Rule { schema: Some("shop".to_owned()), pattern: Some("*stock*".to_owned()), ..Rule::new(false) };
         let rules = Rules(vec![report, shop]);
-        assert_eq!(rules.decide(b"report", b"shop", b"SELECT * FROM stock"), Some(true));
-        assert_eq!(rules.decide(b"app", b"Shop", b"SELECT * FROM Stock"), Some(false));
-        assert_eq!(rules.decide(b"app", b"shop", b"SELECT * FROM t"), None);
+        assert_eq!(rules.decide((b"report", b"shop"), b"SELECT * FROM stock", true), Some(true));
+        assert_eq!(rules.decide((b"app", b"Shop"), b"SELECT * FROM Stock", true), Some(false));
+        assert_eq!(rules.decide((b"app", b"shop"), b"SELECT * FROM t", true), None);
         assert_eq!(rules.0.iter().map(Rule::hits).collect::<Vec<_>>(), [1, 1]);
     }
 }

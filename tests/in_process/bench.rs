@@ -98,6 +98,7 @@ impl Bench {
             metrics: Arc::new(Metrics::new().expect("metrics")),
             tls: None,
             rsa: Arc::new(RsaKey::generate().expect("a key")),
+            bounds: Default::default(),
             visible: Default::default(),
             texts: Default::default(),
             buffers: BufferPool::new(),

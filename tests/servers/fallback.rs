@@ -143,6 +143,94 @@ async fn mariadb_10_11_what_a_replica_showed_the_primary_shows() -> TestResult {
     scene.finish()
 }
 
+#[tokio::test]
+async fn mariadb_10_11_the_primary_is_waited_for() -> TestResult {
+    primary_is_waited_for(Flavor::MariaDb1011).await
+}
+
+#[tokio::test]
+async fn mysql_9_the_primary_is_waited_for() -> TestResult {
+    primary_is_waited_for(Flavor::Mysql9).await
+}
+
+/// A primary that waits for a replica for longer than anybody wants to: what a session saw on the other replica is never gone.
+async fn primary_is_waited_for(flavor: Flavor) -> TestResult {
+    let mut cluster = ClusterOptions::new(flavor);
+    cluster.semi_sync = true;
+    let scene = Scene::with(cluster, |options| {
+        options
+            .set("routing", "reads", "\"replicas\"")
+            .set("routing", "slow_start", "\"0s\"")
+            .set("routing", "wait", "\"5s\"")
+            .set("hold", "timeout", "\"5s\"")
+    })
+    .await?;
+    scene.wait_roles().await?;
+    let mut reader = scene.connect().await?;
+    reader.query_drop("CREATE TABLE f (id INT PRIMARY KEY, n BIGINT NOT NULL, t TEXT)").await?;
+    // A log that has just begun says nothing.
+    reader.query_drop("INSERT INTO f VALUES (1, 0, NULL), (2, 0, REPEAT('x', 20000))").await?;
+    let [quick, slow] = scene.cluster.replicas()[..] else { return Err("not two replicas".into()) };
+    let primary = scene.cluster.primary();
+    let (timeout, enabled) = match flavor.is_mariadb() {
+        true => ("rpl_semi_sync_master_timeout", "rpl_semi_sync_slave_enabled"),
+        false => ("rpl_semi_sync_source_timeout", "rpl_semi_sync_replica_enabled"),
+    };
+    primary.run(&[format!("SET GLOBAL {timeout} = 120000")]).await?;
+    let off = format!("SET GLOBAL {enabled} = 0");
+    quick.run(&[off.as_str(), "STOP REPLICA IO_THREAD", "START REPLICA IO_THREAD"]).await?;
+    eventually("the primary waits for one replica", Duration::from_secs(20), || async {
+        let rows = primary.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%_clients'").await?;
+        let clients: Vec<(String, String)> = rows.into_iter().map(mysql_async::from_row).collect();
+        Ok(clients.iter().all(|(_, count)| count == "1"))
+    })
+    .await?;
+    scene.wait_roles().await?;
+    scene.cluster.wait_in_sync().await?;
+    let hint = "/* tideover:primary */ SELECT n FROM f WHERE id = 1";
+    for n in 1..=2_u64 {
+        slow.freeze()?;
+        let mut writer = scene.connect().await?;
+        let update = format!("UPDATE f SET n = {n} WHERE id = 1");
+        let writing = tokio::spawn(async move { writer.query_drop(update).await });
+        shown_by(quick, n).await?;
+        while read(&mut reader).await? < Some(n) {}
+        let began = Instant::now();
+        if n == 1 {
+            // Longer than a moment, and not as long as `hold.timeout`.
+            let waiting = tokio::spawn(async move {
+                let seen = reader.query_first::<u64, _>(hint).await;
+                (reader, seen)
+            });
+            sleep(Duration::from_secs(3)).await;
+            assert!(!writing.is_finished() && !waiting.is_finished());
+            slow.thaw()?;
+            let (back, seen) = waiting.await?;
+            println!("{flavor}: {seen:?} after {:?}", began.elapsed());
+            match seen {
+                Ok(seen) => assert_eq!(seen, Some(n)),
+                // The machine is slow.
+                Err(error) => assert_eq!(crate::support::code(&error).0, 1205),
+            }
+            reader = back;
+        } else {
+            let error = refused(&mut reader, hint).await?;
+            println!("{flavor}: {error:?} after {:?}", began.elapsed());
+            assert!(error.0 == 1205 && error.1.contains("does not show yet"), "{error:?}");
+            let again = refused(&mut reader, hint).await?;
+            assert_eq!(again.0, 1205, "nor does it forget: {again:?}");
+            assert!(read(&mut reader).await? == Some(n), "the other replica shows it still");
+            slow.thaw()?;
+        }
+        writing.await??;
+        let seen: Option<u64> = reader.query_first(hint).await?;
+        assert_eq!(seen, Some(n));
+        scene.wait_roles().await?;
+        scene.cluster.wait_in_sync().await?;
+    }
+    scene.finish()
+}
+
 async fn shown_by(server: &Server, n: u64) -> TestResult {
     eventually("the other replica shows it", Duration::from_secs(20), || async {
         Ok(server.query_one::<u64>("SELECT n FROM app.f WHERE id = 1").await? == Some(n))

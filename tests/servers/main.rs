@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod certificates;
+mod choice;
 mod crash;
 mod disconnects;
 mod external;

@@ -11,6 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::reads::on_replicas;
 use crate::support::{Scene, TestResult, code, open};
 
 /// A load balancer in front of the proxy that says of every connection that it is this client's.
@@ -147,5 +148,67 @@ async fn mysql_9_takes_none_and_others_are_not_believed() -> TestResult {
     let who: Option<String> = app.query_first("SELECT USER()").await?;
     assert_eq!(who.as_deref(), Some("app@127.0.0.1"));
     assert!(scene.proxy.log().contains("pool.proxy_protocol"), "it was not said that MySQL takes no header");
+    scene.finish()
+}
+
+/// Reads of clients that a balancer names, with accounts of a file: replicas too are told whose they are, before and after a
+/// switchover.
+#[tokio::test]
+async fn mariadb_10_11_replicas_are_told_whose_reads_they_are() -> TestResult {
+    let folder = std::env::temp_dir().join(format!("td-proxied-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("users.toml");
+    std::fs::write(&file, "[[user]]\nname = \"carol\"\npassword = \"carol\"\n")?;
+    let cluster = ClusterOptions {
+        server_options: vec!["--proxy-protocol-networks=127.0.0.1".to_owned()],
+        ..ClusterOptions::new(Flavor::MariaDb1011)
+    };
+    let scene = Scene::with(cluster, |options| {
+        options
+            .set("", "proxy_protocol_networks", "[\"127.0.0.0/8\"]")
+            .set("", "user", "[{ name = \"app\", password = \"app\" }]")
+            .set("pool", "proxy_protocol", "\"v1\"")
+            .set("auth", "mode", "\"users\"")
+            .set("auth", "users_file", format!("\"{}\"", file.display()))
+            .set("routing", "reads", "\"replicas\"")
+            .set("routing", "slow_start", "\"0s\"")
+            .set("routing", "wait", "\"5s\"")
+    })
+    .await?;
+    scene.wait_roles().await?;
+    let setup = [
+        "CREATE USER carol@'10.1.2.3' IDENTIFIED BY 'carol'",
+        "GRANT ALL ON app.* TO carol@'10.1.2.3'",
+        "CREATE TABLE app.t (a INT)",
+        "INSERT INTO app.t VALUES (0)",
+    ];
+    scene.cluster.primary().run(&setup).await?;
+    scene.cluster.wait_in_sync().await?;
+    let header = write(Version::V1, "10.1.2.3:40000".parse()?);
+    let carols = balancer(scene.proxy.address(), header).await?;
+    let mut carol = open(at(carols, scene.options("carol", "carol"))).await?;
+    let mut app = scene.connect().await?;
+    for round in 1..=2_u32 {
+        let before = on_replicas(&scene).await?;
+        for n in 0..10_u32 {
+            let wanted = round * 100 + n;
+            carol.query_drop(format!("UPDATE t SET a = {wanted}")).await?;
+            let seen: Option<u32> = carol.exec_first("SELECT a FROM t WHERE a >= ?", (0,)).await?;
+            assert_eq!(seen, Some(wanted));
+            assert!(app.query_first::<u32, _>("SELECT a FROM t").await?.is_some());
+        }
+        assert!(on_replicas(&scene).await? > before + 10, "{}", scene.status("/routing").await?);
+        let mut told = Vec::new();
+        for server in scene.cluster.servers() {
+            let hosts = "SELECT HOST FROM information_schema.PROCESSLIST WHERE USER = 'carol'";
+            told.extend(server.query(hosts).await?.into_iter().map(mysql_async::from_row::<String>));
+        }
+        assert!(told.len() > 1 && told.iter().all(|host| host.starts_with("10.1.2.3")), "{told:?}");
+        if round == 1 {
+            scene.switch().await?;
+            scene.wait_roles().await?;
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
     scene.finish()
 }

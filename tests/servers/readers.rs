@@ -113,6 +113,14 @@ async fn killed_in_turn(flavor: Flavor) -> TestResult {
         );
     }
     assert!(times.iter().map(Vec::len).sum::<usize>() > 100);
+    let all = scene.status("/routing/reasons/reads").await?.as_u64().unwrap_or(1);
+    let share = on_replicas(&scene).await? as f64 / all as f64;
+    println!("{flavor}: {:.1} % of {all} reads on replicas", 100.0 * share);
+    assert!(
+        share > 0.8,
+        "those of a replica that dies go to the other one: {}",
+        scene.status("/routing").await?
+    );
     let ratio = at(&times[KILLS], 990).as_secs_f64() / at(&times[CALM], 990).as_secs_f64().max(1e-6);
     println!("{flavor}: p99 with dying replicas {ratio:.2} times the undisturbed");
     scene.finish()
