@@ -7,6 +7,7 @@ use crate::route::{Route, Why, route};
 use crate::sql::{Dialect, classify};
 
 use super::arguments::{ConfigOptions, ExplainOptions};
+use super::client::Failure;
 use super::{configuration, print, tell};
 
 /// How current releases with default modes read a text.
@@ -32,10 +33,7 @@ pub(super) fn explain(options: &ExplainOptions) -> u8 {
             };
             match configuration::load(&file) {
                 Ok(config) => Some(Settings::from(&config).routing),
-                Err(problems) => {
-                    tell(&problems.to_string());
-                    return 2;
-                }
+                Err(problems) => return Failure::usage(problems.to_string()).told(options.json),
             }
         }
     };
