@@ -46,8 +46,10 @@ async fn mariadb_10_11_connecting_takes_at_most_its_time() -> TestResult {
     let relay = &scene.relays[0];
     relay.deafen(true);
     let statement = tokio::spawn(async move { waiting.query_drop("INSERT INTO t VALUES (2)").await });
-    eventually("it is tried again and again", LIMIT, async || Ok(relay.unheard().came >= 10)).await?;
-    assert!(relay.unheard().most <= 2, "attempts that are given up stay open: {:?}", relay.unheard());
+    // With the default (5 s) it would take longer.
+    let limit = Duration::from_secs(30);
+    eventually("it is tried again and again", limit, async || Ok(relay.unheard().came >= 10)).await?;
+    assert!(relay.unheard().most < 10, "attempts that are given up stay open: {:?}", relay.unheard());
     assert!(!statement.is_finished());
     relay.deafen(false);
     statement.await??;
@@ -60,9 +62,9 @@ async fn mariadb_10_11_connecting_takes_at_most_its_time() -> TestResult {
 /// Every look at the new primary fails for longer than three seconds, which was the time for it once.
 #[tokio::test]
 async fn mariadb_10_11_a_new_primary_is_looked_for_until_it_is_seen() -> TestResult {
-    let look = Duration::from_millis(500);
+    // Each of them takes its time (monitor.timeout).
     let scene = Scene::relayed(ClusterOptions::new(Flavor::MariaDb1011), |options| {
-        options.set("monitor", "timeout", format!("\"{}ms\"", look.as_millis()))
+        options.set("monitor", "timeout", "\"1s\"")
     })
     .await?;
     scene.wait_roles().await?;
@@ -78,15 +80,16 @@ async fn mariadb_10_11_a_new_primary_is_looked_for_until_it_is_seen() -> TestRes
     assert!(promoting.within(LIMIT).await, "the target is not promoted");
     let (_never, heard) = watch::channel(false);
     let mut looks: Vec<_> =
-        (0..8).map(|_| relay.cut_and_hold(LOOK, Moment::Detained, heard.clone())).collect();
+        (0..4).map(|_| relay.cut_and_hold(LOOK, Moment::Detained, heard.clone())).collect();
     promote.send_replace(true);
     let report = switching.await??;
     let failed = looks.iter_mut().filter_map(|hit| hit.happened().then_some(())).count();
     relay.forget_orders();
     assert!(report.is_done() && failed == looks.len(), "{failed} looks failed: {report:#?}");
-    let publish = report.phases.iter().find(|phase| phase.phase == "publish").ok_or("no such phase")?;
-    println!("published after {} ms, in which {failed} looks failed", publish.took_ms);
-    assert!(publish.took_ms > 3_000.0, "{report:#?}");
+    let phase = |name| report.phases.iter().find(|phase| phase.phase == name).ok_or("no such phase");
+    let (promote, release) = (phase("promote")?, phase("release")?);
+    println!("published {} ms after the promotion began", release.at_ms - promote.at_ms);
+    assert!(release.at_ms - promote.at_ms > 3_500.0, "{report:#?}");
     client.query_drop("INSERT INTO t VALUES (1)").await?;
     assert_eq!(scene.status("/primary").await?, json!(target.to_string()));
     scene.finish()
@@ -138,6 +141,12 @@ async fn mariadb_10_11_who_comes_back_is_looked_at_before_it_is_touched() -> Tes
     eventually("the proxy sees it as a replica", LIMIT, async || {
         let server = scene.status("/servers/0").await?;
         Ok(server["role"] == "replica" && server["problem"] == "")
+    })
+    .await?;
+    // While it is at a server no switchover is begun.
+    let body = json!({ "to": known_as, "dry_run": true }).to_string();
+    eventually("it is done with it", LIMIT, async || {
+        Ok(scene.proxy.admin().switchover_with(&body, |_| {}).await.is_ok())
     })
     .await?;
     assert!(!touched.happened(), "it was pointed elsewhere");
