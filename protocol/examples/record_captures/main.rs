@@ -13,10 +13,11 @@ mod binlog;
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -31,6 +32,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long a server may be silent before an answer counts as ended.
 const SILENCE: Duration = Duration::from_millis(30);
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(60);
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
@@ -115,14 +118,16 @@ impl Server {
             command.args(["--binlog-format=ROW", "--binlog-annotate-row-events=ON"]);
         }
         let log = std::fs::File::create(folder.join("log"))?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        for _ in 0..600 {
-            if UnixStream::connect(&socket).is_ok() {
-                return Ok(Self { child, socket, folder });
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let ready = child.stderr.take().map(|lines| keep_log(lines, log)).ok_or("no standard error")?;
+        let mut server = Self { child, socket, folder };
+        if ready.recv_timeout(START).is_err() {
+            let message = format!("{} does not start, see {}", home.display(), server.folder.display());
+            let _ = server.child.kill();
+            let _ = server.child.wait();
+            return Err(message.into());
         }
-        Err(format!("{} does not start, see {}", home.display(), folder.display()).into())
+        Ok(server)
     }
 
     fn stop(&mut self) {
@@ -130,6 +135,20 @@ impl Server {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Writes what a server says to a file, until its end; tells when it says that it is ready.
+fn keep_log(lines: impl Read + Send + 'static, mut log: std::fs::File) -> mpsc::Receiver<()> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(lines).split(b'\n').map_while(std::result::Result::ok) {
+            let _ = log.write_all(&line).and_then(|()| log.write_all(b"\n"));
+            if String::from_utf8_lossy(&line).contains("ready for connections") {
+                let _ = tell.send(());
+            }
+        }
+    });
+    told
 }
 
 fn run(command: &mut Command) -> Result<()> {
