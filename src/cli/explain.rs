@@ -11,14 +11,8 @@ use super::client::Failure;
 use super::{configuration, print, tell};
 
 /// How current releases with default modes read a text.
-const MYSQL: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: false,
-    version: 90_704,
-    multibyte_unsafe: false,
-};
-const MARIADB: Dialect = Dialect { mariadb: true, version: 110_806, ..MYSQL };
+const MYSQL: Dialect = Dialect::MYSQL;
+const MARIADB: Dialect = Dialect { version: 110_806, ..Dialect::MARIADB };
 
 /// Exit code 0, also for what must stay on the primary; 2 if the configuration is wrong.
 pub(super) fn explain(options: &ExplainOptions) -> u8 {

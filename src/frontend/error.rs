@@ -148,9 +148,10 @@ pub(super) fn too_large(limit: usize) -> ClientError {
     error("packet_too_large", 1153, "08S01", &text)
 }
 
-/// A malformed command.
+/// A malformed command. The servers give 1835 no state of its own (HY000); ours is the contract's, by which drivers know that
+/// the connection is not to be trusted.
 pub(super) fn malformed(what: &str) -> ClientError {
-    error("malformed_packet", 1835, "HY000", &format!("Malformed communication packet: {what}"))
+    error("malformed_packet", 1835, "08S01", &format!("Malformed communication packet: {what}"))
 }
 
 /// The session was killed.
