@@ -116,7 +116,11 @@ fn every_configuration_is_accepted() {
 fn understood(place: &str, words: &[impl AsRef<str>]) {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let parsed = Arguments::try_parse_from(&words);
-    assert!(parsed.is_ok(), "{place}: {words:?}: {}", parsed.err().map(|e| e.to_string()).unwrap_or_default());
+    assert!(
+        parsed.is_ok(),
+        "{place}: {words:?}: {}",
+        parsed.err().map(|e| e.to_string()).unwrap_or_default()
+    );
 }
 
 /// A manifest's Deployment, and of it the container that runs the proxy.
@@ -142,8 +146,8 @@ fn config_of(path: &str, documents: &[Yaml]) -> tideover_config::Config {
         fs::write(secrets.join(name), "secret").expect("a file");
     }
     let map = documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
-    let config = text(&map["data"]["tideover.toml"])
-        .replace("/etc/tideover/secret", secrets.to_str().expect("UTF-8"));
+    let config =
+        text(&map["data"]["tideover.toml"]).replace("/etc/tideover/secret", secrets.to_str().expect("UTF-8"));
     let accepted = tideover_config::parse(&config, path);
     fs::remove_dir_all(&secrets).expect("removed");
     accepted.unwrap_or_else(|problems| panic!("{path}: {problems}"))
@@ -267,7 +271,10 @@ fn alerts_use_metrics_and_labels_that_exist() {
         }
     }
     let mounted = strings(&yaml("docker-compose.yml")[0]["services"]["prometheus"]["volumes"]);
-    assert!(mounted.iter().any(|volume| volume.contains("rules.yml:/etc/prometheus/rules.yml")), "{mounted:?}");
+    assert!(
+        mounted.iter().any(|volume| volume.contains("rules.yml:/etc/prometheus/rules.yml")),
+        "{mounted:?}"
+    );
 }
 
 #[test]

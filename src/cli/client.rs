@@ -106,9 +106,8 @@ pub(super) async fn call(
 ) -> Result<Value, Failure> {
     let response = send(options, method, path, body).await?;
     let bytes = response.into_body().collect().await.map_err(|e| Failure::failed(e.to_string()))?.to_bytes();
-    serde_json::from_slice(&bytes).map_err(|_| {
-        Failure::failed(format!("the answer is no JSON: {}", String::from_utf8_lossy(&bytes)))
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|_| Failure::failed(format!("the answer is no JSON: {}", String::from_utf8_lossy(&bytes))))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::switchover::{Outcome, Progress, Report};
 

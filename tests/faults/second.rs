@@ -79,7 +79,8 @@ async fn dies_amid_replays(flavor: Flavor) -> TestResult {
     scene.cluster.primary().kill().await?;
     let second = scene.cluster.most_advanced_replica().await?.clone();
     // When one of them has come this far, the others are about to.
-    let mut amid = relay_of(&scene, second.port).cut(&format!("VALUES ({}, 2)", SESSIONS / 2), Moment::Passed);
+    let mut amid =
+        relay_of(&scene, second.port).cut(&format!("VALUES ({}, 2)", SESSIONS / 2), Moment::Passed);
     let mut sessions = JoinSet::new();
     for (session, mut client) in clients.into_iter().enumerate() {
         sessions.spawn(async move {

@@ -34,7 +34,8 @@ async fn certificates(flavor: Flavor, version: &str) -> TestResult {
         ours.write_for(&folder, name)?;
     }
     others.write_for(&folder, "stranger")?;
-    let mut cluster = ClusterOptions { server_options: server_options(&folder), ..ClusterOptions::new(flavor) };
+    let mut cluster =
+        ClusterOptions { server_options: server_options(&folder), ..ClusterOptions::new(flavor) };
     cluster.server_options.push(format!("--tls-version={version}"));
     let scene = Scene::with(cluster, |options| {
         options

@@ -155,8 +155,8 @@ async fn no_more_are_held_than_may_be() -> TestResult {
         waiting.spawn(async move { other.query_drop(format!("INSERT INTO t VALUES ({client})")).await });
     }
     scene.wait_status("/gate/held", json!(2), Duration::from_secs(20)).await?;
-    let text =
-        "tideover: 2 sessions are held already (hold.max_sessions = 2; hold); nothing was executed".to_owned();
+    let text = "tideover: 2 sessions are held already (hold.max_sessions = 2; hold); nothing was executed"
+        .to_owned();
     assert_eq!(refused(&mut late, "INSERT INTO t VALUES (2)").await?, (1205, text));
     let metrics = scene.proxy.admin().get("/metrics").await?.body;
     for line in [

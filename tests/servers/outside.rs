@@ -56,7 +56,10 @@ async fn endpoints(scene: &Scene) -> TestResult {
         assert!(wanted.iter().all(|key| there.contains(*key)), "{wanted:?} are not all in {value:#}");
     };
     let status = admin.json("/v1/status").await?;
-    has(&status, &["version", "uptime_s", "state", "problem", "primary", "epoch", "gate", "servers", "ready"]);
+    has(
+        &status,
+        &["version", "uptime_s", "state", "problem", "primary", "epoch", "gate", "servers", "ready"],
+    );
     has(&status["gate"], &["state", "reasons", "inside", "held"]);
     has(&status["servers"][0], &["address", "role", "problem", "version", "lag_s", "gtid", "leased", "idle"]);
     assert_eq!(status["sessions"], json!({ "clients": 1, "pinned": { "temporary_table": 1 } }));
@@ -151,7 +154,8 @@ async fn mariadb_10_11_commands_and_their_exit_codes() -> TestResult {
         options.set("admin", "token", "\"secret\"").set("switchover", "max_lag", "\"1h\"")
     })
     .await?;
-    eventually("it is up", Duration::from_secs(20), async || Ok(scene.proxy.admin().is_ready().await)).await?;
+    eventually("it is up", Duration::from_secs(20), async || Ok(scene.proxy.admin().is_ready().await))
+        .await?;
     let url = format!("http://{}", scene.proxy.admin().address());
     let environment = [("TIDEOVER_ADMIN", &*url), ("TIDEOVER_ADMIN_TOKEN", "secret")];
     wrong_usage(&url).await?;
@@ -229,7 +233,10 @@ async fn orders(scene: &Scene, environment: &[(&str, &str)]) -> TestResult {
     assert!(released.code == Some(0) && released.stdout.is_empty(), "{released:?}");
     let second = scene.next_primary().await?.to_string();
     let done = run(&["switchover", "--to", &second]).await?;
-    assert!(done.code == Some(0) && done.stdout.is_empty(), "what people read is on standard error: {done:?}");
+    assert!(
+        done.code == Some(0) && done.stdout.is_empty(),
+        "what people read is on standard error: {done:?}"
+    );
     for phase in ["preflight", "drain", "fence", "catch_up", "promote", "release", "repoint"] {
         assert!(done.stderr.contains(phase), "no {phase}: {done:?}");
     }

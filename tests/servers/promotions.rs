@@ -26,10 +26,7 @@ async fn mariadb_10_11_confirm_witnesses_and_apply_timeout() -> TestResult {
 }
 
 /// One of several proxies in front of one cluster, which promotes by itself.
-async fn start(
-    cluster: &Cluster,
-    configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
-) -> TestResult<Proxy> {
+async fn start(cluster: &Cluster, configure: impl FnOnce(ProxyOptions) -> ProxyOptions) -> TestResult<Proxy> {
     let options = ProxyOptions::new(program(), cluster).set("failover", "mode", "\"auto\"");
     Ok(Proxy::start(&configure(options)).await?)
 }
@@ -41,9 +38,10 @@ async fn status(proxy: &Proxy, pointer: &str) -> TestResult<Value> {
 
 async fn is_primary(proxy: &Proxy, server: &Server) -> TestResult {
     let what = format!("{} is the primary", server.address());
-    let done =
-        eventually(&what, LIMIT, async || Ok(status(proxy, "/primary").await? == server.address().to_string()))
-            .await;
+    let done = eventually(&what, LIMIT, async || {
+        Ok(status(proxy, "/primary").await? == server.address().to_string())
+    })
+    .await;
     done.map_err(|error| format!("{error}\n{}", proxy.log()).into())
 }
 

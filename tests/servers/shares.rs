@@ -85,9 +85,10 @@ fn tables(cluster: &Cluster, of_first: &str, of_second: &str) -> String {
 async fn zones(cluster: &Cluster) -> TestResult {
     let front = Front::start(cluster, |options| {
         let servers = tables(cluster, "zone = \"west\"", "zone = \"east\"");
-        options.set("routing", "reads", "\"replicas\"").set("routing", "zone", "\"east\"").set(
-            "", "server", servers,
-        )
+        options
+            .set("routing", "reads", "\"replicas\"")
+            .set("routing", "zone", "\"east\"")
+            .set("", "server", servers)
     })
     .await?;
     assert_eq!(front.serves("SELECT n FROM stock WHERE id = 1").await?, [0, 0, READS]);

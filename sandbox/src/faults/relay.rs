@@ -139,10 +139,11 @@ impl Relay {
             return true;
         }
         let waiting = Waiting::new(&self.shared);
+        let mut nothing = [0];
         let heard = tokio::select! {
             heard = deaf.wait_for(|&deaf| !deaf) => heard.is_ok(),
             // Who connects to a server waits for its greeting: there is nothing to read but the end.
-            _ = proxy.peek(&mut [0]) => false,
+            _ = proxy.peek(&mut nothing) => false,
         };
         drop(waiting);
         heard
