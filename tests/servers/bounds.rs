@@ -1,6 +1,8 @@
 //! Keys of `[switchover]` and `[monitor]` that bound something: what does not finish in time is put back, and the message
 //! names the bound and its key.
 
+use std::time::Duration;
+
 use mysql_async::prelude::Queryable;
 use serde_json::json;
 use tideover_sandbox::{
@@ -10,6 +12,8 @@ use tideover_sandbox::{
 
 use crate::support::{Scene, TestResult};
 
+/// Longer than any of this takes.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Server connections that the application has before the switchover: more than are opened ahead of need.
 const CLIENTS: usize = 5;
 
@@ -34,7 +38,10 @@ async fn mariadb_10_11_a_switchover_that_cannot_finish_is_put_back() -> TestResu
             .set("switchover", "warm_connections", "3")
             .set("switchover", "fence_timeout", "\"4s\"")
             .set("switchover", "catch_up_timeout", "\"1s\"")
-            .set("switchover", "max_lag", "\"1h\"")
+            .set("switchover", "max_lag", "\"30s\"")
+            // What is open is waited for, though it could be done again.
+            .set("switchover", "move_after", "\"60s\"")
+            .set("switchover", "drain_timeout", "\"60s\"")
     })
     .await?;
     scene.wait_roles().await?;
@@ -65,12 +72,18 @@ async fn mariadb_10_11_a_switchover_that_cannot_finish_is_put_back() -> TestResu
     clients[0].query_drop("UPDATE t SET b = b + 1").await?;
     scene.cluster.wait_in_sync().await?;
 
-    // The target's applier waits for a row.
+    // What is committed while the primary is drained waits for a row on the target.
     let mut reader = target.connect_as("root", "", Some("app")).await?;
     reader.query_drop("BEGIN").await?;
     reader.query_drop("SELECT b FROM t WHERE a = 1 FOR UPDATE").await?;
+    clients[0].query_drop("BEGIN").await?;
     clients[0].query_drop("UPDATE t SET b = b + 1").await?;
-    let report = attempt(&scene, &target).await?;
+    let (report, committed) = tokio::join!(attempt(&scene, &target), async {
+        scene.wait_status("/gate/state", json!("draining"), LIMIT).await?;
+        TestResult::Ok(clients[0].query_drop("COMMIT").await?)
+    });
+    committed?;
+    let report = report?;
     put_back(&scene, &report, "within 1000 ms (switchover.catch_up_timeout)").await?;
     reader.query_drop("ROLLBACK").await?;
     clients[0].query_drop("UPDATE t SET b = b + 1").await?;

@@ -148,10 +148,11 @@ async fn no_more_are_held_than_may_be() -> TestResult {
     .await?;
     let mut late = scene.connect().await?;
     late.query_drop("CREATE TABLE t (a INT)").await?;
+    // Whoever logs in has a server check the account, once for each thread.
+    let others = [scene.connect().await?, scene.connect().await?];
     scene.proxy.admin().post("/v1/hold", r#"{"ttl":"120s"}"#).await?;
     let mut waiting = JoinSet::new();
-    for client in 0..2 {
-        let mut other = scene.connect().await?;
+    for (client, mut other) in others.into_iter().enumerate() {
         waiting.spawn(async move { other.query_drop(format!("INSERT INTO t VALUES ({client})")).await });
     }
     scene.wait_status("/gate/held", json!(2), Duration::from_secs(20)).await?;

@@ -1,5 +1,7 @@
 //! `[[server]]` and `[[route]]`: which replica serves, and for whom.
 
+use std::time::Duration;
+
 use mysql_async::prelude::Queryable;
 use tideover_sandbox::{
     proxy::{Proxy, ProxyOptions},
@@ -7,7 +9,6 @@ use tideover_sandbox::{
 };
 
 use crate::support::{TestResult, eventually, open, options, program, slots};
-use std::time::Duration;
 
 /// Reads of one kind, one after the other.
 const READS: u64 = 40;
