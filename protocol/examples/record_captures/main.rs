@@ -10,14 +10,13 @@
 #![allow(clippy::print_stdout, reason = "a tool for developers")]
 
 mod binlog;
+mod server;
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -28,12 +27,12 @@ use tideover_protocol::handshake::{ConnectOptions, ConnectStep, Connector};
 use tideover_protocol::packet::{Greeting, PrepareOk};
 use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
 
+use server::Server;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long a server may be silent before an answer counts as ended.
 const SILENCE: Duration = Duration::from_millis(30);
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(60);
 
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
@@ -82,78 +81,6 @@ fn dialects(mariadb: bool) -> Vec<(&'static str, Capabilities)> {
         ("full", full),
         ("full-eof", optional),
     ]
-}
-
-/// A server of its own on a copy of its template.
-struct Server {
-    child: Child,
-    socket: PathBuf,
-    folder: PathBuf,
-}
-
-impl Server {
-    fn start(home: &Path) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("tideover-record-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder)?;
-        let data = folder.join("data");
-        run(Command::new("cp").arg("-r").arg(home.join("template")).arg(&data))?;
-        let socket = folder.join("s");
-        let mut command = Command::new(home.join("bin/server"));
-        command
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", socket.display()))
-            .args([
-                "--skip-networking",
-                "--log-bin=binlog",
-                "--server-id=1",
-                "--local-infile=1",
-                "--skip-name-resolve",
-            ])
-            .args(["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--innodb-buffer-pool-size=32M"]);
-        if home.ends_with("mysql-9") {
-            command.args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"]);
-            command.arg("--binlog-rows-query-log-events=ON");
-        } else {
-            command.args(["--binlog-format=ROW", "--binlog-annotate-row-events=ON"]);
-        }
-        let log = std::fs::File::create(folder.join("log"))?;
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let ready = child.stderr.take().map(|lines| keep_log(lines, log)).ok_or("no standard error")?;
-        let mut server = Self { child, socket, folder };
-        if ready.recv_timeout(START).is_err() {
-            let message = format!("{} does not start, see {}", home.display(), server.folder.display());
-            let _ = server.child.kill();
-            let _ = server.child.wait();
-            return Err(message.into());
-        }
-        Ok(server)
-    }
-
-    fn stop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Writes what a server says to a file, until its end; tells when it says that it is ready.
-fn keep_log(lines: impl Read + Send + 'static, mut log: std::fs::File) -> mpsc::Receiver<()> {
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(lines).split(b'\n').map_while(std::result::Result::ok) {
-            let _ = log.write_all(&line).and_then(|()| log.write_all(b"\n"));
-            if String::from_utf8_lossy(&line).contains("ready for connections") {
-                let _ = tell.send(());
-            }
-        }
-    });
-    told
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
 }
 
 /// One connection and the text of its capture.
