@@ -29,6 +29,7 @@ mod promotions;
 mod proxied;
 mod readers;
 mod reads;
+mod refused;
 mod reload;
 mod replicas;
 mod routes;
