@@ -5,8 +5,11 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
+use clap::Parser;
+use tideover::cli::Arguments;
 use yaml_rust2::{Yaml, YamlLoader};
 
 fn root() -> &'static Path {
@@ -104,30 +107,57 @@ fn every_configuration_is_accepted() {
     let environment = &yaml("docker-compose.yml")[0]["services"]["tideover"]["environment"];
     assert_eq!(text(&environment["TIDEOVER_ADMIN_TOKEN"]), token.expose());
 
-    let secrets = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("secrets-{}", std::process::id()));
-    fs::create_dir_all(&secrets).expect("a folder");
-    for path in ["deploy/kubernetes/shared-tier.yaml", "deploy/kubernetes/sidecar.yaml"] {
-        for name in strings(&yaml("deploy/kubernetes/shared-tier.yaml")[0]["stringData"]) {
-            fs::write(secrets.join(name), "secret").expect("a file");
-        }
-        let documents = yaml(path);
-        let map =
-            documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
-        let config = text(&map["data"]["tideover.toml"])
-            .replace("/etc/tideover/secret", secrets.to_str().expect("UTF-8"));
-        let accepted = tideover_config::parse(&config, path);
-        assert!(
-            accepted.is_ok(),
-            "{path}: {}",
-            accepted.err().map(|problems| problems.to_string()).unwrap_or_default()
-        );
+    for path in MANIFESTS {
+        config_of(path, &yaml(path));
     }
-    fs::remove_dir_all(&secrets).expect("removed");
 }
+
+/// The program must understand what it is told.
+fn understood(place: &str, words: &[impl AsRef<str>]) {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let parsed = Arguments::try_parse_from(&words);
+    assert!(
+        parsed.is_ok(),
+        "{place}: {words:?}: {}",
+        parsed.err().map(|e| e.to_string()).unwrap_or_default()
+    );
+}
+
+/// A manifest's Deployment, and of it the container that runs the proxy.
+fn deployment(path: &str, documents: &[Yaml]) -> (Yaml, Yaml) {
+    let of_kind = |document: &&Yaml| text(&document["kind"]) == "Deployment";
+    let deployment = documents.iter().find(of_kind).unwrap_or_else(|| panic!("{path}: no Deployment"));
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = [&pod["containers"], &pod["initContainers"]]
+        .into_iter()
+        .flat_map(|list| list.as_vec().cloned().unwrap_or_default())
+        .find(|container| text(&container["name"]) == "tideover")
+        .unwrap_or_else(|| panic!("{path}: no container tideover"));
+    (deployment.clone(), container)
+}
+
+/// The configuration in a manifest's ConfigMap, with every secret at hand.
+fn config_of(path: &str, documents: &[Yaml]) -> tideover_config::Config {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let folder = format!("secrets-{}-{}", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
+    let secrets = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    fs::create_dir_all(&secrets).expect("a folder");
+    for name in strings(&yaml("deploy/kubernetes/shared-tier.yaml")[0]["stringData"]) {
+        fs::write(secrets.join(name), "secret").expect("a file");
+    }
+    let map = documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
+    let config =
+        text(&map["data"]["tideover.toml"]).replace("/etc/tideover/secret", secrets.to_str().expect("UTF-8"));
+    let accepted = tideover_config::parse(&config, path);
+    fs::remove_dir_all(&secrets).expect("removed");
+    accepted.unwrap_or_else(|problems| panic!("{path}: {problems}"))
+}
+
+const MANIFESTS: [&str; 2] = ["deploy/kubernetes/shared-tier.yaml", "deploy/kubernetes/sidecar.yaml"];
 
 #[test]
 fn kubernetes_manifests_probe_and_drain() {
-    for path in ["deploy/kubernetes/shared-tier.yaml", "deploy/kubernetes/sidecar.yaml"] {
+    for path in MANIFESTS {
         let documents = yaml(path);
         for document in &documents {
             for key in ["apiVersion", "kind"] {
@@ -135,26 +165,65 @@ fn kubernetes_manifests_probe_and_drain() {
             }
             assert!(document["metadata"]["name"].as_str().is_some(), "{path}: a document without a name");
         }
-        let deployment = documents
-            .iter()
-            .find(|document| text(&document["kind"]) == "Deployment")
-            .unwrap_or_else(|| panic!("{path}: no Deployment"));
-        let pod = &deployment["spec"]["template"]["spec"];
-        let container = [&pod["containers"], &pod["initContainers"]]
-            .into_iter()
-            .flat_map(|list| list.as_vec().cloned().unwrap_or_default())
-            .find(|container| text(&container["name"]) == "tideover")
-            .unwrap_or_else(|| panic!("{path}: no container tideover"));
-        assert_eq!(text(&container["livenessProbe"]["httpGet"]["path"]), "/livez", "{path}");
-        assert_eq!(text(&container["readinessProbe"]["httpGet"]["path"]), "/readyz", "{path}");
+        let (deployment, container) = deployment(path, &documents);
+        for (probe, wanted) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+            let get = &container[probe]["httpGet"];
+            assert_eq!((text(&get["path"]), text(&get["port"])), (wanted, "admin"), "{path}: {probe}");
+        }
         let hook = strings(&container["lifecycle"]["preStop"]["exec"]["command"]);
         assert_eq!(hook, ["tideover", "drain"], "{path}");
-        let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap_or_default();
-        assert!(grace >= 60, "{path}: {grace} s are not enough to drain");
-        let map =
-            documents.iter().find(|document| text(&document["kind"]) == "ConfigMap").expect("ConfigMap");
-        let config: Result<toml::Table, _> = text(&map["data"]["tideover.toml"]).parse();
-        assert!(config.is_ok(), "{path}: {config:?}");
+        understood(path, &hook);
+        understood(path, &[vec!["tideover".to_owned()], strings(&container["args"])].concat());
+        let config = config_of(path, &documents);
+        let grace = &deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+        let grace = grace.as_i64().and_then(|s| u64::try_from(s).ok()).unwrap_or_default();
+        let needed = config.shutdown.delay + config.shutdown.drain_timeout;
+        assert!(grace >= needed.as_secs() + 30, "{path}: {grace} s are not enough to drain");
+    }
+}
+
+/// Ports in manifests are those of the configurations beside them.
+#[test]
+fn ports_agree() {
+    let clients = |config: &tideover_config::Config| match &config.listen[0] {
+        tideover_config::ListenAddress::Tcp(address) => i64::from(address.port()),
+        tideover_config::ListenAddress::Unix(path) => panic!("{}", path.display()),
+    };
+    let admin = |config: &tideover_config::Config| i64::from(config.admin.listen.expect("an API").port());
+    for path in MANIFESTS {
+        let documents = yaml(path);
+        let (deployment, container) = deployment(path, &documents);
+        let config = config_of(path, &documents);
+        let ports = container["ports"].as_vec().cloned().unwrap_or_default();
+        let port = |name: &str| {
+            let found = ports.iter().find(|port| text(&port["name"]) == name);
+            found.and_then(|port| port["containerPort"].as_i64())
+        };
+        assert_eq!(port("admin"), Some(admin(&config)), "{path}");
+        assert!(port("mysql").is_none_or(|port| port == clients(&config)), "{path}");
+        let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+        let scraped = &annotations["prometheus.io/port"];
+        assert!(scraped.is_badvalue() || text(scraped) == admin(&config).to_string(), "{path}");
+        for service in documents.iter().filter(|document| text(&document["kind"]) == "Service") {
+            let target = text(&service["spec"]["ports"][0]["targetPort"]);
+            assert!(port(target).is_some(), "{path}: the service leads to {target}");
+        }
+    }
+    let compose = tideover_config::parse(&read("deploy/compose/tideover.toml"), "compose").expect("accepted");
+    let (clients, admin) = (clients(&compose), admin(&compose));
+    let services = &yaml("docker-compose.yml")[0]["services"];
+    let published = strings(&services["tideover"]["ports"]);
+    assert_eq!(published, [clients, admin].map(|port| format!("127.0.0.1:{port}:{port}")));
+    assert!(read("Dockerfile").contains(&format!("EXPOSE {clients} {admin}\n")));
+    assert!(read("docker-compose.yml").contains(&format!("--host=tideover --port={clients} ")));
+}
+
+/// Names in alerts and on the dashboard are those of the metrics.
+fn exist(place: &str, used: &BTreeSet<String>, defined: &BTreeSet<String>) {
+    for name in used {
+        let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        let known = defined.contains(name) || histogram.is_some_and(|base| defined.contains(base));
+        assert!(known, "{place} uses {name}, which no code defines");
     }
 }
 
@@ -171,15 +240,41 @@ fn the_dashboard_uses_metrics_that_exist() {
             used.extend(metric_names(target["expr"].as_str().expect("expr")));
         }
     }
-    for name in &used {
-        let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
-        let known = defined.contains(name) || histogram.is_some_and(|base| defined.contains(base));
-        assert!(known, "the dashboard uses {name}, which no code defines");
-    }
+    exist("the dashboard", &used, &defined);
     // And the other way: a metric that nobody looks at is a question to whoever adds it.
     for name in &defined {
         assert!(used.iter().any(|used| used.starts_with(name)), "the dashboard does not show {name}");
     }
+}
+
+#[test]
+fn alerts_use_metrics_and_labels_that_exist() {
+    let prometheus = &yaml("deploy/prometheus/prometheus.yml")[0];
+    assert_eq!(strings(&prometheus["rule_files"]), ["rules.yml"]);
+    let job = text(&prometheus["scrape_configs"][0]["job_name"]).to_owned();
+    let source = read("src/metrics/mod.rs");
+    let defined = metric_names(&source);
+    let groups = yaml("deploy/prometheus/rules.yml");
+    let rules = groups[0]["groups"][0]["rules"].as_vec().expect("rules");
+    for rule in rules {
+        let (name, expression) = (text(&rule["alert"]), text(&rule["expr"]));
+        assert!(!name.is_empty() && !text(&rule["annotations"]["summary"]).is_empty(), "{rule:?}");
+        exist(name, &metric_names(expression), &defined);
+        // Labels and their values, in braces; values are announced, so that a rule can count from zero.
+        for selector in expression.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+            let (label, values) = selector.split_once('=').expect("label=\"value\"");
+            assert!(label == "job" || source.contains(&format!("\"{label}\"")), "{name}: {label}");
+            for value in values.trim_matches(['~', '"']).split('|') {
+                let known = value == job || source.contains(&format!("\"{value}\""));
+                assert!(known, "{name}: no {label} is {value}");
+            }
+        }
+    }
+    let mounted = strings(&yaml("docker-compose.yml")[0]["services"]["prometheus"]["volumes"]);
+    assert!(
+        mounted.iter().any(|volume| volume.contains("rules.yml:/etc/prometheus/rules.yml")),
+        "{mounted:?}"
+    );
 }
 
 #[test]
@@ -203,6 +298,31 @@ fn the_unit_starts_what_there_is() {
         assert!(unit.contains(section) && unit.contains(key), "{section} {key}");
     }
     assert!(unit.contains("ExecStart=/usr/local/bin/tideover run -c /etc/tideover/tideover.toml"));
+    for (key, command) in unit.lines().filter_map(|line| line.split_once('=')) {
+        if key.starts_with("ExecStart") {
+            understood(key, &command.split(' ').collect::<Vec<_>>());
+        }
+    }
+    let patience = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.parse::<u64>().ok());
+    let least = "listen = [\"127.0.0.1:1\"]\ncluster.servers = [\"a:1\"]\nmonitor.user = \"m\"";
+    let shutdown = tideover_config::parse(least, "least").expect("accepted").shutdown;
+    assert!(patience > Some((shutdown.delay + shutdown.drain_timeout).as_secs()), "{patience:?}");
+}
+
+/// What the image and the comments of the compose file say to the program.
+#[test]
+fn the_image_says_what_the_program_understands() {
+    for line in read("Dockerfile").lines().filter(|line| line.contains("CMD [")) {
+        let list = line.split_once("CMD ").map(|(_, list)| list).unwrap_or_default();
+        let mut words: Vec<String> = serde_json::from_str(list).expect("a list of words");
+        if words.first().is_some_and(|first| first != "tideover") {
+            words.insert(0, "tideover".to_owned());
+        }
+        understood(line, &words);
+    }
+    let compose = read("docker-compose.yml");
+    let command = compose.lines().find_map(|line| line.split_once("exec tideover ")).expect("an example").1;
+    understood("docker-compose.yml", &command.split(' ').collect::<Vec<_>>());
 }
 
 #[test]

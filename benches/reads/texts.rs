@@ -11,13 +11,7 @@ use tideover::sql::{Cache, Dialect, classify};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const DIALECT: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: true,
-    version: 101_119,
-    multibyte_unsafe: false,
-};
+const DIALECT: Dialect = Dialect::MARIADB;
 /// Makes one of many texts.
 type Text = fn(usize) -> String;
 /// Different texts of a sort: the processor must not learn one by heart.

@@ -26,3 +26,14 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     Ok(Duration::from_millis((user + system) * 1000 / per_second))
 }
+
+/// The names of a process's threads.
+pub fn threads(pid: u32) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // One that has ended by now has none.
+        let name = fs::read_to_string(thread?.path().join("comm")).unwrap_or_default();
+        names.push(name.trim_end().to_owned());
+    }
+    Ok(names)
+}

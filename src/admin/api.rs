@@ -71,6 +71,8 @@ pub struct Admin {
     pub token: Option<String>,
     /// Longest time to live of a hold.
     pub max_ttl: Arc<Mutex<Duration>>,
+    /// Held while the metrics are put together.
+    pub scrape: Mutex<()>,
     /// When the proxy started.
     pub started: Instant,
     /// Reads configuration, users and certificates again; the error says what is wrong.
@@ -201,8 +203,12 @@ impl Admin {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let m = &self.metrics;
+        // One at a time: another scrape must not find the gauges reset and not set yet.
+        let _one = self.scrape.lock();
         m.gate_state.set(self.gate.state().number());
         m.server_up.reset();
+        // Who follows nobody any more has no lag.
+        m.replica_lag_seconds.reset();
         let topology = self.store.load();
         for server in &topology.servers {
             let up = i64::from(server.is_up());

@@ -398,6 +398,7 @@ async fn start_admin(
         leave: leave.clone(),
         token: settings.admin_token.clone(),
         max_ttl: reloader.max_ttl(),
+        scrape: Mutex::default(),
         started: Instant::now(),
         reload: admin::Reload(Box::new(move || reload.reload())),
     });

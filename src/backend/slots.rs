@@ -174,6 +174,21 @@ mod tests {
         drop(slots.turn_to_log_in(time).await.unwrap());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn so_many_are_cleaned_at_once_and_who_waits_too_long_is_not() {
+        let slots = Slots::new(ServerId(0), Target { address: "db:3306".into() }, 100);
+        let mut turns = Vec::new();
+        for _ in 0..SCRUBS {
+            turns.push(slots.turn_to_scrub().await.unwrap());
+        }
+        let (late, ()) = tokio::join!(slots.turn_to_scrub(), async {
+            tokio::time::sleep(SCRUB_TURN / 2).await;
+            turns.pop();
+        });
+        assert!(late.is_some(), "somebody was done in time");
+        assert!(slots.turn_to_scrub().await.is_none(), "nobody was");
+    }
+
     #[test]
     fn an_opening_that_comes_to_nothing_does_not_count() {
         let slots = Slots::new(ServerId(0), Target { address: "db:3306".into() }, 100);

@@ -7,17 +7,12 @@ use crate::route::{Route, Why, route};
 use crate::sql::{Dialect, classify};
 
 use super::arguments::{ConfigOptions, ExplainOptions};
+use super::client::Failure;
 use super::{configuration, print, tell};
 
 /// How current releases with default modes read a text.
-const MYSQL: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: false,
-    version: 90_704,
-    multibyte_unsafe: false,
-};
-const MARIADB: Dialect = Dialect { mariadb: true, version: 110_806, ..MYSQL };
+const MYSQL: Dialect = Dialect::MYSQL;
+const MARIADB: Dialect = Dialect { version: 110_806, ..Dialect::MARIADB };
 
 /// Exit code 0, also for what must stay on the primary; 2 if the configuration is wrong.
 pub(super) fn explain(options: &ExplainOptions) -> u8 {
@@ -32,10 +27,7 @@ pub(super) fn explain(options: &ExplainOptions) -> u8 {
             };
             match configuration::load(&file) {
                 Ok(config) => Some(Settings::from(&config).routing),
-                Err(problems) => {
-                    tell(&problems.to_string());
-                    return 2;
-                }
+                Err(problems) => return Failure::usage(problems.to_string()).told(options.json),
             }
         }
     };

@@ -23,10 +23,7 @@ struct Answer {
 pub(super) async fn flights(options: AdminOptions) -> u8 {
     let value = match call(&options, Method::GET, "/v1/flights", None).await {
         Ok(value) => value,
-        Err(error) => {
-            tell(&error);
-            return 1;
-        }
+        Err(failure) => return failure.told(options.json),
     };
     if options.json {
         print(&value.to_string());

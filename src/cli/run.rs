@@ -37,23 +37,30 @@ pub(super) async fn run(options: ConfigOptions) -> u8 {
         tell("tideover: signals cannot be handled");
         return 1;
     };
-    loop {
+    let commanded = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = app.asked_to_leave() => break,
+            _ = terminate.recv() => break false,
+            _ = interrupt.recv() => break false,
+            () = app.asked_to_leave() => break true,
             _ = hangup.recv() => {
                 if let Err(problems) = app.reload() {
                     tracing::error!("not reloaded, nothing has changed: {problems}");
                 }
             }
         }
-    }
-    // A second signal ends it at once.
+    };
+    // A second signal ends it at once. Behind a preStop hook (`tideover drain`) comes the first one, which must not cut what
+    // the hook has asked to be finished.
     tokio::select! {
         () = app.shut_down() => 0,
-        _ = terminate.recv() => 1,
-        _ = interrupt.recv() => 1,
+        () = async {
+            for _ in 0..=usize::from(commanded) {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+        } => 1,
     }
 }
 

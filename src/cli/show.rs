@@ -12,15 +12,12 @@ use super::arguments::{AdminOptions, HoldOptions, StatusOptions};
 use super::client::call;
 use super::{print, tell};
 
-/// Shows the state once, or again every second.
+/// Shows the state once, or again every second. Exit code 1: it cannot be had.
 pub(super) async fn status(options: StatusOptions) -> u8 {
     loop {
         let value = match call(&options.admin, Method::GET, "/v1/status", None).await {
             Ok(value) => value,
-            Err(error) => {
-                tell(&error);
-                return 1;
-            }
+            Err(failure) => return failure.told(options.admin.json),
         };
         let sessions = if options.sessions {
             call(&options.admin, Method::GET, "/v1/sessions", None).await.ok()
@@ -39,7 +36,10 @@ pub(super) async fn status(options: StatusOptions) -> u8 {
         } else {
             match serde_json::from_value::<Status>(value) {
                 Ok(status) => print(&text(&status, sessions.as_ref())),
-                Err(error) => tell(&format!("the answer is not a status: {error}")),
+                Err(error) => {
+                    tell(&format!("the answer is not a status: {error}"));
+                    return 1;
+                }
             }
         }
         if !options.watch {
@@ -112,10 +112,7 @@ pub(super) async fn hold(options: HoldOptions) -> u8 {
             }
             u8::from(!drained)
         }
-        Err(error) => {
-            tell(&error);
-            1
-        }
+        Err(failure) => failure.told(options.admin.json),
     }
 }
 
@@ -133,9 +130,6 @@ pub(super) async fn post(options: AdminOptions, path: &str) -> u8 {
             }
             0
         }
-        Err(error) => {
-            tell(&error);
-            1
-        }
+        Err(failure) => failure.told(options.json),
     }
 }

@@ -3,12 +3,12 @@
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::switchover::{Outcome, Progress, Report};
 
 use super::arguments::SwitchoverOptions;
-use super::client::{call, send};
+use super::client::{Failure, call, send};
 use super::{print, tell};
 
 /// Runs one switchover. Exit codes: 0 done, 1 failed and the database is as before, 2 usage, 3 a person must look.
@@ -19,25 +19,21 @@ pub(super) async fn switchover(options: SwitchoverOptions) -> u8 {
     }
     if let Some(text) = &options.drain_timeout {
         let Some(timeout) = crate::admin::parse_ttl(text) else {
-            tell(&format!("--drain-timeout {text}: must be a duration like 5s or 500ms"));
-            return 2;
+            let text = format!("--drain-timeout {text}: must be a duration like 5s or 500ms");
+            return Failure::usage(text).told(options.admin.json);
         };
         body["drain_timeout"] = json!(timeout.as_secs_f64());
     }
     let response = match send(&options.admin, Method::POST, "/v1/switchover", Some(&body)).await {
-        Ok(response) => response,
-        Err(error) => {
-            tell(&error);
-            return 1;
-        }
+        Ok(response) => Some(response),
+        Err(failure) if failure.sent => None,
+        Err(failure) => return failure.told(options.admin.json),
     };
-    if !response.status().is_success() {
-        let bytes = response.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        tell(value.get("error").and_then(Value::as_str).unwrap_or("the request was refused"));
-        return 1;
-    }
-    match follow(response.into_body(), options.admin.json).await {
+    let report = match response {
+        Some(response) => follow(response.into_body(), options.admin.json).await,
+        None => None,
+    };
+    match report {
         Some(report) => {
             if options.admin.json {
                 print(&serde_json::to_string(&report).unwrap_or_default());
@@ -48,11 +44,14 @@ pub(super) async fn switchover(options: SwitchoverOptions) -> u8 {
         }
         None => {
             // The proxy went away under us: what it was doing is not known here.
-            let state = call(&options.admin, Method::GET, "/v1/status", None).await;
-            tell(&format!(
-                "the connection to the proxy was lost amid the switchover; look at the servers (status: {state:?})"
-            ));
-            3
+            let state = match call(&options.admin, Method::GET, "/v1/status", None).await {
+                Ok(status) => status.to_string(),
+                Err(failure) => failure.text,
+            };
+            let text = format!(
+                "the connection to the proxy was lost amid the switchover; look at the servers (status: {state})"
+            );
+            Failure { text, code: 3, sent: true }.told(options.admin.json)
         }
     }
 }

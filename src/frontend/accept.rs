@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Time for telling a refused client why.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// ER_HANDSHAKE_ERROR and ER_NET_PACKETS_OUT_OF_ORDER: what came was no login.
+const MALFORMED: [u16; 2] = [1043, 1156];
+
 /// Accepts clients until `stop`; hands each to `shared` of some shard.
 pub async fn serve(
     listener: Listener,
@@ -62,6 +65,10 @@ pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     let logged_in = match tokio::time::timeout(within, login).await {
         Ok(Ok(logged_in)) => logged_in,
         Ok(Err(LoginFailure::Refuse { client, sequence, error })) => {
+            // Others are the server's word, or about a password.
+            if MALFORMED.contains(&error.code) {
+                shared.metrics.client_errors.with_label_values(&["malformed_packet"]).inc();
+            }
             refuse(*client, sequence, &error).await;
             return;
         }

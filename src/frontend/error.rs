@@ -24,13 +24,21 @@ fn error(cause: &'static str, code: u16, state: &str, text: &str) -> ClientError
     ClientError { cause, packet: ErrPacket::new(code, state, text) }
 }
 
+/// A wait, in whole seconds where it is as long as that.
+fn time(waited: Duration) -> String {
+    match waited.as_secs() {
+        0 => format!("{} ms", waited.as_millis()),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 /// The gate did not let us in.
 pub(super) fn held(failure: EnterError) -> ClientError {
     match failure {
         EnterError::TimedOut { waited, reasons } => {
             let text = format!(
-                "tideover: no writable primary for {} s (held since then: {}; hold.timeout); nothing was executed",
-                waited.as_secs(),
+                "tideover: no writable primary for {} (held since then: {}; hold.timeout); nothing was executed",
+                time(waited),
                 reasons.names().join(", ")
             );
             error("hold_timeout", 1205, "HY000", &text)
@@ -71,7 +79,7 @@ pub(super) fn accounts_unreadable(why: &Unreadable) -> ErrPacket {
 
 /// No replica can serve a read, and the primary shall not.
 pub(super) fn no_replica(waited: Option<Duration>) -> ClientError {
-    let waited = waited.map(|waited| format!(" for {} s", waited.as_secs())).unwrap_or_default();
+    let waited = waited.map(|waited| format!(" for {}", time(waited))).unwrap_or_default();
     let text = format!(
         "tideover: no replica can serve this read{waited}, and the primary shall not (routing.fallback); nothing was executed"
     );
@@ -159,9 +167,10 @@ pub(super) fn too_large(limit: usize) -> ClientError {
     error("packet_too_large", 1153, "08S01", &text)
 }
 
-/// A malformed command.
+/// A malformed command. The servers give 1835 no state of its own (HY000); ours is the contract's, by which drivers know that
+/// the connection is not to be trusted.
 pub(super) fn malformed(what: &str) -> ClientError {
-    error("malformed_packet", 1835, "HY000", &format!("Malformed communication packet: {what}"))
+    error("malformed_packet", 1835, "08S01", &format!("Malformed communication packet: {what}"))
 }
 
 /// The session was killed.
@@ -172,4 +181,27 @@ pub(super) fn killed() -> ClientError {
 /// No such session.
 pub(super) fn unknown_thread(id: u64) -> ClientError {
     error("unknown_thread", 1094, "HY000", &format!("Unknown thread id: {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Reasons;
+
+    /// Numbers, states and words of the contract.
+    #[test]
+    fn what_a_held_client_is_told() {
+        let timed_out = |waited| held(EnterError::TimedOut { waited, reasons: Reasons::HOLD }).packet;
+        let error = timed_out(Duration::from_millis(30_004));
+        assert_eq!((error.code, error.state.as_slice()), (1205, &b"HY000"[..]));
+        let text = "tideover: no writable primary for 30 s (held since then: hold; hold.timeout); nothing was executed";
+        assert_eq!(String::from_utf8_lossy(&error.message), text);
+        let short = timed_out(Duration::from_millis(300)).message;
+        assert!(String::from_utf8_lossy(&short).contains("for 300 ms (held"));
+        let full = held(EnterError::Full { limit: 2, reasons: Reasons::SWITCHOVER | Reasons::NO_PRIMARY });
+        let text = "tideover: 2 sessions are held already (hold.max_sessions = 2; switchover, no_primary); nothing was \
+                    executed";
+        assert_eq!((full.cause, full.packet.code), ("hold_full", 1205));
+        assert_eq!(String::from_utf8_lossy(&full.packet.message), text);
+    }
 }

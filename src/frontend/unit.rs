@@ -49,6 +49,16 @@ impl Hold {
     pub(super) fn deadline(&mut self, timeout: Duration) -> Instant {
         *self.since.get_or_insert_with(Instant::now) + timeout
     }
+
+    /// The gate did not let the unit in. What it tells of is this visit; the client waits since the first one.
+    fn refused(&self, failure: EnterError) -> ClientError {
+        match (failure, self.since) {
+            (EnterError::TimedOut { reasons, .. }, Some(since)) => {
+                error::held(EnterError::TimedOut { waited: since.elapsed(), reasons })
+            }
+            (other, _) => error::held(other),
+        }
+    }
 }
 
 impl Session {
@@ -76,7 +86,7 @@ impl Session {
         let entered = loop {
             let stop = Signals::KILL | Signals::ABORT | Signals::PART;
             let signals = tokio::select! {
-                entered = &mut entering => break entered.map_err(error::held),
+                entered = &mut entering => break entered.map_err(|failure| hold.refused(failure)),
                 () = self.client.stream().hung_up() => break Err(gone()),
                 signals = self.handle.signal.wait(stop) => signals,
             };
@@ -106,7 +116,7 @@ impl Session {
         let gate = self.shared.gate.clone();
         let waiting = Waiting::new(&self.shared, &self.handle);
         let entered = tokio::select! {
-            entered = gate.enter_first(returning, deadline) => entered.map_err(error::held),
+            entered = gate.enter_first(returning, deadline) => entered.map_err(|failure| hold.refused(failure)),
             () = self.client.stream().hung_up() => Err(gone()),
             _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(error::killed()),
         };
@@ -132,8 +142,8 @@ impl Session {
     }
 
     fn timed_out(&self, hold: &Hold) -> ClientError {
-        let waited = hold.since.map_or(Duration::ZERO, |since| since.elapsed());
-        error::held(EnterError::TimedOut { waited, reasons: self.shared.gate.reasons() })
+        let reasons = self.shared.gate.reasons();
+        hold.refused(EnterError::TimedOut { waited: Duration::ZERO, reasons })
     }
 
     /// A server was not what the topology says: lets the monitor look, gives pass and lease up, and waits a moment

@@ -21,6 +21,19 @@ pub enum StatementKind {
     Other = 3,
 }
 
+/// Causes of the errors that README promises; others show once they have occurred.
+const CAUSES: [&str; 9] = [
+    "hold_timeout",
+    "hold_full",
+    "rolled_back",
+    "outcome_unknown",
+    "state_lost",
+    "pool_exhausted",
+    "no_replica",
+    "max_connections",
+    "malformed_packet",
+];
+
 const KINDS: [&str; 4] = ["read", "write", "transaction", "other"];
 
 /// Handles of all metrics.
@@ -130,9 +143,7 @@ impl Metrics {
         for result in ["left", "refused", "none"] {
             self.marks.with_label_values(&[result]);
         }
-        for cause in
-            ["hold_timeout", "hold_full", "rolled_back", "outcome_unknown", "state_lost", "pool_exhausted"]
-        {
+        for cause in CAUSES {
             self.client_errors.with_label_values(&[cause]);
         }
         for reason in pins {

@@ -16,3 +16,16 @@ pub struct Dialect {
     /// gb18030, sjis). Strings with bytes from 0x80 up are then not trusted: the statement is `UNSURE`.
     pub multibyte_unsafe: bool,
 }
+
+impl Dialect {
+    /// MySQL 9.7 with its default modes.
+    pub const MYSQL: Self = Self {
+        ansi_quotes: false,
+        no_backslash_escapes: false,
+        mariadb: false,
+        version: 90_704,
+        multibyte_unsafe: false,
+    };
+    /// MariaDB 10.11 with its default modes.
+    pub const MARIADB: Self = Self { mariadb: true, version: 101_119, ..Self::MYSQL };
+}

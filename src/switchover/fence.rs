@@ -45,10 +45,10 @@ pub(super) async fn fence(
     loop {
         match timeout_at(next.min(deadline), &mut set).await {
             Ok(Ok(_)) => break,
+            // The statement has the same time as the loop.
+            Ok(Err(ControlError::TimedOut { .. })) => return Err(late(within)),
             Ok(Err(error)) => return Err(format!("could not set read_only: {error}")),
-            Err(_) if Instant::now() >= deadline => {
-                return Err(format!("setting read_only did not finish within {} ms", within.as_millis()));
-            }
+            Err(_) if Instant::now() >= deadline => return Err(late(within)),
             Err(_) => {
                 fenced.ended +=
                     end(helper, &statements::blockers(account)).await.map_err(|e| e.to_string())?;
@@ -62,6 +62,11 @@ pub(super) async fn fence(
         await_gone(helper, &strays, deadline).await?;
     }
     Ok(fenced)
+}
+
+fn late(within: Duration) -> String {
+    let ms = within.as_millis();
+    format!("setting read_only did not finish within {ms} ms (switchover.fence_timeout)")
 }
 
 /// For a query for which nobody waits: the old primary may be busy with a thousand rollbacks.

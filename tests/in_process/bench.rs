@@ -36,9 +36,9 @@ pub(crate) struct Bench {
     shared: Arc<Shared>,
 }
 
-fn pool_limits() -> PoolLimits {
+fn pool_limits(per_server: usize) -> PoolLimits {
     PoolLimits {
-        per_server: 10,
+        per_server,
         acquire: Duration::from_secs(10),
         connect: Duration::from_secs(5),
         idle: Duration::from_secs(300),
@@ -49,6 +49,11 @@ fn pool_limits() -> PoolLimits {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
+        Self::with(10).await
+    }
+
+    /// With so many connections to each server at most.
+    pub(crate) async fn with(per_server: usize) -> Self {
         let (a, b) = (FakeServer::new(1, None), FakeServer::new(2, Some(1)));
         let servers = [a.clone(), b.clone()];
         let connector = connector(move |address| servers[usize::from(address != "a:1")].dial());
@@ -59,7 +64,7 @@ impl Bench {
         gate.close(Reasons::NO_PRIMARY);
         let account = account("monitor");
         let pools = Pools::new(
-            pool_limits(),
+            pool_limits(per_server),
             connector.clone(),
             &targets,
             Signature { instance: "test".to_owned(), tags: true },

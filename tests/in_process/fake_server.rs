@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
@@ -32,6 +33,17 @@ struct State {
     executed: Vec<String>,
     cut_at: Option<&'static str>,
     connections: u32,
+    /// What each login and each reset takes.
+    pause: Duration,
+    logins: Together,
+    resets: Together,
+}
+
+/// How many are at the same thing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Together {
+    now: u32,
+    most: u32,
 }
 
 /// What is sent back.
@@ -73,6 +85,36 @@ impl FakeServer {
         self.state.lock().cut_at = Some(start);
     }
 
+    /// From now on logging in and resetting a connection take this long; how many are at it is counted anew.
+    pub(crate) fn slow_down(&self, pause: Duration) {
+        let mut state = self.state.lock();
+        (state.pause, state.logins.most, state.resets.most) = (pause, 0, 0);
+    }
+
+    /// How many logged in at the same time, at most, and how many were reset.
+    pub(crate) fn most(&self) -> (u32, u32) {
+        let state = self.state.lock();
+        (state.logins.most, state.resets.most)
+    }
+
+    /// Connections that were ever opened.
+    pub(crate) fn connections(&self) -> u32 {
+        self.state.lock().connections
+    }
+
+    /// Takes the time for something of which it is counted how many are at it.
+    async fn take_time(&self, of: fn(&mut State) -> &mut Together) {
+        let pause = {
+            let mut state = self.state.lock();
+            let together = of(&mut state);
+            together.now += 1;
+            together.most = together.most.max(together.now);
+            state.pause
+        };
+        tokio::time::sleep(pause).await;
+        of(&mut self.state.lock()).now -= 1;
+    }
+
     /// Texts of the writes that were executed, in order, without commit tags.
     pub(crate) fn executed(&self) -> Vec<String> {
         self.state.lock().executed.clone()
@@ -109,6 +151,7 @@ impl FakeServer {
         });
         io.send_packet(&acceptor.greeting(), 0).await?;
         let (payload, sequence) = io.read_packet(1, 1 << 16).await?;
+        self.take_time(|state| &mut state.logins).await;
         let Ok(Accepted::Login(login)) = acceptor.receive(&payload) else {
             return Err(io::ErrorKind::InvalidData.into());
         };
@@ -122,6 +165,11 @@ impl FakeServer {
                     let range = query_text(&payload, talk.capabilities).unwrap_or_default();
                     let text = String::from_utf8_lossy(&payload[range]).into_owned();
                     self.run(&text, &mut talk.status)
+                }
+                CommandKind::ResetConnection => {
+                    self.take_time(|state| &mut state.resets).await;
+                    talk.status = StatusFlags::AUTOCOMMIT;
+                    Answer::Ok
                 }
                 _ => Answer::Ok,
             };

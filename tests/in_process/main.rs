@@ -168,3 +168,42 @@ async fn a_client_that_leaves_amid_a_transaction_leaves_nothing_inside() {
     sleep(Duration::from_millis(100)).await;
     assert_eq!(bench.gate.inside(), 0);
 }
+
+/// Clients that come together, and leave together amid their transactions: their logins and rollbacks take turns, and no
+/// connection is given up for that.
+#[tokio::test(start_paused = true)]
+async fn logins_and_rollbacks_take_turns() {
+    const CLIENTS: u32 = 40;
+    const TURNS: u32 = 16;
+    let bench = Bench::with(CLIENTS as usize).await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(bench.client().await);
+    }
+    bench.a.slow_down(Duration::from_secs(1));
+    let began: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            tokio::spawn(async move {
+                done(&mut client, "BEGIN").await;
+                client
+            })
+        })
+        .collect();
+    let mut clients = Vec::new();
+    for one in began {
+        clients.push(one.await.expect("no error"));
+    }
+    assert_eq!(bench.a.most(), (TURNS, 0));
+    let opened = bench.a.connections();
+    drop(clients);
+    // Each has its turn, a second long.
+    sleep(Duration::from_secs(u64::from(CLIENTS / TURNS) + 2)).await;
+    assert_eq!(bench.a.most(), (TURNS, TURNS));
+    // What was rolled back is there for the next.
+    for _ in 0..CLIENTS {
+        let mut client = bench.client().await;
+        done(&mut client, "INSERT 1").await;
+    }
+    assert_eq!(bench.a.connections(), opened, "connections were given up");
+}

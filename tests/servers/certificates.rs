@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     support::{Scene, TestResult, code, open},
-    tls::{Authority, directory, file},
+    tls::{Authority, directory, file, server_options},
 };
 
 #[tokio::test]
@@ -34,16 +34,9 @@ async fn certificates(flavor: Flavor, version: &str) -> TestResult {
         ours.write_for(&folder, name)?;
     }
     others.write_for(&folder, "stranger")?;
-    let option = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
-    let cluster = ClusterOptions {
-        server_options: vec![
-            option("ssl-ca", "ca.pem"),
-            option("ssl-cert", "cert.pem"),
-            option("ssl-key", "key.pem"),
-            format!("--tls-version={version}"),
-        ],
-        ..ClusterOptions::new(flavor)
-    };
+    let mut cluster =
+        ClusterOptions { server_options: server_options(&folder), ..ClusterOptions::new(flavor) };
+    cluster.server_options.push(format!("--tls-version={version}"));
     let scene = Scene::with(cluster, |options| {
         options
             .set("tls", "cert_file", file(&folder, "cert.pem"))

@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
 use tideover_sandbox::{
-    faults::relays,
-    proxy::{Proxy, ProxyOptions},
+    proxy::ProxyOptions,
     servers::{ClusterOptions, Flavor, Server},
     workload::{DeadlockPolicy, Workload, WorkloadOptions},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Scene, TestResult, eventually, length, program};
+use crate::support::{Scene, TestResult, eventually, length};
 
 fn auto(options: ProxyOptions) -> ProxyOptions {
     options.set("failover", "mode", "\"auto\"").set("failover", "detect", "\"2s\"")
@@ -239,32 +238,26 @@ async fn lost(flavor: Flavor, on_loss: &str) -> TestResult {
 /// promoted, and `status` says why.
 #[tokio::test]
 async fn a_cut_between_proxy_and_primary_promotes_nobody() -> TestResult {
-    let scene = Scene::start(Flavor::MariaDb1011).await?;
-    let options = auto(ProxyOptions::new(program(), &scene.cluster)).set("server_tls", "mode", "\"off\"");
-    let (relays, options) = relays(&scene.cluster, options).await?;
-    let proxy = Proxy::start(&options).await?;
-    let status = async |pointer: &str| -> TestResult<Value> {
-        Ok(proxy.admin().json("/v1/status").await?.pointer(pointer).cloned().unwrap_or_default())
-    };
-    assert_eq!(status("/failover/mode").await?, "auto");
-    relays[0].silence(true);
+    let scene = Scene::relayed(ClusterOptions::new(Flavor::MariaDb1011), auto).await?;
+    assert_eq!(scene.status("/failover/mode").await?, "auto");
+    scene.relays[0].silence(true);
     let limit = Duration::from_secs(30);
     eventually("a replica says that it reaches the primary", limit, || async {
-        Ok(status("/failover/note").await?.as_str().is_some_and(|note| note.contains("reaches it")))
+        Ok(scene.status("/failover/note").await?.as_str().is_some_and(|note| note.contains("reaches it")))
     })
     .await?;
     // Longer than every time-out of the rule.
     sleep(Duration::from_secs(4)).await;
-    assert_eq!(status("/state").await?, "no_primary");
+    assert_eq!(scene.status("/state").await?, "no_primary");
     for replica in scene.cluster.replicas() {
         assert!(replica.is_read_only().await?, "nobody was promoted");
     }
-    relays[0].silence(false);
+    scene.relays[0].silence(false);
     eventually("the primary is back", limit, || async {
-        Ok(status("/primary").await? == relays[0].address().to_string())
+        Ok(scene.status("/primary").await? == scene.relays[0].address().to_string())
     })
     .await?;
-    assert_eq!(status("/failover/note").await?, "");
+    assert_eq!(scene.status("/failover/note").await?, "");
     scene.cluster.wait_in_sync().await?;
     scene.finish()
 }

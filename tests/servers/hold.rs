@@ -138,3 +138,45 @@ async fn held_clients_that_leave_are_noticed() -> TestResult {
     assert!(rows.is_empty(), "a statement of a client that had left was run: {rows:?}");
     scene.finish()
 }
+
+/// One more than may wait is told so at once, with the bound and its key; those who wait go on.
+#[tokio::test]
+async fn no_more_are_held_than_may_be() -> TestResult {
+    let scene = Scene::with(ClusterOptions::new(Flavor::MariaDb118), |options| {
+        options.set("hold", "max_sessions", "2").set("runtime", "shards", "3")
+    })
+    .await?;
+    let mut late = scene.connect().await?;
+    late.query_drop("CREATE TABLE t (a INT)").await?;
+    // Whoever logs in has a server check the account, once for each thread.
+    let others = [scene.connect().await?, scene.connect().await?];
+    scene.proxy.admin().post("/v1/hold", r#"{"ttl":"120s"}"#).await?;
+    let mut waiting = JoinSet::new();
+    for (client, mut other) in others.into_iter().enumerate() {
+        waiting.spawn(async move { other.query_drop(format!("INSERT INTO t VALUES ({client})")).await });
+    }
+    scene.wait_status("/gate/held", json!(2), Duration::from_secs(20)).await?;
+    let text = "tideover: 2 sessions are held already (hold.max_sessions = 2; hold); nothing was executed"
+        .to_owned();
+    assert_eq!(refused(&mut late, "INSERT INTO t VALUES (2)").await?, (1205, text));
+    let metrics = scene.proxy.admin().get("/metrics").await?.body;
+    for line in [
+        "tideover_client_errors_total{cause=\"hold_full\"} 1",
+        "tideover_held_sessions 2",
+        "tideover_client_connections 3",
+        "tideover_gate_state 2",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    scene.proxy.admin().post("/v1/release", "").await?;
+    while let Some(done) = waiting.join_next().await {
+        done??;
+    }
+    late.query_drop("INSERT INTO t VALUES (2)").await?;
+    let rows: Vec<i32> = late.query("SELECT a FROM t ORDER BY a").await?;
+    assert_eq!(rows, [0, 1, 2]);
+    let threads = scene.proxy.threads()?;
+    let shards = threads.iter().filter(|name| name.starts_with("shard-")).count();
+    assert_eq!(shards, 3, "{threads:?}");
+    scene.finish()
+}

@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod bounds;
 mod certificates;
 mod choice;
 mod crash;
@@ -21,9 +22,11 @@ mod hold;
 mod hostile;
 mod keys;
 mod many;
+mod outside;
 mod planned;
 mod pools;
 mod preflight;
+mod promotions;
 mod proxied;
 mod readers;
 mod reads;
@@ -33,6 +36,8 @@ mod replicas;
 mod routes;
 mod sessions;
 mod shapes;
+mod shares;
 mod signals;
 mod stuck;
 mod tls;
+mod unheard;

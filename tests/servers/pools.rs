@@ -71,6 +71,37 @@ async fn kept(flavor: Flavor) -> TestResult {
     scene.finish()
 }
 
+/// What keeps a silent session on its server connection is given up to who waits for one, and told all the same.
+#[tokio::test]
+async fn mariadb_11_8_warnings_go_with_their_session() -> TestResult {
+    warnings(Flavor::MariaDb118).await
+}
+
+#[tokio::test]
+async fn mysql_9_warnings_go_with_their_session() -> TestResult {
+    warnings(Flavor::Mysql9).await
+}
+
+async fn warnings(flavor: Flavor) -> TestResult {
+    let options = ClusterOptions { replicas: 0, ..ClusterOptions::new(flavor) };
+    let scene = Scene::with(options, |options| {
+        options.set("pool", "max_per_server", "1").set("pool", "acquire_timeout", "\"60s\"")
+    })
+    .await?;
+    let (mut one, mut two) = (scene.connect().await?, scene.connect().await?);
+    for round in 0..3 {
+        one.query_drop("SELECT 1 + 'x'").await?;
+        // Shown a moment after the answer; it stays, since nobody waits.
+        scene.wait_status("/sessions/pinned", json!({ "warnings": 1 }), Duration::from_secs(20)).await?;
+        // There is one server connection, and the session that has it says nothing.
+        two.query_drop("SELECT 1").await?;
+        scene.wait_status("/sessions/pinned", json!({}), Duration::from_secs(20)).await?;
+        let shown: Vec<(String, u32, String)> = one.query("SHOW WARNINGS").await?;
+        assert!(matches!(&shown[..], [(_, 1292, _)]), "round {round}: {shown:?}");
+    }
+    scene.finish()
+}
+
 async fn check(client: &mut Conn, number: usize) -> TestResult {
     let found: Option<(i64, String)> =
         client.exec_first("SELECT @own, @@sql_mode FROM dual WHERE 1 = :one", params! { "one" => 1 }).await?;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
+use serde_json::json;
 use tideover_sandbox::servers::{ClusterOptions, Flavor};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep},
 };
 
-use crate::support::{Scene, TestResult, eventually, open_transactions};
+use crate::support::{Scene, TestResult, command::tideover, eventually, open_transactions};
 
 async fn scene(drain: &str) -> TestResult<Scene> {
     Scene::with(ClusterOptions::new(Flavor::MariaDb1011), |options| {
@@ -63,6 +64,31 @@ async fn sigterm_is_bounded() -> TestResult {
     .await?;
     let count: Option<i64> = primary.query_one("SELECT COUNT(*) FROM app.t").await?;
     assert_eq!(count, Some(0));
+    scene.finish_ended()
+}
+
+/// What happens to a pod: its preStop hook drains, and SIGTERM follows at once. That must not cut what is open.
+#[tokio::test]
+async fn sigterm_behind_a_drain_lets_open_units_finish() -> TestResult {
+    let scene = scene("60s").await?;
+    let mut client = scene.connect().await?;
+    client.query_drop("CREATE TABLE t (a INT)").await?;
+    client.query_drop("BEGIN").await?;
+    client.query_drop("INSERT INTO t VALUES (1)").await?;
+    let admin = format!("http://{}", scene.proxy.admin().address());
+    let drained = tideover(&["drain", "--json"], &[("TIDEOVER_ADMIN", &admin)]).await?;
+    assert_eq!((drained.code, &drained.json()?["leaving"]), (Some(0), &json!(true)), "{drained:?}");
+    scene.proxy.terminate()?;
+    eventually("nobody is let in any more", Duration::from_secs(20), async || {
+        Ok(TcpStream::connect(scene.proxy.address()).await.is_err())
+    })
+    .await?;
+    client.query_drop("INSERT INTO t VALUES (2)").await?;
+    client.query_drop("COMMIT").await?;
+    let status = scene.proxy.wait_end(Duration::from_secs(20)).await?.ok_or("it still runs")?;
+    assert_eq!(status.code(), Some(0));
+    let count: Option<i64> = scene.cluster.primary().query_one("SELECT COUNT(*) FROM app.t").await?;
+    assert_eq!(count, Some(2));
     scene.finish_ended()
 }
 

@@ -9,7 +9,7 @@ use tideover_sandbox::{
 };
 use tokio::time::{Duration, sleep};
 
-pub(crate) use crate::support::authority::{Authority, directory, file};
+pub(crate) use crate::support::authority::{Authority, directory, file, server_options};
 use crate::support::{Scene, TestResult, code, open, program};
 
 #[tokio::test]
@@ -59,13 +59,8 @@ async fn servers_verified() -> TestResult {
     let (right, wrong) = (Authority::new("right")?, Authority::new("wrong")?);
     right.write(&folder)?;
     fs::write(folder.join("wrong.pem"), &wrong.pem)?;
-    let option = |name: &str, file: &str| format!("--{name}={}", folder.join(file).display());
     let cluster = ClusterOptions {
-        server_options: vec![
-            option("ssl-ca", "ca.pem"),
-            option("ssl-cert", "cert.pem"),
-            option("ssl-key", "key.pem"),
-        ],
+        server_options: server_options(&folder),
         ..ClusterOptions::new(Flavor::MariaDb1011)
     };
     let scene = Scene::with(cluster, |options| {

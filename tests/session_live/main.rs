@@ -13,8 +13,7 @@ use client::{Answer, Client, Item};
 use server::Server;
 use tideover::session::{Change, Outcome, PinReason, SessionState, Step, Tracker, plan, tracker_setup};
 use tideover::sql::{Dialect, classify};
-
-const SERVERS: [&str; 3] = ["mariadb-10.11", "mariadb-11.8", "mysql-9"];
+use tideover_sandbox::servers::Flavor;
 
 /// A client's connection and what Tideover makes of it.
 struct Session {
@@ -114,11 +113,8 @@ fn outcome<'a>(answer: &Answer, changes: &'a [Change<'a>]) -> Outcome<'a> {
 }
 
 fn on_each(test: impl Fn(&Server, &str)) {
-    for name in SERVERS {
-        match Server::start(name) {
-            Some(server) => test(&server, name),
-            None => eprintln!("{name} is not there (scripts/servers {name}): left out"),
-        }
+    for flavor in Flavor::ALL {
+        test(&Server::start(flavor), flavor.name());
     }
 }
 

@@ -61,6 +61,13 @@ impl Authority {
     }
 }
 
+/// Options of a server that shows the certificate in `directory` and trusts its authority.
+pub(crate) fn server_options(directory: &Path) -> Vec<String> {
+    [("ca", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem")]
+        .map(|(name, file)| format!("--ssl-{name}={}", directory.join(file).display()))
+        .into()
+}
+
 pub(crate) fn directory(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
 }

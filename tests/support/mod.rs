@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses what it needs")]
 
 pub(crate) mod authority;
+pub(crate) mod command;
 
 use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
 
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 use tideover_sandbox::{
+    faults::{Relay, relays},
     proxy::{Proxy, ProxyOptions},
     servers::{Cluster, ClusterOptions, Flavor, Server},
     workload::{BooksReport, Report, Workload, WorkloadOptions},
@@ -46,8 +48,11 @@ pub(crate) fn program() -> PathBuf {
 
 /// A cluster with the proxy in front. When a test fails, the proxy's log is shown.
 pub(crate) struct Scene {
-    pub cluster: Cluster,
+    // Dropped in this order.
     pub proxy: Proxy,
+    /// One in front of each server, in the cluster's order, if the proxy knows only them.
+    pub relays: Vec<Relay>,
+    pub cluster: Cluster,
     finished: bool,
     _slot: SemaphorePermit<'static>,
 }
@@ -63,7 +68,7 @@ impl Scene {
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
-        Self::in_slots(1, cluster, configure).await
+        Self::around(cluster, |options, _| configure(options)).await
     }
 
     /// The same with the machine for itself, where times or memory are measured.
@@ -71,18 +76,51 @@ impl Scene {
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
-        Self::in_slots(SLOTS, cluster, configure).await
+        let both = slots(SLOTS).await?;
+        let cluster = Cluster::start(cluster).await?;
+        let options = configure(ProxyOptions::new(program(), &cluster));
+        Self::behind(both, cluster, (Vec::new(), options)).await
     }
 
-    async fn in_slots(
-        slots: u32,
+    /// With a configuration that names the servers.
+    pub(crate) async fn around(
+        cluster: ClusterOptions,
+        configure: impl FnOnce(ProxyOptions, &Cluster) -> ProxyOptions,
+    ) -> TestResult<Self> {
+        let slot = slots(1).await?;
+        let cluster = Cluster::start(cluster).await?;
+        let options = configure(ProxyOptions::new(program(), &cluster), &cluster);
+        Self::behind(slot, cluster, (Vec::new(), options)).await
+    }
+
+    /// With a relay in front of each server, so that the network between proxy and servers can break.
+    pub(crate) async fn relayed(
         cluster: ClusterOptions,
         configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
     ) -> TestResult<Self> {
-        let slot = self::slots(slots).await?;
+        let slot = slots(1).await?;
         let cluster = Cluster::start(cluster).await?;
-        let proxy = Proxy::start(&configure(ProxyOptions::new(program(), &cluster))).await?;
-        Ok(Self { cluster, proxy, finished: false, _slot: slot })
+        // Relays read what goes over them.
+        let options = ProxyOptions::new(program(), &cluster).set("server_tls", "mode", "\"off\"");
+        let (relays, options) = relays(&cluster, options).await?;
+        Self::behind(slot, cluster, (relays, configure(options))).await
+    }
+
+    async fn behind(
+        slot: SemaphorePermit<'static>,
+        cluster: Cluster,
+        (relays, options): (Vec<Relay>, ProxyOptions),
+    ) -> TestResult<Self> {
+        let proxy = Proxy::start(&options).await?;
+        Ok(Self { proxy, relays, cluster, finished: false, _slot: slot })
+    }
+
+    /// Where the proxy knows a server.
+    pub(crate) fn address_of(&self, server: &Server) -> SocketAddr {
+        let servers = self.cluster.servers();
+        let at = servers.iter().position(|other| other.port == server.port);
+        let relay = at.and_then(|at| self.relays.get(at));
+        relay.map_or_else(|| server.address(), Relay::address)
     }
 
     /// The test's last line: without it the proxy's log is shown.
@@ -175,9 +213,12 @@ impl Scene {
     /// `switchover.max_lag`: then it is refused before anything happens, and tried again.
     pub(crate) async fn switch(&self) -> TestResult<tideover_sandbox::proxy::SwitchoverReport> {
         let target = self.next_primary().await?;
+        let servers = self.cluster.servers();
+        let known_as = servers.iter().find(|server| server.address() == target);
+        let known_as = known_as.map(|server| self.address_of(server));
         let mut tries = 0;
         let report = loop {
-            let report = self.proxy.admin().switchover(Some(target), |_| {}).await?;
+            let report = self.proxy.admin().switchover(known_as, |_| {}).await?;
             tries += 1;
             let lags = report.problems.iter().any(|problem| problem.contains("switchover.max_lag"));
             if report.is_done() {

@@ -10,13 +10,13 @@
 #![allow(clippy::print_stdout, reason = "a tool for developers")]
 
 mod binlog;
+mod server;
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -26,6 +26,8 @@ use tideover_protocol::frame::{Deframer, write_frames};
 use tideover_protocol::handshake::{ConnectOptions, ConnectStep, Connector};
 use tideover_protocol::packet::{Greeting, PrepareOk};
 use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
+
+use server::Server;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -79,62 +81,6 @@ fn dialects(mariadb: bool) -> Vec<(&'static str, Capabilities)> {
         ("full", full),
         ("full-eof", optional),
     ]
-}
-
-/// A server of its own on a copy of its template.
-struct Server {
-    child: Child,
-    socket: PathBuf,
-    folder: PathBuf,
-}
-
-impl Server {
-    fn start(home: &Path) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("tideover-record-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder)?;
-        let data = folder.join("data");
-        run(Command::new("cp").arg("-r").arg(home.join("template")).arg(&data))?;
-        let socket = folder.join("s");
-        let mut command = Command::new(home.join("bin/server"));
-        command
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", socket.display()))
-            .args([
-                "--skip-networking",
-                "--log-bin=binlog",
-                "--server-id=1",
-                "--local-infile=1",
-                "--skip-name-resolve",
-            ])
-            .args(["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--innodb-buffer-pool-size=32M"]);
-        if home.ends_with("mysql-9") {
-            command.args(["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"]);
-            command.arg("--binlog-rows-query-log-events=ON");
-        } else {
-            command.args(["--binlog-format=ROW", "--binlog-annotate-row-events=ON"]);
-        }
-        let log = std::fs::File::create(folder.join("log"))?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-        for _ in 0..600 {
-            if UnixStream::connect(&socket).is_ok() {
-                return Ok(Self { child, socket, folder });
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Err(format!("{} does not start, see {}", home.display(), folder.display()).into())
-    }
-
-    fn stop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
 }
 
 /// One connection and the text of its capture.

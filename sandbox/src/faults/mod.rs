@@ -9,4 +9,4 @@ mod order;
 mod relay;
 
 pub use order::{Hit, Moment};
-pub use relay::{Relay, relays};
+pub use relay::{Relay, Unheard, relays};

@@ -18,6 +18,18 @@ pub struct Relay {
     address: SocketAddr,
     shared: Arc<Shared>,
     silent: watch::Sender<bool>,
+    deaf: watch::Sender<bool>,
+}
+
+/// New connections that a deaf relay has let wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unheard {
+    /// How many have come.
+    pub came: usize,
+    /// How many of them wait now, and have not been given up.
+    pub waiting: usize,
+    /// How many waited at the same time, at most.
+    pub most: usize,
 }
 
 /// What all connections of a relay share.
@@ -25,6 +37,7 @@ pub struct Relay {
 pub(crate) struct Shared {
     orders: Mutex<Vec<Order>>,
     lines: Mutex<Vec<Known>>,
+    unheard: Mutex<Unheard>,
 }
 
 /// A connection that somebody may want to cut.
@@ -41,8 +54,9 @@ impl Relay {
         let failed = || SandboxError::io("listen on 127.0.0.1");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed())?;
         let address = listener.local_addr().map_err(failed())?;
-        let relay = Self { address, shared: Arc::default(), silent: watch::Sender::new(false) };
-        tokio::spawn(accept(listener, server, relay.shared.clone(), relay.silent.clone()));
+        let (silent, deaf) = (watch::Sender::new(false), watch::Sender::new(false));
+        let relay = Self { address, shared: Arc::default(), silent, deaf };
+        tokio::spawn(relay.clone().accept(listener, server));
         Ok(relay)
     }
 
@@ -88,6 +102,72 @@ impl Relay {
     pub fn silence(&self, on: bool) {
         self.silent.send_replace(on);
     }
+
+    /// From now on new connections come about and hear nothing, as with a server that has no thread left for them; those
+    /// that there are go on. With `false` the server hears of those that still wait. The count begins anew with each `true`.
+    pub fn deafen(&self, on: bool) {
+        if on {
+            *self.shared.unheard() = Unheard::default();
+        }
+        self.deaf.send_replace(on);
+    }
+
+    /// What came since the relay is deaf, or was last.
+    #[must_use]
+    pub fn unheard(&self) -> Unheard {
+        *self.shared.unheard()
+    }
+
+    async fn accept(self, listener: TcpListener, server: SocketAddr) -> io::Result<()> {
+        loop {
+            let (proxy, _) = listener.accept().await?;
+            let relay = self.clone();
+            tokio::spawn(async move {
+                if relay.hears(&proxy).await
+                    && let Ok(server) = TcpStream::connect(server).await
+                {
+                    Line::new(proxy, server, relay.shared, relay.silent.subscribe()).run().await;
+                }
+            });
+        }
+    }
+
+    /// Waits while the relay is deaf; `false` if the connection is given up meanwhile.
+    async fn hears(&self, proxy: &TcpStream) -> bool {
+        let mut deaf = self.deaf.subscribe();
+        if !*deaf.borrow_and_update() {
+            return true;
+        }
+        let waiting = Waiting::new(&self.shared);
+        let mut nothing = [0];
+        let heard = tokio::select! {
+            heard = deaf.wait_for(|&deaf| !deaf) => heard.is_ok(),
+            // Who connects to a server waits for its greeting: there is nothing to read but the end.
+            _ = proxy.peek(&mut nothing) => false,
+        };
+        drop(waiting);
+        heard
+    }
+}
+
+/// Counts a connection as waiting until it is dropped.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let mut unheard = shared.unheard();
+        unheard.came += 1;
+        unheard.waiting += 1;
+        unheard.most = unheard.most.max(unheard.waiting);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut unheard = self.0.unheard();
+        unheard.waiting = unheard.waiting.saturating_sub(1);
+    }
 }
 
 /// A relay in front of every server of a cluster, in the same order, and options of a proxy that knows only them.
@@ -102,23 +182,6 @@ pub async fn relays(
     let addresses: Vec<_> = relays.iter().map(|relay| format!("\"{}\"", relay.address())).collect();
     let options = options.set("cluster", "servers", format!("[{}]", addresses.join(", ")));
     Ok((relays, options))
-}
-
-async fn accept(
-    listener: TcpListener,
-    server: SocketAddr,
-    shared: Arc<Shared>,
-    silent: watch::Sender<bool>,
-) -> io::Result<()> {
-    loop {
-        let (proxy, _) = listener.accept().await?;
-        let (shared, silent) = (Arc::clone(&shared), silent.subscribe());
-        tokio::spawn(async move {
-            if let Ok(server) = TcpStream::connect(server).await {
-                Line::new(proxy, server, shared, silent).run().await;
-            }
-        });
-    }
 }
 
 impl Shared {
@@ -138,6 +201,10 @@ impl Shared {
 
     fn orders(&self) -> MutexGuard<'_, Vec<Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unheard(&self) -> MutexGuard<'_, Unheard> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<Known>> {

@@ -121,6 +121,11 @@ impl Proxy {
         measure::resident(self.pid).map_err(SandboxError::io("read the proxy's memory"))
     }
 
+    /// The names of its threads.
+    pub fn threads(&self) -> Result<Vec<String>, SandboxError> {
+        measure::threads(self.pid).map_err(SandboxError::io("read the proxy's threads"))
+    }
+
     /// CPU time that it has used so far, user and system.
     pub fn cpu_time(&self) -> Result<Duration, SandboxError> {
         measure::cpu_time(self.pid).map_err(SandboxError::io("read the proxy's CPU time"))

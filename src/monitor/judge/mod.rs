@@ -224,7 +224,7 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
         } else {
             (Role::Detached, "read-only and follows nobody".to_owned())
         };
-        server.problem = refusal.unwrap_or(std::mem::take(&mut server.problem));
+        server.problem = refusal.unwrap_or_else(|| std::mem::take(&mut server.problem));
     }
 }
 

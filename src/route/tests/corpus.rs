@@ -5,15 +5,8 @@ use crate::sql::{Dialect, classify};
 
 const CORPUS: &str = include_str!("../../../tests/servers/corpus.txt");
 
-const MYSQL: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: false,
-    version: 90_704,
-    multibyte_unsafe: false,
-};
-
-const MARIADB: Dialect = Dialect { mariadb: true, version: 101_119, ..MYSQL };
+const MYSQL: Dialect = Dialect::MYSQL;
+const MARIADB: Dialect = Dialect::MARIADB;
 
 /// Servers, route, reason, proof and statement of each line.
 fn rows() -> impl Iterator<Item = [&'static str; 5]> {

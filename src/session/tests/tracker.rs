@@ -4,13 +4,7 @@ use super::*;
 use crate::session::{PinReason, Pins, Tracker};
 use crate::sql::{Dialect, classify};
 
-const DIALECT: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: true,
-    version: 101_119,
-    multibyte_unsafe: false,
-};
+const DIALECT: Dialect = Dialect::MARIADB;
 
 fn run(tracker: &mut Tracker, text: &str, outcome: &Outcome<'_>) {
     let statement = classify(text.as_bytes(), DIALECT);

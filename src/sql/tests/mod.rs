@@ -7,17 +7,8 @@ mod writes;
 
 use super::{Dialect, Effects, Kind, Statement, classify};
 
-/// MySQL with default modes.
-const MYSQL: Dialect = Dialect {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    mariadb: false,
-    version: 90_704,
-    multibyte_unsafe: false,
-};
-
-/// MariaDB with default modes.
-const MARIADB: Dialect = Dialect { mariadb: true, version: 101_119, ..MYSQL };
+const MYSQL: Dialect = Dialect::MYSQL;
+const MARIADB: Dialect = Dialect::MARIADB;
 
 /// Text, kind, and the names of all effects.
 type Row = (&'static str, Kind, &'static str);

@@ -20,7 +20,9 @@ pub(super) fn judge(server: &Server, primary: &Server, replaced: u32) -> Return 
     let stale = server.role == Role::Stale;
     let left_behind = server.role == Role::Replica
         && server.replication.as_ref().is_some_and(|r| replaced != 0 && r.source_number == replaced);
-    if server.id == primary.id || !server.is_open() || !(stale || left_behind) {
+    // Who was not seen by the last look may be in somebody else's hands by now.
+    let seen = server.is_up() && server.unanswered.is_none();
+    if server.id == primary.id || !seen || !(stale || left_behind) {
         return Return::Leave;
     }
     if !server.read_only {
@@ -40,7 +42,7 @@ pub(super) fn judge(server: &Server, primary: &Server, replaced: u32) -> Return 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::ServerId;
+    use crate::topology::{ServerId, Unanswered};
 
     fn server(id: usize, role: Role, executed: &str) -> Server {
         let mut server = Server::unseen(ServerId(id), format!("x:{}", id + 1).into());
@@ -74,6 +76,10 @@ mod tests {
         assert_eq!(judged(&old("0-1-9")), Return::Follow);
         assert_eq!(judged(&old("0-1-12")), Return::SetAside("0-1-11..12".into()));
         assert_eq!(judged(&Server { role: Role::Down, ..old("0-1-9") }), Return::Leave);
+        // The last look at it failed: what is known of it is old.
+        let silent = Server { unanswered: Some(Unanswered::Silent), ..old("0-1-9") };
+        assert_eq!(judged(&silent), Return::Leave);
+        assert_eq!(judged(&Server { read_only: false, ..silent }), Return::Leave);
         assert_eq!(judged(&primary), Return::Leave);
         // A replica that was away while the primary was replaced.
         let replica = server(2, Role::Replica, "0-1-7");
