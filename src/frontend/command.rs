@@ -177,6 +177,10 @@ impl Session {
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
         self.forget_everything();
+        if self.dialect.collation != self.asked_collation {
+            self.dialect.collation = self.asked_collation;
+            (self.pool, self.reading_pool) = (None, None);
+        }
         let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
         self.start_over(schema.as_deref());
         // The servers keep the role (seen on all three).

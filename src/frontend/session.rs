@@ -59,6 +59,9 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) account: Arc<Account>,
     pub(super) nonce: [u8; 20],
+    /// The collation that the client asked for last, at its login or by a change of user, refused or not: what a reset goes
+    /// back to.
+    pub(super) asked_collation: u8,
     /// COM_CHANGE_USER was refused so often.
     pub(super) refused_changes: u8,
     /// What the client's session amounts to: what a server connection must be brought to, and why it cannot be.
@@ -128,6 +131,7 @@ impl Session {
             dialect,
             account,
             nonce,
+            asked_collation: dialect.collation,
             refused_changes: 0,
             tracker: Tracker::default(),
             prepared: PreparedStatements::new(LONG_DATA),

@@ -18,6 +18,8 @@ use crate::support::TestResult;
 
 /// No single answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The error of a connection that the other side closed.
+pub(crate) const CLOSED: &str = "the connection was closed";
 /// What the client has for LOAD DATA LOCAL.
 const FILE: &[u8] = b"1\tone\n2\ttwo\n3\tthree\n";
 
@@ -176,13 +178,17 @@ impl Wire {
         })
     }
 
-    /// COM_CHANGE_USER to `app`.
-    pub(crate) fn change_user(&self, database: &str) -> Vec<u8> {
+    /// COM_CHANGE_USER to `app`, with the collation of the login, this one or `none`.
+    pub(crate) fn change_user(&self, database: &str, collation: &str) -> Vec<u8> {
+        let collation = match collation {
+            "" => Some(self.collation.into()),
+            number => number.parse().ok(),
+        };
         let change = ChangeUser {
             user: b"app".to_vec(),
             auth_response: Vec::new(),
             database: database.into(),
-            collation: Some(self.collation.into()),
+            collation,
             plugin: None,
             attributes: Vec::new(),
         };
@@ -206,7 +212,7 @@ impl Wire {
     async fn fill(&mut self) -> TestResult {
         let mut piece = vec![0; 16 << 10];
         match self.stream.read(&mut piece).await? {
-            0 => Err("the connection was closed".into()),
+            0 => Err(CLOSED.into()),
             count => {
                 match &mut self.packed {
                     Some(packed) => packed.unpack(&piece[..count], &mut self.input)?,

@@ -61,6 +61,39 @@ SET @a = 3
 SET NAMES utf8mb4
 SELECT @a IS NULL, DATABASE(), CURRENT_USER()
 
+## the character sets behind a refused change of user [old mariadb]
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
+!change_user nowhere
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+SET NAMES latin1
+SELECT name FROM items
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user nowhere
+!change_user other
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!change_user nowhere
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!reset_connection
+SET NAMES utf8mb4
+!change_user eq
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+
+## a change of user with another collation, and with none [old]
+SET NAMES latin1
+!change_user eq 8
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq 47
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq none
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+
 ## init db, ping, options [old]
 !init_db other
 SELECT DATABASE()
