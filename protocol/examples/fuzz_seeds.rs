@@ -59,7 +59,8 @@ fn seeds_of_scripts(text: &str, corpus: &Path) -> Result<()> {
         }
         for (flags, value) in [(0, ""), (0x81, "ANSI_QUOTES,it's\\")] {
             let steps = statements.iter().filter(|text| text.len() < 256).flat_map(|text| {
-                [&[flags, text.len() as u8], text.as_bytes(), &[0, value.len() as u8], value.as_bytes()].concat()
+                [&[flags, text.len() as u8], text.as_bytes(), &[0, value.len() as u8], value.as_bytes()]
+                    .concat()
             });
             seed(corpus, "session", &[1], &steps.collect::<Vec<u8>>())?;
         }

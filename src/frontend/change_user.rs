@@ -49,7 +49,9 @@ impl Session {
             return Ok(());
         }
         let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {
-            return self.refuse(&error::malformed("COM_CHANGE_USER")).await;
+            // So the servers say it (seen on all three).
+            self.refuse(&error::unknown_command()).await?;
+            return if self.flavor() == Flavor::MySql { Err(End::Client) } else { Ok(()) };
         };
         self.forget_everything();
         let before = Before {
@@ -58,8 +60,10 @@ impl Session {
             schema: self.tracker.state().schema().map(<[u8]>::to_vec),
         };
         self.asked_collation = change.collation.map_or(SERVERS_OWN, login_collation);
-        // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
-        let nonce = if change.auth_response.is_empty() { self.nonce } else { fresh_nonce() };
+        // Whatever response came along, the servers ask for another one: MySQL with a new challenge, MariaDB with that of
+        // the greeting, which its client library goes on using (seen on 10.11 and 11.8, 9.7).
+        let mariadb = self.shared.accounts.flavor() == Flavor::MariaDb;
+        let nonce = if mariadb { self.nonce } else { fresh_nonce() };
         let (proven, sequence) = self.prove_again(&change, nonce).await?;
         let proven = match proven {
             Ok(proven) => proven,
@@ -87,20 +91,13 @@ impl Session {
         change: &ChangeUser,
         nonce: [u8; 20],
     ) -> Result<(Result<Proven, ClientError>, u8), End> {
-        let plugin = change.plugin.as_deref();
-        let plugin = plugin.map_or(Plugin::NativePassword, Plugin::from_name);
-        let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
-            (plugin, change.auth_response.clone())
-        } else {
-            (Plugin::Other(String::new()), Vec::new())
-        };
         let nobody = Stream::Plain(Raw::Memory(tokio::io::duplex(1).0));
         let placeholder = PacketIo::new(nobody, &self.shared.buffers);
         let client = std::mem::replace(&mut self.client, placeholder);
         let shared = self.shared.clone();
         let mut conversation =
             Conversation { shared: &shared, peer: self.handle.peer(), client, sequence: 1 };
-        let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
+        let proven = conversation.prove(&change.user, (Plugin::Other(String::new()), &[]), nonce).await;
         let sequence = conversation.sequence;
         self.client = conversation.client;
         let proven = proven.map_err(|_| End::Client)?;
@@ -140,7 +137,9 @@ mod tests {
 
     #[test]
     fn collations_that_a_login_can_name() {
-        for (number, wanted) in [(0, 0), (8, 8), (45, 45), (255, 255), (305, 255), (2050, 33), (2304, 45), (2600, 45)] {
+        for (number, wanted) in
+            [(0, 0), (8, 8), (45, 45), (255, 255), (305, 255), (2050, 33), (2304, 45), (2600, 45)]
+        {
             assert_eq!(login_collation(number), wanted, "{number}");
         }
     }

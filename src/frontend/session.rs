@@ -182,6 +182,9 @@ impl Session {
         if schema.is_some() {
             state.set_schema(schema);
         }
+        // Servers may be told that nothing commits by itself (`autocommit=0` in their configuration).
+        let commits = state.variable("autocommit") != Some(b"OFF");
+        self.status.set(StatusFlags::AUTOCOMMIT, commits);
         self.tracker.reset(state);
     }
 
@@ -383,6 +386,12 @@ impl Session {
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.queue_error(error, sequence);
         self.flush().await
+    }
+
+    /// Answers a command that cannot be read.
+    pub(super) async fn refuse_malformed(&mut self) -> Result<(), End> {
+        let mariadb = self.flavor() == Flavor::MariaDb;
+        self.refuse(&error::malformed(mariadb)).await
     }
 
     /// Answers the command with OK.

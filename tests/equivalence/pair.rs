@@ -228,7 +228,10 @@ impl Pair {
 
 /// Whether the connection was closed instead of an answer.
 fn is_closed<T>(answer: &TestResult<T>) -> bool {
-    answer.as_ref().err().is_some_and(|error| error.to_string().contains(CLOSED) || error.is::<std::io::Error>())
+    answer
+        .as_ref()
+        .err()
+        .is_some_and(|error| error.to_string().contains(CLOSED) || error.is::<std::io::Error>())
 }
 
 /// Reasons that end by themselves as soon as the client is silent.

@@ -37,6 +37,8 @@ pub(crate) struct Wire {
     pub(crate) capabilities: Capabilities,
     /// The collation of the login.
     collation: u8,
+    /// The challenge of the greeting, of MariaDB: its client library answers that one for good.
+    challenge: Option<[u8; 20]>,
     /// The id in the greeting.
     pub(crate) id: u32,
 }
@@ -51,7 +53,8 @@ impl Wire {
     ) -> TestResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut wire = Self { stream, input: Vec::new(), packed: None, capabilities, collation, id: 0 };
+        let (input, packed, challenge) = (Vec::new(), None, None);
+        let mut wire = Self { stream, input, packed, capabilities, collation, challenge, id: 0 };
         let mut machine = Connector::new(ConnectOptions {
             user: user.into(),
             secret: Secret::Password(user.as_bytes().to_vec().into()),
@@ -77,6 +80,8 @@ impl Wire {
                     wire.capabilities = connected.capabilities;
                     wire.packed = capabilities.contains(Capabilities::COMPRESS).then(Packed::default);
                     wire.id = connected.greeting.connection_id;
+                    let mariadb = connected.greeting.server_version.contains("MariaDB");
+                    wire.challenge = mariadb.then_some(connected.greeting.nonce);
                     return Ok(wire);
                 }
                 other => return Err(format!("login: {other:?}").into()),
@@ -171,7 +176,7 @@ impl Wire {
         use tideover_protocol::auth::{caching_sha2, native};
         use tideover_protocol::packet::AuthSwitch;
         let switch = AuthSwitch::decode(payload).ok().filter(|_| payload.first() == Some(&0xfe))?;
-        let nonce: [u8; 20] = switch.data.get(..20)?.try_into().ok()?;
+        let nonce = self.challenge.or_else(|| switch.data.get(..20)?.try_into().ok())?;
         Some(match switch.plugin.as_str() {
             "caching_sha2_password" => caching_sha2::scramble(b"app", &nonce).to_vec(),
             _ => native::scramble(&native::stage1(b"app"), &nonce).to_vec(),
