@@ -3,6 +3,7 @@
 
 mod account;
 mod answers;
+mod base;
 mod commits;
 mod connection;
 mod connector;

@@ -17,6 +17,7 @@ use crate::session::SessionState;
 use crate::topology::ServerId;
 
 use super::account::Account;
+use super::base::Base;
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
@@ -169,7 +170,7 @@ impl Pools {
                 idle: Mutex::default(),
                 leased: AtomicUsize::new(0),
                 returned: Notify::new(),
-                base: Mutex::default(),
+                base: Base::default(),
             })
         });
         pool.clone()
@@ -250,7 +251,7 @@ pub struct AccountPool {
     /// An idle one was given back.
     returned: Notify,
     /// Of a new connection's session, and the longest command it takes.
-    base: Mutex<Option<(Arc<SessionState>, usize)>>,
+    base: Base,
 }
 
 impl AccountPool {
@@ -333,10 +334,17 @@ impl AccountPool {
         self.slots.is_wanted()
     }
 
-    /// What a session of this account starts from, once a connection was made.
+    /// What a session of this account starts from, once a connection was made; as far as known, since the server may have
+    /// been told otherwise by now ([`is_base_known`](Self::is_base_known)).
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.lock().as_ref().map(|(base, _)| base.clone())
+        self.base.state()
+    }
+
+    /// Whether that is what new connections start from, for all that is known.
+    #[must_use]
+    pub fn is_base_known(&self) -> bool {
+        self.base.of(self.slots.generation.load(Ordering::Acquire)).is_some()
     }
 
     /// A new connection: to learn what sessions start from, and that the server lets the account in.
@@ -439,7 +447,7 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
-            base: self.base.lock().clone(),
+            base: self.base.of(generation),
         };
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
@@ -454,7 +462,7 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.lock().get_or_insert_with(|| (connection.base.clone(), connection.largest));
+        self.base.learn(generation, (connection.base.clone(), connection.largest));
         counted.keep();
         Ok(connection)
     }

@@ -306,12 +306,13 @@ impl Session {
         Ok(())
     }
 
-    /// A command too short for its id, of which MariaDB takes what is missing for zeros.
+    /// A command too short for its id. Of fetches and resets MariaDB takes what is missing for zeros.
     async fn refuse_without_id(&mut self, what: &str) -> Result<(), End> {
-        match self.flavor() {
-            Flavor::MySql => self.refuse_malformed().await,
-            Flavor::MariaDb => self.refuse(&error::unknown_statement(0, what)).await,
+        let zeros = matches!(CommandKind::of(&self.command), CommandKind::StmtFetch | CommandKind::StmtReset);
+        if zeros && self.flavor() == Flavor::MariaDb {
+            return self.refuse(&error::unknown_statement(0, what)).await;
         }
+        self.refuse_malformed().await
     }
 
     /// COM_STMT_RESET: drops long data and closes the cursor.

@@ -450,6 +450,10 @@ impl Session {
         };
         let before = self.tracker.pins();
         // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
+        if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
+            // New sessions may begin with something else now.
+            self.shared.monitor.kick();
+        }
         let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
         if quiet && done.most_warnings > 0 {
             self.tracker.pin(PinReason::Warnings);

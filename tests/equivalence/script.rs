@@ -34,7 +34,7 @@ pub(crate) enum Step {
     Form(Vec<u8>),
     /// `!raw 1b 02 'text' 00`: a command's bytes, well formed or not. That the connection is closed is an answer too.
     Raw(Vec<u8>),
-    /// `!change_user schema`, `!change_user schema 8`: with this collation; `none`: with no word of one.
+    /// `!change_user schema`, `!change_user schema 8`: with this collation.
     ChangeUser(String, String),
     /// `!pins a b`: what the proxy says of the session at this point, and nothing else.
     Pins(Vec<String>),

@@ -183,7 +183,7 @@ impl Wire {
         })
     }
 
-    /// COM_CHANGE_USER to `app`, with the collation of the login, this one or `none`.
+    /// COM_CHANGE_USER to `app`, with the collation of the login or this one.
     pub(crate) fn change_user(&self, database: &str, collation: &str) -> Vec<u8> {
         let collation = match collation {
             "" => Some(self.collation.into()),

@@ -129,7 +129,7 @@ SELECT 1
 !raw 07 00
 SELECT 1
 
-## to kill without saying whom [old]
+## to kill without saying whom [old mysql]
 !raw 0c
 SELECT 1
 
@@ -203,7 +203,7 @@ SELECT @a IS NULL
 !raw 11 'app'
 SELECT 1
 
-## a change of user without anything [old]
+## a change of user without anything [old mysql]
 !raw 11
 SELECT 1
 
