@@ -86,8 +86,6 @@ SET NAMES latin1
 SELECT @@character_set_client, @@collation_connection, @@character_set_results
 !change_user eq 47
 SELECT @@character_set_client, @@collation_connection, @@character_set_results
-!reset_connection
-SELECT @@character_set_client, @@collation_connection, @@character_set_results
 !change_user eq
 SELECT @@character_set_client, @@collation_connection, @@character_set_results
 

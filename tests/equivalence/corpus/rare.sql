@@ -33,7 +33,6 @@ ROLLBACK
 SET NAMES latin1
 !field_list items
 !field_list nowhere
-SHOW WARNINGS
 
 ## field lists without a schema [old]
 CREATE DATABASE eq_gone
@@ -178,7 +177,7 @@ SELECT 1
 !raw 17 01 00
 SELECT 1
 
-## fetches, resets and closes that are too short [old]
+## fetches that are too short [old mysql]
 !raw 1c
 SELECT 1
 
@@ -188,7 +187,7 @@ SELECT 1
 !raw 1c 01 00 00 00 01 00 00 00
 SELECT 2
 
-## resets that are too short [old]
+## resets that are too short [old mysql]
 !raw 1a
 SELECT 1
 !raw 1a 01 00 00 00
