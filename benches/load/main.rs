@@ -79,6 +79,10 @@ async fn main() -> Outcome {
         Target { address: haproxy.address(), pid: Some(haproxy.pid()) },
         Target { address: tideover.address(), pid: Some(tideover.pid()) },
     ];
+    // Alone with `--own`: what of it is noise shows in many short turns.
+    if std::env::args().any(|argument| argument == "--own") {
+        return own::print(&program, &cluster, &Plan { seconds: 4, rounds: 9, ..plan }).await;
+    }
     let mut rows = Vec::new();
     for load in Load::all() {
         rows.push(measure_load(load, &targets, &plan).await?);

@@ -20,7 +20,7 @@ pub struct Monitor {
 impl Monitor {
     pub(crate) fn read(mut section: Section<'_>) -> Self {
         let user = section.required("user", Applies::AtStart, NAME).unwrap_or_default();
-        let password = section.secret("password", "password_file", Applies::AtStart);
+        let password = section.secret("password", "password_file", Applies::Live);
         let bounds = || time(10..=3_600_000);
         let interval = section.get("interval", Applies::AtStart, bounds(), Duration::from_millis(500));
         let timeout = section.get("timeout", Applies::AtStart, bounds(), Duration::from_secs(1));

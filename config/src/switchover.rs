@@ -37,12 +37,8 @@ impl Switchover {
             catch_up_timeout: section.get("catch_up_timeout", live, bounds(), Duration::from_secs(10)),
             max_lag: section.get("max_lag", live, time(0..=3_600_000), Duration::from_secs(1)),
             warm_connections: section.get("warm_connections", live, Number(0..=10_000), 32),
-            replication_user: section.optional("replication_user", Applies::AtStart, NAME),
-            replication_password: section.secret(
-                "replication_password",
-                "replication_password_file",
-                Applies::AtStart,
-            ),
+            replication_user: section.optional("replication_user", live, NAME),
+            replication_password: section.secret("replication_password", "replication_password_file", live),
         };
         if switchover.replication_user.is_none() && switchover.replication_password.is_some() {
             section

@@ -262,6 +262,7 @@ impl Parts {
         Changeable {
             sessions,
             pools: self.pools.clone(),
+            control: self.control.clone(),
             accounts: accounts.clone(),
             coordinator: commands.coordinator.clone(),
             holder: commands.holder.clone(),

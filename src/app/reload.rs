@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use tideover_config::{Config, LogLevel, diff};
 
 use crate::admin::Reloaded;
-use crate::backend::Pools;
+use crate::backend::{Account, Pools};
 use crate::frontend::{AccountDirectory, SessionOptions};
 use crate::net::{ClientTls, ServerTls};
-use crate::switchover::{Coordinator, Holder, SwitchoverOptions};
+use crate::switchover::{Coordinator, Holder};
 
 use super::settings::Settings;
 
@@ -40,6 +40,8 @@ pub(super) type ShutdownTimes = Arc<Mutex<(Duration, Duration)>>;
 pub(super) struct Changeable {
     pub(super) sessions: Arc<ArcSwap<SessionOptions>>,
     pub(super) pools: Arc<Pools>,
+    /// The monitor's account.
+    pub(super) control: Arc<Account>,
     pub(super) accounts: Arc<AccountDirectory>,
     pub(super) coordinator: Arc<Coordinator>,
     pub(super) holder: Arc<Holder>,
@@ -118,16 +120,16 @@ impl Reloader {
             max_packet: new.session.max_packet,
             ..start.session
         }));
+        // Another account needs a restart: its rights are looked at when the proxy starts.
+        if new.monitor_user == start.monitor_user {
+            parts.control.renew(new.monitor_secret());
+        }
         parts.pools.set_limits(new.pool);
         if let Some(users) = new.users {
             parts.accounts.set_users(users);
         }
         parts.holder.set_drain_timeout(new.switchover.drain_timeout);
-        parts.coordinator.set_options(SwitchoverOptions {
-            replication_user: start.switchover.replication_user,
-            replication_password: start.switchover.replication_password,
-            ..new.switchover
-        });
+        parts.coordinator.set_options(new.switchover);
         *parts.max_ttl.lock() = new.hold_max_ttl;
         *parts.shutdown.lock() = (new.shutdown_delay, new.shutdown_drain);
         (source.log_level)(config.log.level);

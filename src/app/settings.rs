@@ -92,13 +92,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn monitor_account(&self) -> Arc<Account> {
+    pub(super) fn monitor_secret(&self) -> Secret {
         let password = Zeroizing::new(self.monitor_password.as_bytes().to_vec());
-        let secret = if password.is_empty() { Secret::Empty } else { Secret::Password(password) };
+        if password.is_empty() { Secret::Empty } else { Secret::Password(password) }
+    }
+
+    pub(crate) fn monitor_account(&self) -> Arc<Account> {
         // Its right to log in may hang on a certificate (`REQUIRE X509`).
         let certificate = self.server_tls.1.certificate.is_some();
         let manner = Manner { tls: certificate, certificate, client: None };
-        Account::with(self.monitor_user.as_bytes(), secret, manner)
+        Account::with(self.monitor_user.as_bytes(), self.monitor_secret(), manner)
     }
 
     pub(super) fn auth_mode(&self) -> AuthMode {

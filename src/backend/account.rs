@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use tideover_protocol::handshake::Secret;
 
 /// What a login is like, beside name and secret.
@@ -22,7 +23,7 @@ pub struct Manner {
 #[derive(Debug)]
 pub struct Account {
     user: Vec<u8>,
-    secret: Secret,
+    secret: ArcSwap<Secret>,
     manner: Manner,
     id: u64,
 }
@@ -54,7 +55,12 @@ impl Account {
                 hasher.write(stage1);
             }
         }
-        Arc::new(Self { user: user.to_vec(), secret, manner, id: hasher.finish() })
+        Arc::new(Self {
+            user: user.to_vec(),
+            secret: ArcSwap::from_pointee(secret),
+            manner,
+            id: hasher.finish(),
+        })
     }
 
     /// The user name.
@@ -65,8 +71,14 @@ impl Account {
 
     /// What proves it.
     #[must_use]
-    pub fn secret(&self) -> &Secret {
-        &self.secret
+    pub fn secret(&self) -> Arc<Secret> {
+        self.secret.load_full()
+    }
+
+    /// From now on something else proves it. For the monitor's account, which is known by no id: that of a client with
+    /// another secret is another account.
+    pub fn renew(&self, secret: Secret) {
+        self.secret.store(Arc::new(secret));
     }
 
     /// What a login is like.

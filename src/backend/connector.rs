@@ -272,7 +272,7 @@ impl Connector {
         };
         ConnectOptions {
             user: account.user().to_vec(),
-            secret: account.secret().clone(),
+            secret: account.secret().as_ref().clone(),
             database: None,
             capabilities: dialect.asked(),
             collation: dialect.collation,

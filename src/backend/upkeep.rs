@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::topology::ServerId;
@@ -12,6 +13,13 @@ use crate::topology::ServerId;
 use super::account::Account;
 use super::connector::ConnectFailure;
 use super::pool::{AccountPool, AcquireError, Key, Pools, Use};
+
+/// Connections that are opened at once ahead of need: a switchover waits for them, and most of a login is waiting.
+const AT_ONCE: usize = 4;
+/// What a server says of an account that cannot log in any more: ER_ACCESS_DENIED_ERROR,
+/// ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_ACCOUNT_HAS_BEEN_LOCKED (MySQL, MariaDB), ER_MUST_CHANGE_PASSWORD_LOGIN. Others
+/// ("Too many connections") say nothing of the account.
+const ACCOUNT_REFUSED: [u16; 5] = [1045, 1698, 3118, 4151, 1862];
 
 impl Pools {
     /// Opens on `to`, ahead of need, as many connections for each account as `from` has open for it.
@@ -28,11 +36,19 @@ impl Pools {
         .collect();
         let mut made = 0;
         for (pool, count) in wanted {
-            while pool.idle.lock().len() < count && made < at_most {
-                match self.open_idle(&pool).await {
-                    Some(Ok(())) => made += 1,
-                    Some(Err(_)) => break,
-                    None => return made,
+            loop {
+                let missing = count.saturating_sub(pool.idle.lock().len()).min(at_most - made);
+                if missing == 0 {
+                    break;
+                }
+                let opening = (0..missing.min(AT_ONCE)).map(|_| self.open_idle(&pool));
+                let opened = join_all(opening).await;
+                made += opened.iter().filter(|one| matches!(one, Some(Ok(())))).count();
+                if opened.iter().any(Option::is_none) {
+                    return made;
+                }
+                if opened.iter().any(|one| matches!(one, Some(Err(_)))) {
+                    break;
                 }
             }
         }
@@ -77,7 +93,9 @@ impl Pools {
             match self.open_idle(poorest).await {
                 Some(Ok(())) => {}
                 // Nobody can log in with it any more: what is left of it is let go.
-                Some(Err(AcquireError::Connect(ConnectFailure::Refused { .. }))) => {
+                Some(Err(AcquireError::Connect(ConnectFailure::Refused { error, .. })))
+                    if ACCOUNT_REFUSED.contains(&error.code) =>
+                {
                     pools.iter().for_each(|pool| pool.let_go_idle());
                     return;
                 }
@@ -93,7 +111,10 @@ impl Pools {
         if pool.slots.open.load(Ordering::Acquire) >= limits.per_server {
             return None;
         }
-        let opened = pool.connect(Instant::now() + limits.connect).await;
+        let opened = match pool.slots.turn_to_log_in(limits.connect).await {
+            Ok(_turn) => pool.connect(Instant::now() + limits.connect).await,
+            Err(failure) => Err(failure.into()),
+        };
         Some(opened.map(|connection| pool.give_back(connection)))
     }
 

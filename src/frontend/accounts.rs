@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::backend::{Account, Connector, Control, Target};
-use crate::topology::{Flavor, TopologyStore};
+use crate::topology::{ClusterState, Flavor, Topology, TopologyStore};
 
 use super::channel::{Channel, Demands};
 
@@ -23,6 +23,8 @@ use super::channel::{Channel, Demands};
 const FRESH: Duration = Duration::from_secs(10);
 /// Time for reading an account.
 const READ: Duration = Duration::from_secs(2);
+/// After a failed attempt to read, nobody tries for this long: those who wait ask one after another.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// Where accounts come from (`auth.mode`).
 #[derive(Debug)]
@@ -63,6 +65,18 @@ struct Verified {
     schemas: Vec<(Vec<u8>, Instant)>,
 }
 
+/// No server lets an account be read now, in words.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+/// What reads the servers' accounts.
+#[derive(Debug, Default)]
+struct AccountReader {
+    control: Option<Control>,
+    failed: Option<(Instant, Unreadable)>,
+}
+
 /// All accounts.
 #[derive(Debug)]
 pub struct AccountDirectory {
@@ -72,7 +86,7 @@ pub struct AccountDirectory {
     targets: Vec<Target>,
     connector: Connector,
     reader: Arc<Account>,
-    control: tokio::sync::Mutex<Option<Control>>,
+    accounts: tokio::sync::Mutex<AccountReader>,
     read: DashMap<Vec<u8>, (Instant, Vec<Candidate>)>,
     learned: Mutex<HashMap<Vec<u8>, Zeroizing<Vec<u8>>>>,
     verified: DashMap<u64, Verified>,
@@ -98,7 +112,7 @@ impl AccountDirectory {
             targets,
             connector,
             reader,
-            control: tokio::sync::Mutex::default(),
+            accounts: tokio::sync::Mutex::default(),
             read: DashMap::new(),
             learned: Mutex::default(),
             verified: DashMap::new(),
@@ -121,12 +135,33 @@ impl AccountDirectory {
     }
 
     /// What is known of `user`; `fresh` reads again whatever was read before. The client's native `response` to
-    /// `nonce`, where there is one, chooses among accounts of the same name for several hosts.
-    pub async fn find(&self, user: &[u8], fresh: bool, (response, nonce): (&[u8], &[u8; 20])) -> Candidate {
+    /// `nonce`, where there is one, chooses among accounts of the same name for several hosts. While no server can be
+    /// asked, for at most `patience`, it waits for one.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: nobody could be asked. That is not "no such account", and must not look like it.
+    pub async fn find(
+        &self,
+        user: &[u8],
+        (fresh, patience): (bool, Duration),
+        (response, nonce): (&[u8], &[u8; 20]),
+    ) -> Result<Candidate, Unreadable> {
         if let Some(users) = &self.users {
-            return users.load().get(user).map_or_else(unknown_user, fixed);
+            return Ok(users.load().get(user).map_or_else(unknown_user, fixed));
         }
-        let candidates = self.candidates(user, fresh).await;
+        let until = Instant::now() + patience;
+        let candidates = loop {
+            let version = self.store.peek().version;
+            match self.candidates(user, fresh).await {
+                Ok(candidates) => break candidates,
+                // Its clients send the password itself, and a server decides in the end.
+                Err(_) if self.is_of(Flavor::MySql) => break vec![self.unread()],
+                Err(why) if Instant::now() >= until => return Err(why),
+                Err(_) => {
+                    let _ = tokio::time::timeout(TRY_AGAIN, self.store.newer_than(version)).await;
+                }
+            }
+        };
         let fits = |c: &&Candidate| match &c.known {
             Known::NativeStage2(stored) => native::verify(response, nonce, stored).is_some(),
             Known::EmptyPassword => response.is_empty(),
@@ -139,7 +174,12 @@ impl AccountDirectory {
         {
             candidate.known = Known::CachingSha2Digest(caching_sha2::digest(password));
         }
-        candidate
+        Ok(candidate)
+    }
+
+    /// Whether the servers are known to be of this family.
+    fn is_of(&self, flavor: Flavor) -> bool {
+        self.store.peek().servers.iter().any(|s| !s.version.is_empty()) && self.flavor() == flavor
     }
 
     /// The password that the configuration gives `user`.
@@ -172,7 +212,7 @@ impl AccountDirectory {
     /// offer a wrong one.
     pub fn forget(&self, account: &Account) {
         let mut learned = self.learned.lock();
-        if let (Some(kept), Secret::Password(tried)) = (learned.get(account.user()), account.secret())
+        if let (Some(kept), Secret::Password(tried)) = (learned.get(account.user()), &*account.secret())
             && kept == tried
         {
             learned.remove(account.user());
@@ -198,39 +238,58 @@ impl AccountDirectory {
         seen.schemas.push((schema.to_vec(), Instant::now()));
     }
 
-    async fn candidates(&self, user: &[u8], fresh: bool) -> Vec<Candidate> {
+    async fn candidates(&self, user: &[u8], fresh: bool) -> Result<Vec<Candidate>, Unreadable> {
         if !fresh
             && let Some(entry) = self.read.get(user)
             && entry.0.elapsed() < FRESH
         {
-            return entry.1.clone();
+            return Ok(entry.1.clone());
         }
         match self.read_account(user).await {
-            Some(candidates) => {
+            Ok(candidates) => {
                 self.read.insert(user.to_vec(), (Instant::now(), candidates.clone()));
-                candidates
+                Ok(candidates)
             }
-            // Nobody can be asked now: what was known goes on to hold.
-            None => self.read.get(user).map(|entry| entry.1.clone()).unwrap_or_default(),
+            // What was known goes on to hold, but not against a client that has something newer.
+            Err(why) if fresh => Err(why),
+            Err(why) => self.read.get(user).map(|entry| entry.1.clone()).ok_or(why),
         }
     }
 
-    /// Reads an account from the primary, or from any server while there is none. `None` if none can be asked.
-    async fn read_account(&self, user: &[u8]) -> Option<Vec<Candidate>> {
-        let mut kept = self.control.lock().await;
+    /// Reads an account from the primary, or from any server while there is none.
+    async fn read_account(&self, user: &[u8]) -> Result<Vec<Candidate>, Unreadable> {
+        let mut reader = self.accounts.lock().await;
+        if let Some((at, why)) = &reader.failed
+            && at.elapsed() < TRY_AGAIN
+        {
+            return Err(why.clone());
+        }
+        let found = self.read_with(&mut reader.control, user).await.map_err(Unreadable);
+        reader.failed = found.as_ref().err().map(|why| (Instant::now(), why.clone()));
+        found
+    }
+
+    async fn read_with(&self, kept: &mut Option<Control>, user: &[u8]) -> Result<Vec<Candidate>, String> {
         let sql = format!(
             "SELECT plugin, authentication_string, ssl_type, x509_subject, x509_issuer, ssl_cipher FROM mysql.user \
              WHERE user={} ORDER BY host='%', LOCATE('%', host) > 0",
             hex_literal(user)
         );
         let topology = self.store.load();
-        let wanted = topology.primary().or_else(|| topology.servers.iter().find(|s| s.is_up()))?;
+        let open = || topology.servers.iter().find(|s| s.is_open());
+        // One that refuses the monitor's account need not refuse it for ever.
+        let wanted = topology.primary().filter(|s| s.is_open()).or_else(open).or_else(|| topology.primary());
+        let Some(wanted) = wanted else { return Err(no_server(&topology)) };
+        let Some(target) = self.targets.get(wanted.id.0) else { return Err(no_server(&topology)) };
+        let mut lost = String::new();
         for _ in 0..2 {
-            if kept.as_ref().is_none_or(|c| c.address() != &wanted.address) {
-                let target = self.targets.get(wanted.id.0)?;
-                *kept = Control::connect(&self.connector, target, &self.reader, READ).await.ok();
-            }
-            match kept.as_mut()?.query(&sql, READ).await {
+            let control = match kept.take().filter(|c| c.address() == &wanted.address) {
+                Some(control) => control,
+                None => Control::connect(&self.connector, target, &self.reader, READ)
+                    .await
+                    .map_err(|e| e.to_string())?,
+            };
+            match kept.insert(control).query(&sql, READ).await {
                 Ok(rows) => {
                     let accounts = rows.rows.iter().map(|row| {
                         let text = |column| row.at(column).unwrap_or_default();
@@ -238,16 +297,13 @@ impl AccountDirectory {
                         let channel = Channel::of(row.bytes(2).unwrap_or_default(), demands);
                         candidate(&row.at(0).unwrap_or_default(), row.bytes(1).unwrap_or_default(), channel)
                     });
-                    return Some(accounts.collect());
+                    return Ok(accounts.collect());
                 }
-                Err(error) if error.is_fatal() => *kept = None,
-                Err(error) => {
-                    tracing::debug!("accounts cannot be read: {error}");
-                    return None;
-                }
+                Err(error) if error.is_fatal() => (*kept, lost) = (None, error.to_string()),
+                Err(error) => return Err(error.to_string()),
             }
         }
-        None
+        Err(lost)
     }
 
     /// What to assume of an account that could not be read: the default of the family. A server decides in the end.
@@ -261,6 +317,14 @@ impl AccountDirectory {
         } else {
             Candidate { plugin, known: Known::Nothing, channel: Channel::Any }
         }
+    }
+}
+
+/// Why there is nobody to ask.
+fn no_server(topology: &Topology) -> String {
+    match &topology.state {
+        ClusterState::None { why } => why.to_string(),
+        _ => "no server can be reached".to_owned(),
     }
 }
 

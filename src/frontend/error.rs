@@ -8,6 +8,8 @@ use tideover_protocol::packet::ErrPacket;
 use crate::backend::{AcquireError, ConnectFailure};
 use crate::gate::EnterError;
 
+use super::accounts::Unreadable;
+
 /// ER_ACCESS_DENIED_ERROR.
 pub(super) const ACCESS_DENIED: u16 = 1045;
 
@@ -58,6 +60,13 @@ pub(super) fn no_connection(failure: &AcquireError) -> ClientError {
         }
         other => error("no_connection", 1205, "HY000", &format!("tideover: {other}; nothing was executed")),
     }
+}
+
+/// Who a client is cannot be known: no server lets its account be read. The same number as for everything that waits for
+/// a server in vain; "access denied" would be a lie, and would make some clients give up for good.
+pub(super) fn accounts_unreadable(why: &Unreadable) -> ErrPacket {
+    let text = format!("tideover: the accounts cannot be read now ({why}); nothing was executed");
+    ErrPacket::new(1205, "HY000", text)
 }
 
 /// No replica can serve a read, and the primary shall not.

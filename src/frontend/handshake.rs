@@ -21,6 +21,7 @@ use crate::net::{Codec, PacketIo, Stream};
 use crate::topology::{Flavor, Server, Topology};
 
 use super::channel::Channel;
+use super::error;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 
@@ -258,13 +259,21 @@ impl Conversation<'_> {
         nonce: Nonce,
     ) -> io::Result<Result<Proven, ErrPacket>> {
         let accounts = &self.shared.accounts;
-        let mut candidate = accounts.find(user, false, (response, &nonce)).await;
+        // Told in time: whoever has not logged in by then is closed without a word.
+        let patience = self.shared.options().login_timeout * 4 / 5;
+        let mut candidate = match accounts.find(user, (false, patience), (response, &nonce)).await {
+            Ok(candidate) => candidate,
+            Err(why) => return Ok(Err(error::accounts_unreadable(&why))),
+        };
         if client_plugin == Plugin::NativePassword
             && let Known::NativeStage2(stored) = &candidate.known
             && tideover_protocol::auth::native::verify(response, &nonce, stored).is_none()
         {
             // Wrong, or changed since it was read.
-            candidate = accounts.find(user, true, (response, &nonce)).await;
+            candidate = match accounts.find(user, (true, patience), (response, &nonce)).await {
+                Ok(candidate) => candidate,
+                Err(why) => return Ok(Err(error::accounts_unreadable(&why))),
+            };
         }
         // As the servers say it, and after the same conversation: whoever asks must not learn what the account wants.
         let channel = candidate.channel;

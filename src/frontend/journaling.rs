@@ -165,9 +165,9 @@ impl Session {
         match decided {
             Recording::Nothing => return,
             Recording::Restart => self.journal = None,
-            Recording::Chain | Recording::Spoiled(_) | Recording::Entry { .. } => {}
+            Recording::Chain | Recording::Spoiled(_) | Recording::Entry { .. } | Recording::Read => {}
         }
-        let mut journal = self.journal.take().unwrap_or_else(|| self.new_journal(before));
+        let mut journal = self.journal.take().unwrap_or_else(|| self.new_journal(work, before));
         match decided {
             Recording::Spoiled(why) => journal.spoil(why),
             Recording::Chain => {
@@ -184,10 +184,30 @@ impl Session {
         self.journal = Some(journal);
     }
 
-    fn new_journal(&self, before: &Before) -> Box<Journal<Recorded>> {
+    fn new_journal(&self, work: &Work, before: &Before) -> Box<Journal<Recorded>> {
         let pins = before.pins.for_session().iter().filter(|pin| *pin != PinReason::NextTransaction);
         let lost: Vec<&str> = pins.map(PinReason::name).collect();
-        Box::new(Journal::new(self.shared.journals.clone(), before.last_insert_id, &lost))
+        let mut journal = Journal::new(self.shared.journals.clone(), before.last_insert_id, &lost);
+        if self.sees_commits(work) {
+            journal.set_sees_commits();
+        }
+        Box::new(journal)
+    }
+
+    /// Whether the transaction that `work` begins, or will begin, is surely at READ COMMITTED: by the session's level, which
+    /// the text itself does not change.
+    fn sees_commits(&self, work: &Work) -> bool {
+        let sets =
+            Effects::SETS_SESSION | Effects::SETS_NEXT_TRANSACTION | Effects::MULTI | Effects::STORED_CODE;
+        !work.statement.any(sets)
+            && !self.tracker.pins().contains(PinReason::NextTransaction)
+            && Isolation::sees_commits(self.isolation())
+    }
+
+    /// The session's isolation level, as its variable spells it.
+    fn isolation(&self) -> Option<&[u8]> {
+        let state = self.tracker.state();
+        state.variable("transaction_isolation").or_else(|| state.variable("tx_isolation"))
     }
 
     fn decide_recording(
@@ -198,9 +218,10 @@ impl Session {
     ) -> Recording {
         let text = work.text.of(&self.command);
         let pieces = if work.statement.kind == Kind::Multi { pieces(text, work.dialect) } else { Vec::new() };
-        let state = self.tracker.state();
-        let isolation = state.variable("transaction_isolation").or_else(|| state.variable("tx_isolation"));
-        let isolation = Isolation::of(isolation);
+        let isolation = Isolation::of(self.isolation());
+        let cursor = matches!(work.shape, ResponseShape::ResultSets { cursor: true } | ResponseShape::Fetch);
+        let begun = self.journal.as_ref().map(|journal| journal.sees_commits());
+        let sees_commits = begun.unwrap_or_else(|| self.sees_commits(work));
         recording(&Ended {
             statement: &work.statement,
             pieces: &pieces,
@@ -209,6 +230,7 @@ impl Session {
             reads_tables: work.kind == CommandKind::StmtFetch || names_tables(text, work, isolation),
             committed: done.track.iter().any(is_commit),
             isolation,
+            sees_commits: sees_commits && !cursor,
         })
     }
 
@@ -248,7 +270,8 @@ impl Session {
         };
         let command = Recorded { work: work.clone(), command, long_data, blind, later_ids };
         let soft = matches!(decided, Recording::Entry { soft: true });
-        journal.record(Entry { command, digest, fixed, insert_id }, bytes, soft);
+        let loose = decided == Recording::Read;
+        journal.record(Entry { command, digest, fixed, insert_id, loose }, bytes, soft);
     }
 }
 

@@ -125,7 +125,7 @@ impl Runner<'_> {
         {
             return Ok(Some(refusal(refused, entry.digest.error)));
         }
-        if answer.digest != entry.digest {
+        if answer.digest != entry.digest && !(entry.loose && answer.error.is_none()) {
             return Ok(Some(Rerun::Differs(difference(entry, &answer.digest))));
         }
         if generated.is_some() && self.is_insert_id_left().await? {

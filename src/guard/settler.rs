@@ -172,7 +172,7 @@ impl Guard {
     pub async fn inspect_all(self: &Arc<Self>) {
         let topology = self.store.load();
         let mut looking = tokio::task::JoinSet::new();
-        for server in topology.servers.iter().filter(|server| server.is_up()) {
+        for server in topology.servers.iter().filter(|server| server.is_open()) {
             let (guard, id) = (self.clone(), server.id);
             looking.spawn(async move { guard.inspect(id).await });
         }
@@ -218,9 +218,9 @@ impl Guard {
                 Ok(now) => now,
                 Err(_) => before.clone(),
             };
-            for server in now.servers.iter().filter(|server| server.is_up()) {
+            for server in now.servers.iter().filter(|server| server.is_open()) {
                 let Some(tried) = tried.get_mut(server.id.0) else { continue };
-                let is_back = before.server(server.id).is_none_or(|was| !was.is_up());
+                let is_back = before.server(server.id).is_none_or(|was| !was.is_open());
                 let again =
                     self.needs_another_look(server) && tried.is_none_or(|at| at.elapsed() >= TRY_AGAIN);
                 if is_back || again {

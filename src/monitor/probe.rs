@@ -8,10 +8,9 @@ use crate::topology::{BinlogPosition, Flavor, Replication};
 
 use super::observation::{Seen, Unseen};
 
-/// Access denied in its several numbers: the account or its rights are wrong, the server is there.
-const DENIED: [u16; 4] = [1044, 1045, 1142, 1227];
-/// The server is starting or shutting down.
-const NOT_SERVING: [u16; 3] = [1053, 1077, 1040];
+/// ER_SERVER_SHUTDOWN and ER_NORMAL_SHUTDOWN: it will be gone. Every other error is the answer of a server that lives
+/// and refuses only us: a wrong password, a missing right, a blocked host, too many connections.
+const STOPPING: [u16; 2] = [1053, 1077];
 
 /// Looks at one server.
 #[derive(Debug)]
@@ -63,12 +62,11 @@ fn unseen(error: &ControlError) -> Unseen {
     let text = error.to_string();
     match error {
         ControlError::Connect(ConnectFailure::Unable { .. }) => Unseen::Denied(text),
-        _ if error.code().is_some_and(|c| DENIED.contains(&c)) => Unseen::Denied(text),
-        _ if error.code().is_some_and(|c| NOT_SERVING.contains(&c)) => Unseen::Gone(text),
+        _ if error.code().is_some_and(|c| STOPPING.contains(&c)) => Unseen::Gone(text),
+        _ if error.code().is_some() => Unseen::Denied(text),
         ControlError::Connect(ConnectFailure::TimedOut { .. }) | ControlError::TimedOut { .. } => {
             Unseen::Silent(text)
         }
-        ControlError::Server { .. } => Unseen::Denied(text),
         _ => Unseen::Gone(text),
     }
 }

@@ -1,6 +1,7 @@
 //! The looking itself: one task per server, one judgement after each look.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Account, Connector, Target};
-use crate::topology::{ClusterState, ServerId, Topology, TopologyStore};
+use crate::topology::{ClusterState, Server, ServerId, Topology, TopologyStore, Unanswered};
 
 use super::judge::{Memory, judge};
 use super::observation::Observation;
@@ -39,6 +40,8 @@ pub struct Monitor {
     memory: Mutex<Memory>,
     requests: Vec<mpsc::UnboundedSender<Request>>,
     options: MonitorOptions,
+    /// A switchover of ours is under way, so that for a moment there is no primary.
+    switching: AtomicBool,
 }
 
 impl Monitor {
@@ -52,7 +55,13 @@ impl Monitor {
     ) -> Arc<Self> {
         let (requests, receivers): (Vec<_>, Vec<_>) =
             targets.iter().map(|_| mpsc::unbounded_channel()).unzip();
-        let monitor = Arc::new(Self { store, memory: Mutex::default(), requests, options });
+        let monitor = Arc::new(Self {
+            store,
+            memory: Mutex::default(),
+            requests,
+            options,
+            switching: AtomicBool::new(false),
+        });
         for (at, (target, receiver)) in targets.iter().zip(receivers).enumerate() {
             let options = &monitor.options;
             let probe =
@@ -102,6 +111,11 @@ impl Monitor {
         self.memory.lock().promoted(id);
     }
 
+    /// A switchover of ours begins or ends: what it does to the servers is told by itself.
+    pub fn set_switching(&self, switching: bool) {
+        self.switching.store(switching, Ordering::Relaxed);
+    }
+
     /// Whether `id` is the server that a switchover of ours made writable last.
     #[must_use]
     pub fn has_promoted(&self, id: ServerId) -> bool {
@@ -120,8 +134,9 @@ impl Monitor {
         let (next_memory, next) = judge(&memory, &previous, &[look]);
         *memory = next_memory;
         let changed = next.state != previous.state;
+        tell_servers(&previous, &next);
         if changed {
-            tell(&previous, &next);
+            tell(&previous, &next, self.switching.load(Ordering::Relaxed));
         }
         self.store.publish(next);
         drop(memory);
@@ -161,8 +176,30 @@ async fn watch(
     }
 }
 
-fn tell(previous: &Topology, next: &Topology) {
+/// Servers that were lost, that refuse us, or that are back.
+fn tell_servers(previous: &Topology, next: &Topology) {
+    let refuses = |s: &Server| s.unanswered == Some(Unanswered::Denied);
+    for (was, is) in previous.servers.iter().zip(&next.servers) {
+        let unlooked = was.version.is_empty() && was.unanswered.is_none();
+        match is {
+            _ if refuses(is) && !refuses(was) => {
+                tracing::warn!(server = %is.address, role = is.role.name(),
+                    "refuses the monitor's account, and counts as what it was: {}", is.problem);
+            }
+            _ if !is.is_up() && is.unanswered.is_some() && (was.is_up() || unlooked) => {
+                tracing::warn!(server = %is.address, "cannot be reached: {}", is.problem);
+            }
+            _ if is.unanswered.is_none() && (!was.is_up() || refuses(was)) && !unlooked => {
+                tracing::info!(server = %is.address, role = is.role.name(), "can be looked at again");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn tell(previous: &Topology, next: &Topology, switching: bool) {
     match (&next.state, next.primary()) {
+        (ClusterState::None { why }, _) if switching => tracing::debug!("no primary for now: {why}"),
         (ClusterState::None { why }, _) => tracing::warn!(state = next.state.name(), "no primary: {why}"),
         (ClusterState::TwoWriters { others, .. }, Some(primary)) => {
             let others: Vec<&str> =

@@ -20,6 +20,8 @@ pub struct Journal<C> {
     start: Option<SessionState>,
     /// LAST_INSERT_ID() at that time; 0 for none.
     last_insert_id: u64,
+    /// Each statement sees what is committed when it runs (READ COMMITTED).
+    sees_commits: bool,
     soft: bool,
     spoiled: Option<Cow<'static, str>>,
     share: Share,
@@ -36,6 +38,8 @@ pub struct Entry<C> {
     pub fixed: Fixed,
     /// The first id that it generated; `None` if it generated none, or had a value of its own for the column.
     pub insert_id: Option<u64>,
+    /// It may be answered otherwise when it is run again ([`Recording::Read`](super::Recording::Read)).
+    pub loose: bool,
 }
 
 /// What a statement's answer depended on beside the data.
@@ -72,6 +76,7 @@ impl<C> Journal<C> {
             entries: Vec::new(),
             start: None,
             last_insert_id,
+            sees_commits: false,
             soft: false,
             spoiled: None,
             share: Share::new(budget),
@@ -82,6 +87,17 @@ impl<C> Journal<C> {
             journal.spoil("replay.enabled is false");
         }
         journal
+    }
+
+    /// The transaction is at READ COMMITTED, from its beginning to its end.
+    pub fn set_sees_commits(&mut self) {
+        self.sees_commits = true;
+    }
+
+    /// Whether it is.
+    #[must_use]
+    pub fn sees_commits(&self) -> bool {
+        self.sees_commits
     }
 
     /// Adds an entry of `bytes` of command. Beyond a bound nothing is kept any more, and the transaction is only marked.
@@ -174,7 +190,7 @@ mod tests {
     use super::*;
 
     fn entry(command: &'static str) -> Entry<&'static str> {
-        Entry { command, digest: Digest::default(), fixed: Fixed::default(), insert_id: None }
+        Entry { command, digest: Digest::default(), fixed: Fixed::default(), insert_id: None, loose: false }
     }
 
     #[test]

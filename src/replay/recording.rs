@@ -24,6 +24,12 @@ impl Isolation {
             _ => Self::Weak,
         }
     }
+
+    /// Whether each statement surely sees what is committed when it runs, and not a snapshot of the transaction's own.
+    #[must_use]
+    pub fn sees_commits(value: Option<&[u8]>) -> bool {
+        matches!(value, Some(b"READ-COMMITTED" | b"READ-UNCOMMITTED"))
+    }
 }
 
 /// One statement that has ended with a transaction open.
@@ -43,6 +49,9 @@ pub struct Ended<'a> {
     pub committed: bool,
     /// The session's isolation level.
     pub isolation: Isolation,
+    /// The transaction is surely one in which each statement sees what is committed when it runs; and it is no cursor,
+    /// whose rows belong together over several answers.
+    pub sees_commits: bool,
 }
 
 /// What follows for the journal.
@@ -55,6 +64,10 @@ pub enum Recording {
         /// Its answer may differ although nobody else writes: it read, without locks, what others may have changed since.
         soft: bool,
     },
+    /// It is to be run again, and may be answered otherwise: it read without locks in a transaction that promises no more
+    /// than what is committed at the time. The client's answer was true when it was given, and others may have changed the
+    /// rows since without a proxy too.
+    Read,
     /// A transaction began with it, and the one before it is over.
     Restart,
     /// `AND CHAIN`: the transaction before it is over, and one began like it.
@@ -89,6 +102,14 @@ pub fn recording(ended: &Ended<'_>) -> Recording {
             Recording::Spoiled("a statement may have committed a part of it")
         }
         _ if statement.any(Effects::READS_ONLY) && !ended.reads_tables => Recording::Nothing,
+        // FOUND_ROWS() may be asked for.
+        Kind::Select | Kind::With
+            if ended.sees_commits
+                && statement.any(Effects::READS_ONLY)
+                && !statement.any(Effects::CALCULATES_FOUND_ROWS) =>
+        {
+            Recording::Read
+        }
         _ => Recording::Entry { soft: is_soft(ended) },
     }
 }
@@ -175,6 +196,7 @@ mod tests {
             reads_tables,
             committed,
             isolation,
+            sees_commits: isolation == Isolation::Weak,
         })
     }
 
@@ -235,11 +257,40 @@ mod tests {
             ("INSERT INTO t SELECT * FROM u", true, false, false),
             ("UPDATE t SET a=1 WHERE b>2", true, false, false),
             ("SELECT * FROM t FOR UPDATE", true, false, false),
-            ("SELECT * FROM t", true, true, false),
+            ("SELECT *, f(a) FROM t", true, true, true),
         ] {
             assert_eq!(soft(Isolation::Weak, text), weak, "{text}");
             assert_eq!(soft(Isolation::Repeatable, text), repeatable, "{text}");
             assert_eq!(soft(Isolation::Serializable, text), serializable, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_that_promise_no_more_than_what_is_committed() {
+        let decided = |isolation, text| decided_at(isolation, text, (true, false, false));
+        for text in ["SELECT * FROM t", "WITH c AS (SELECT a FROM t) SELECT * FROM c"] {
+            assert_eq!(decided(Isolation::Weak, text), Recording::Read, "{text}");
+            assert_eq!(decided(Isolation::Repeatable, text), Recording::Entry { soft: true }, "{text}");
+            assert_eq!(decided(Isolation::Serializable, text), Recording::Entry { soft: false }, "{text}");
+        }
+        for text in [
+            "SELECT * FROM t FOR UPDATE",
+            "SELECT a INTO @a FROM t",
+            "SELECT @a:=a FROM t",
+            "SELECT f(a) FROM t",
+            "SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 1",
+            "SELECT 1; SELECT a FROM t",
+        ] {
+            assert_eq!(decided(Isolation::Weak, text), Recording::Entry { soft: true }, "{text}");
+        }
+        for (value, wanted) in [
+            (Some(b"READ-COMMITTED".as_slice()), true),
+            (Some(b"READ-UNCOMMITTED"), true),
+            (Some(b"REPEATABLE-READ"), false),
+            (Some(b"SERIALIZABLE"), false),
+            (None, false),
+        ] {
+            assert_eq!(Isolation::sees_commits(value), wanted);
         }
     }
 

@@ -208,6 +208,7 @@ impl Run<'_> {
             .map(|p| (p.from.address.to_string(), p.to.address.to_string()))
             .unwrap_or_else(|| (String::new(), self.request.to.clone().unwrap_or_default()));
         self.end_flight(outcome, &to);
+        self.parts.monitor.set_switching(false);
         tracing::info!(%from, %to, ?outcome, problems = state.problems.join("; "), "switchover ended");
         Report {
             outcome,
@@ -341,6 +342,7 @@ impl Run<'_> {
     }
 
     async fn fence(&mut self) -> Event {
+        self.parts.monitor.set_switching(true);
         self.part().await;
         let (Some(old), Some(helper)) = (&mut self.state.old, &mut self.state.old_helper) else {
             return Event::Failed;

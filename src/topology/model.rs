@@ -165,6 +165,13 @@ impl Server {
     pub fn is_up(&self) -> bool {
         self.role != Role::Down
     }
+
+    /// Whether it is up and lets the monitor's account in: one that refuses it serves its clients, and can be asked
+    /// nothing.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_up() && self.unanswered != Some(Unanswered::Denied)
+    }
 }
 
 /// Why there is no primary.
@@ -177,6 +184,11 @@ pub enum NoPrimary {
     AllDown,
     /// Servers are up, all of them read-only (or following another).
     AllReadOnly,
+    /// Nobody is seen to accept writes, and some that live refuse the monitor's account.
+    Refused {
+        /// What they say.
+        problems: Vec<String>,
+    },
     /// Several servers accept writes and none of them is the known primary.
     TwoWriters {
         /// Their addresses.
@@ -195,6 +207,13 @@ impl fmt::Display for NoPrimary {
             Self::NotLooked => write!(f, "the servers were not looked at yet"),
             Self::AllDown => write!(f, "no server can be reached"),
             Self::AllReadOnly => write!(f, "no server accepts writes"),
+            Self::Refused { problems } => {
+                write!(
+                    f,
+                    "the monitor's account is refused (monitor.user, monitor.password): {}",
+                    problems.join("; ")
+                )
+            }
             Self::TwoWriters { writers } => {
                 write!(f, "{} servers accept writes: {}", writers.len(), writers.join(", "))
             }

@@ -202,6 +202,55 @@ const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "at READ COMMITTED what was read may change",
+        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"],
+        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
+        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        seen: &[MINE],
+        stored: MINE,
+        ..CASE
+    },
+    Case {
+        name: "at READ COMMITTED, without BEGIN",
+        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET autocommit = 0"],
+        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
+        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        seen: &[MINE],
+        stored: MINE,
+        ..CASE
+    },
+    Case {
+        name: "at READ COMMITTED what was locked may not",
+        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"],
+        before: &["SELECT n FROM c WHERE id = 1 FOR UPDATE", "INSERT INTO r (v) VALUES ('a')"],
+        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        ends: Ends::RolledBack("SELECT n FROM c"),
+        ..CASE
+    },
+    Case {
+        name: "this one transaction is at another level",
+        first: &[
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        ],
+        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
+        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        ends: Ends::RolledBack("SELECT n FROM c"),
+        ..CASE
+    },
+    Case {
+        name: "the level is changed for the transactions after this one",
+        before: &[
+            "SELECT n FROM c WHERE id = 1",
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "SELECT n FROM c WHERE id = 1",
+            "INSERT INTO r (v) VALUES ('a')",
+        ],
+        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        ends: Ends::RolledBack("SELECT n FROM c"),
+        ..CASE
+    },
+    Case {
         name: "what was locked and read has changed",
         before: &["SELECT n FROM c WHERE id = 1 FOR UPDATE", "UPDATE c SET n = 100 WHERE id = 1"],
         meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],

@@ -26,6 +26,7 @@ mod preflight;
 mod proxied;
 mod readers;
 mod reads;
+mod refused;
 mod reload;
 mod replicas;
 mod routes;

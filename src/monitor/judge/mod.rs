@@ -68,7 +68,7 @@ pub fn judge(memory: &Memory, previous: &Topology, looks: &[Observation]) -> (Me
             // Somebody else's choice: ours is history.
             memory.promoted = memory.promoted.filter(|id| *id == primary);
             if let Some(before) = memory.last_primary.and_then(|id| servers.get(id.0))
-                && !before.is_up()
+                && (!before.is_up() || is_closed(before))
             {
                 memory.stale.insert(before.id);
             }
@@ -109,7 +109,9 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
             };
         }
         Err(unseen) => {
-            *silent += 1;
+            // Who refuses us lives, and goes on to be what it was: its clients are served as before.
+            let refuses = matches!(unseen, Unseen::Denied(_));
+            *silent = if refuses { 0 } else { *silent + 1 };
             let certain = matches!(unseen, Unseen::Gone(_));
             if certain || *silent >= SILENT_LOOKS || server.version.is_empty() {
                 server.role = Role::Down;
@@ -133,8 +135,17 @@ fn is_writer(memory: &Memory, server: &Server) -> bool {
     server.is_up() && !server.read_only && (!follows || memory.promoted == Some(server.id))
 }
 
+/// It refuses our account: nothing new is known of it.
+fn is_closed(server: &Server) -> bool {
+    server.unanswered == Some(Unanswered::Denied)
+}
+
 fn decide(memory: &Memory, servers: &[Server]) -> ClusterState {
-    let writers: Vec<&Server> = servers.iter().filter(|s| is_writer(memory, s)).collect();
+    let mut writers: Vec<&Server> = servers.iter().filter(|s| is_writer(memory, s)).collect();
+    // What one that refuses us is by now cannot be seen; another that was made writable can.
+    if writers.iter().any(|s| !is_closed(s)) {
+        writers.retain(|s| !is_closed(s));
+    }
     let known = memory.last_primary.filter(|id| writers.iter().any(|s| s.id == *id));
     if let Some(primary) = known {
         let others: Vec<ServerId> = writers.iter().map(|s| s.id).filter(|id| *id != primary).collect();
@@ -153,6 +164,7 @@ fn decide(memory: &Memory, servers: &[Server]) -> ClusterState {
         ([], [stale, ..]) => {
             ClusterState::None { why: NoPrimary::OnlyStaleWriter { writer: stale.address.to_string() } }
         }
+        ([], []) if servers.iter().any(is_closed) => ClusterState::None { why: refused(servers) },
         ([], []) if servers.iter().all(|s| !s.is_up()) => ClusterState::None { why: NoPrimary::AllDown },
         ([], []) => ClusterState::None { why: NoPrimary::AllReadOnly },
         (several, _) => {
@@ -160,6 +172,12 @@ fn decide(memory: &Memory, servers: &[Server]) -> ClusterState {
             ClusterState::None { why: NoPrimary::TwoWriters { writers } }
         }
     }
+}
+
+/// Nobody is seen to accept writes, and some will not let us look.
+fn refused(servers: &[Server]) -> NoPrimary {
+    let problems = servers.iter().filter(|s| is_closed(s)).map(|s| s.problem.clone()).collect();
+    NoPrimary::Refused { problems }
 }
 
 /// A former primary that is seen following the present one is an ordinary replica again.
@@ -180,6 +198,7 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
     let known = primary.and_then(|id| servers.get(id.0)).map(|s| s.executed.clone());
     for server in servers.iter_mut().filter(|s| s.is_up()) {
         let follows = server.replication.as_ref();
+        let refusal = is_closed(server).then(|| server.problem.clone());
         (server.role, server.problem) = if Some(server.id) == primary {
             (Role::Primary, String::new())
         } else if memory.stale.contains(&server.id) {
@@ -206,6 +225,7 @@ fn name_roles(servers: &mut [Server], state: &ClusterState, memory: &Memory) {
         } else {
             (Role::Detached, "read-only and follows nobody".to_owned())
         };
+        server.problem = refusal.unwrap_or(std::mem::take(&mut server.problem));
     }
 }
 

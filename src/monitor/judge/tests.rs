@@ -234,3 +234,46 @@ fn a_replica_that_accepts_writes_is_named() {
     assert_eq!((b.role, b.problem.as_str()), (Role::Replica, "accepts writes (read_only is off)"));
     assert_eq!((c.role, c.problem.as_str()), (Role::Replica, ""));
 }
+
+/// A living server that refuses the monitor's account serves its clients as before.
+#[test]
+fn a_refused_look_takes_nothing_away() {
+    let refused = || Err(Unseen::Denied("Access denied".into()));
+    let mut cluster = Cluster::new();
+    cluster.look([writer(), replica(A), replica(A)]);
+    for _ in 0..5 {
+        assert_eq!(cluster.look([refused(), refused(), refused()]), &ClusterState::Ok { primary: A });
+        assert_eq!(cluster.roles(), [Role::Primary, Role::Replica, Role::Replica]);
+    }
+    assert!(cluster.topology.servers.iter().all(|s| s.problem == "Access denied" && !s.is_open()));
+    cluster.look([writer(), replica(A), replica(A)]);
+    assert!(cluster.topology.servers.iter().all(|s| s.problem.is_empty() && s.is_open()));
+    // One that is gone stays gone until it lets us look.
+    cluster.look([gone(), replica(A), replica(A)]);
+    assert!(matches!(cluster.look([refused(), replica(A), replica(A)]), ClusterState::None { .. }));
+    assert_eq!(cluster.roles()[0], Role::Down);
+}
+
+/// What the one that refuses us is by now is not known; that another was made writable is.
+#[test]
+fn a_promotion_beside_a_primary_that_refuses_the_account() {
+    let refused = || Err(Unseen::Denied("Access denied".into()));
+    let mut cluster = Cluster::new();
+    cluster.look([writer(), replica(A), replica(A)]);
+    assert_eq!(cluster.look([refused(), replica(A), replica(A)]), &ClusterState::Ok { primary: A });
+    assert_eq!(cluster.look([refused(), writer(), replica(B)]), &ClusterState::Ok { primary: B });
+    assert_eq!(cluster.roles(), [Role::Stale, Role::Primary, Role::Replica]);
+    assert_eq!(
+        cluster.look([writer(), writer(), replica(B)]),
+        &ClusterState::TwoWriters { primary: B, others: vec![A] }
+    );
+}
+
+#[test]
+fn an_account_that_was_never_let_in_is_named() {
+    let refused = || Err(Unseen::Denied("Access denied".into()));
+    let mut cluster = Cluster::new();
+    let state = cluster.look([refused(), replica(A), replica(A)]);
+    let ClusterState::None { why } = state else { panic!("{state:?}") };
+    assert!(why.to_string().ends_with("(monitor.user, monitor.password): Access denied"), "{why}");
+}

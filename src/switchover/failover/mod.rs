@@ -227,7 +227,7 @@ impl Failover {
     }
 
     fn testimony(&self, server: &Server, lost: u32) -> Testimony {
-        if !server.is_up() {
+        if !server.is_open() {
             return Testimony::Absent;
         }
         if let Some((reached, at)) = self.watch.asked.get(&server.id)

@@ -84,7 +84,7 @@ impl Promotion<'_> {
     async fn prepare(&self, topology: &Topology, replicas: &mut Vec<Reached>) -> Result<ServerId, String> {
         let begun = Instant::now();
         let mut up: Vec<&Server> =
-            topology.servers.iter().filter(|s| s.id != self.old.id && s.is_up()).collect();
+            topology.servers.iter().filter(|s| s.id != self.old.id && s.is_open()).collect();
         up.sort_by_key(|s| s.number);
         for server in up {
             let control = match connect(self.parts, server.id, STATEMENT).await {
@@ -165,7 +165,7 @@ impl Promotion<'_> {
 
     fn unfit(&self, server: &Server) -> Option<String> {
         let Some(replication) = &server.replication else { return Some("it follows nobody".to_owned()) };
-        if !server.is_up() {
+        if !server.is_open() {
             Some(server.problem.clone())
         } else if replication.source_number != self.old.number {
             Some("it did not follow the lost primary".to_owned())

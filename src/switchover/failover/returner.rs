@@ -20,7 +20,7 @@ pub(super) fn judge(server: &Server, primary: &Server, replaced: u32) -> Return 
     let stale = server.role == Role::Stale;
     let left_behind = server.role == Role::Replica
         && server.replication.as_ref().is_some_and(|r| replaced != 0 && r.source_number == replaced);
-    if server.id == primary.id || !server.is_up() || !(stale || left_behind) {
+    if server.id == primary.id || !server.is_open() || !(stale || left_behind) {
         return Return::Leave;
     }
     if !server.read_only {
