@@ -194,7 +194,7 @@ async fn statements(connection: &mut MySqlConnection) -> Done {
 
 async fn cancel(mut connection: MySqlConnection) -> Done {
     step("cancel");
-    let id: u64 = query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut connection).await?;
+    let id: i64 = query_scalar("SELECT CAST(CONNECTION_ID() AS SIGNED)").fetch_one(&mut connection).await?;
     let mut other = connect(&env("PORT")).await?;
     let started = Instant::now();
     let slow = query_scalar::<_, i64>("SELECT SLEEP(30)").fetch_one(&mut connection);
