@@ -1,4 +1,5 @@
-//! Writes seed inputs for the fuzz targets, made from the captures: `fuzz_seeds CAPTURES_DIR CORPUS_DIR`.
+//! Writes seed inputs for the fuzz targets, made from the captures and from scripts of statements:
+//! `fuzz_seeds CAPTURES_DIR CORPUS_DIR [SCRIPTS_DIR]`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,13 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(captures), Some(corpus)) = (args.next(), args.next()) else {
-        return Err("usage: fuzz_seeds CAPTURES_DIR CORPUS_DIR".into());
+        return Err("usage: fuzz_seeds CAPTURES_DIR CORPUS_DIR [SCRIPTS_DIR]".into());
     };
+    if let Some(scripts) = args.next() {
+        for entry in std::fs::read_dir(scripts)? {
+            seeds_of_scripts(&std::fs::read_to_string(entry?.path())?, &corpus)?;
+        }
+    }
     for entry in std::fs::read_dir(captures)? {
         let file = entry?.path();
         if file.extension().is_some_and(|extension| extension == "capture") {
@@ -36,6 +42,27 @@ fn seeds_of(file: &Path, corpus: &Path) -> Result<()> {
             Some(("==", _)) => seeds_of_exchange(&std::mem::take(&mut exchange), caps, corpus)?,
             Some((side @ ("C" | "S"), hex)) => exchange.push((side == "C", from_hex(hex)?)),
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Scripts that begin with `## `, a statement a line: each statement alone, and each script as a session, once as it is and
+/// once with values read and a variable reported. What begins with a sign is not a statement.
+fn seeds_of_scripts(text: &str, corpus: &Path) -> Result<()> {
+    for script in text.split("## ").skip(1) {
+        let lines = script.lines().skip(1);
+        let statements: Vec<&str> =
+            lines.filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
+        for statement in &statements {
+            seed(corpus, "lexer", &[0x84], statement.as_bytes())?;
+        }
+        for (flags, value) in [(0, ""), (0x81, "ANSI_QUOTES,it's\\")] {
+            let steps = statements.iter().filter(|text| text.len() < 256).flat_map(|text| {
+                [&[flags, text.len() as u8], text.as_bytes(), &[0, value.len() as u8], value.as_bytes()]
+                    .concat()
+            });
+            seed(corpus, "session", &[1], &steps.collect::<Vec<u8>>())?;
         }
     }
     Ok(())

@@ -174,8 +174,10 @@ fn cursors() {
 
 #[test]
 fn field_lists_and_binary_logs() {
-    assert_eq!(scan(ResponseShape::FieldList, CLASSIC, &[column(), column(), eof(none())]), [Control::End]);
-    assert_eq!(scan(ResponseShape::FieldList, MODERN, &[column(), end(none())]), [Control::End]);
+    let last = true;
+    let listed = scan(ResponseShape::FieldList, CLASSIC, &[column(), column(), eof(none())]);
+    assert_eq!(listed, [Control::Eof { last }]);
+    assert_eq!(scan(ResponseShape::FieldList, MODERN, &[column(), end(none())]), [Control::Ok { last }]);
     let event = vec![0; 30];
     let stream = [event.clone(), event, eof(none())];
     assert_eq!(scan(ResponseShape::BinlogStream, MODERN, &stream), [Control::Eof { last: true }]);

@@ -145,6 +145,10 @@ impl Keeper {
             if was_up && !server.is_up() {
                 self.lost(server.id);
             }
+            if before.server(server.id).is_some_and(|before| begins_otherwise(before, server)) {
+                tracing::info!(server = %server.address, "global variables were set: new sessions begin with them");
+                self.pools.retire(server.id);
+            }
         }
     }
 
@@ -232,4 +236,10 @@ impl Keeper {
         self.pools.retire(server);
         tracing::debug!(server = server.0, sessions = told, "a server is down");
     }
+}
+
+/// Whether new sessions on a server begin with other values than before: then connections that were made before are not
+/// what a client that comes now would get.
+fn begins_otherwise(before: &Server, now: &Server) -> bool {
+    before.globals != 0 && now.globals != 0 && before.globals != now.globals
 }

@@ -155,18 +155,22 @@ impl ServerConnection {
         }
     }
 
-    /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next; and
-    /// its isolation level, which says what a transaction locks. And the longest command.
+    /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next; its
+    /// isolation level, which says what a transaction locks; whether it commits by itself. And the longest command.
     async fn read_base(&mut self) -> io::Result<(Arc<SessionState>, usize)> {
         // MariaDB has the other name for the level only since 11.1, MySQL this one no more since 8.0.
         let isolation = if self.flavor == Flavor::MariaDb { "tx_isolation" } else { "transaction_isolation" };
         let names =
             ["character_set_client", "character_set_results", "collation_connection", "sql_mode", isolation];
         let variables = names.map(|n| format!("@@session.{n}")).join(",");
-        let sql = format!("SELECT {variables},CURRENT_ROLE(),@@max_allowed_packet");
-        let mut values = self.query_row(&sql, names.len() + 2).await?;
+        let sql = format!(
+            "SELECT {variables},CURRENT_ROLE(),IF(@@session.autocommit,'ON','OFF'),@@max_allowed_packet"
+        );
+        let mut values = self.query_row(&sql, names.len() + 3).await?;
         let largest = values.pop().and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok());
         let mut base = SessionState::new();
+        // As the trackers report it.
+        base.set_variable(b"autocommit", &values.pop().unwrap_or_default());
         for (name, value) in names.iter().zip(&values) {
             base.set_variable(name.as_bytes(), value);
         }

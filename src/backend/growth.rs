@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::session::SessionState;
 
-use super::connection::ServerConnection;
 use super::acquire::AcquireError;
+use super::connection::ServerConnection;
 use super::lease::Lease;
 use super::pool::{AccountPool, Use};
 

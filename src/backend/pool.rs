@@ -16,6 +16,7 @@ use crate::topology::ServerId;
 
 use super::account::Account;
 use super::acquire::AcquireError;
+use super::base::Base;
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
@@ -130,7 +131,7 @@ impl Pools {
                 leased: AtomicUsize::new(0),
                 returned: Notify::new(),
                 queued: AtomicUsize::new(0),
-                base: Mutex::default(),
+                base: Base::default(),
             })
         });
         pool.clone()
@@ -220,7 +221,7 @@ pub struct AccountPool {
     /// Who wait for that rather than log in.
     pub(super) queued: AtomicUsize,
     /// Of a new connection's session, and the longest command it takes.
-    base: Mutex<Option<(Arc<SessionState>, usize)>>,
+    base: Base,
 }
 
 impl AccountPool {
@@ -303,10 +304,17 @@ impl AccountPool {
         self.slots.is_wanted()
     }
 
-    /// What a session of this account starts from, once a connection was made.
+    /// What a session of this account starts from, once a connection was made; as far as known, since the server may have
+    /// been told otherwise by now ([`is_base_known`](Self::is_base_known)).
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.lock().as_ref().map(|(base, _)| base.clone())
+        self.base.state()
+    }
+
+    /// Whether that is what new connections start from, for all that is known.
+    #[must_use]
+    pub fn is_base_known(&self) -> bool {
+        self.base.of(self.slots.generation.load(Ordering::Acquire)).is_some()
     }
 
     /// A new connection: to learn what sessions start from, and that the server lets the account in.
@@ -381,7 +389,7 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
-            base: self.base.lock().clone(),
+            base: self.base.of(generation),
         };
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
@@ -396,7 +404,7 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.lock().get_or_insert_with(|| (connection.base.clone(), connection.largest));
+        self.base.learn(generation, (connection.base.clone(), connection.largest));
         counted.keep();
         Ok(connection)
     }

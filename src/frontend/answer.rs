@@ -155,8 +155,12 @@ impl AnswerControls {
         Verdict::Forward
     }
 
-    /// PREPARE_OK: 0x00, statement id (4), columns (2), parameters (2). The id becomes the client's.
+    /// PREPARE_OK: 0x00, statement id (4), columns (2), parameters (2), filler (1), warnings (2). The id becomes the client's.
     fn prepare_ok(&mut self, frame: &mut [u8]) -> Verdict {
+        if let Some(&[w0, w1]) = frame.get(HEADER_LEN + 10..HEADER_LEN + 12) {
+            self.done.warnings = u16::from_le_bytes([w0, w1]);
+            self.done.most_warnings = self.done.warnings;
+        }
         let Some([i0, i1, i2, i3, c0, c1, p0, p1]) = frame.get_mut(HEADER_LEN + 1..HEADER_LEN + 9) else {
             return Verdict::Forward;
         };

@@ -16,12 +16,25 @@ use super::session::{End, Session};
 /// So many refused changes MariaDB allows on a connection (its MDEV-3915); then it knows the command no more.
 const REFUSALS: u8 = 3;
 
+/// No collation: a server that is told this at login takes its own character sets.
+const SERVERS_OWN: u8 = 0;
+
 /// Who the session was.
 struct Before {
     account: Arc<Account>,
     nonce: [u8; 20],
-    collation: u8,
     schema: Option<Vec<u8>>,
+}
+
+/// The collation that a login can name for one of this number. A login has one byte for it, a change of user two; what is
+/// above 255 is utf8mb4 on MySQL (up to 323), on MariaDB one of UCA 14.0.0, of which 2048 to 2303 are utf8mb3.
+const fn login_collation(number: u16) -> u8 {
+    match number {
+        0..=255 => (number & 0xff) as u8,
+        256..=2047 => 255,
+        2048..=2303 => 33,
+        _ => 45,
+    }
 }
 
 impl Session {
@@ -30,22 +43,27 @@ impl Session {
         if self.refused_changes >= REFUSALS {
             // The session is reset all the same (seen on 10.11 and 11.8).
             self.forget_everything();
+            self.refuse(&error::unknown_command()).await?;
             let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
-            self.start_over(schema.as_deref());
-            return self.refuse(&error::unknown_command()).await;
+            self.start_plain(schema.as_deref()).await;
+            return Ok(());
         }
         let Ok(change) = ChangeUser::decode(&self.command, self.capabilities) else {
-            return self.refuse(&error::malformed("COM_CHANGE_USER")).await;
+            // So the servers say it (seen on all three).
+            self.refuse(&error::unknown_command()).await?;
+            return if self.flavor() == Flavor::MySql { Err(End::Client) } else { Ok(()) };
         };
         self.forget_everything();
         let before = Before {
             account: self.account.clone(),
             nonce: self.nonce,
-            collation: self.dialect.collation,
             schema: self.tracker.state().schema().map(<[u8]>::to_vec),
         };
-        // The servers challenge anew: a response to the old nonce is not taken, unless it is empty.
-        let nonce = if change.auth_response.is_empty() { self.nonce } else { fresh_nonce() };
+        self.asked_collation = change.collation.map_or(SERVERS_OWN, login_collation);
+        // Whatever response came along, the servers ask for another one: MySQL with a new challenge, MariaDB with that of
+        // the greeting, which its client library goes on using (seen on 10.11 and 11.8, 9.7).
+        let mariadb = self.shared.accounts.flavor() == Flavor::MariaDb;
+        let nonce = if mariadb { self.nonce } else { fresh_nonce() };
         let (proven, sequence) = self.prove_again(&change, nonce).await?;
         let proven = match proven {
             Ok(proven) => proven,
@@ -57,9 +75,7 @@ impl Session {
         self.handle.set_user(&change.user);
         (self.pool, self.reading_pool) = (None, None);
         self.nonce = nonce;
-        if let Some(collation) = change.collation {
-            self.dialect.collation = (collation & 0xff) as u8;
-        }
+        self.dialect.collation = self.asked_collation;
         let schema = change.database.as_slice();
         let schema = (!schema.is_empty()).then_some(schema);
         if let Err(refused) = Box::pin(self.check_in(schema, password)).await {
@@ -75,20 +91,13 @@ impl Session {
         change: &ChangeUser,
         nonce: [u8; 20],
     ) -> Result<(Result<Proven, ClientError>, u8), End> {
-        let plugin = change.plugin.as_deref();
-        let plugin = plugin.map_or(Plugin::NativePassword, Plugin::from_name);
-        let (plugin, response) = if change.auth_response.is_empty() || nonce == self.nonce {
-            (plugin, change.auth_response.clone())
-        } else {
-            (Plugin::Other(String::new()), Vec::new())
-        };
         let nobody = Stream::Plain(Raw::Memory(tokio::io::duplex(1).0));
         let placeholder = PacketIo::new(nobody, &self.shared.buffers);
         let client = std::mem::replace(&mut self.client, placeholder);
         let shared = self.shared.clone();
         let mut conversation =
             Conversation { shared: &shared, peer: self.handle.peer(), client, sequence: 1 };
-        let proven = conversation.prove(&change.user, (plugin, &response), nonce).await;
+        let proven = conversation.prove(&change.user, (Plugin::Other(String::new()), &[]), nonce).await;
         let sequence = conversation.sequence;
         self.client = conversation.client;
         let proven = proven.map_err(|_| End::Client)?;
@@ -106,10 +115,32 @@ impl Session {
         self.handle.set_user(before.account.user());
         self.account = before.account;
         self.nonce = before.nonce;
-        self.dialect.collation = before.collation;
-        (self.pool, self.reading_pool) = (None, None);
         self.forget_everything();
-        self.start_over(before.schema.as_deref());
+        self.start_plain(before.schema.as_deref()).await;
         Ok(())
+    }
+
+    /// The session is as after a login that asks for no character set: so MariaDB leaves it behind a refused change of user
+    /// (seen on 10.11 and 11.8), until it is reset.
+    async fn start_plain(&mut self, schema: Option<&[u8]>) {
+        self.dialect.collation = SERVERS_OWN;
+        (self.pool, self.reading_pool) = (None, None);
+        if Box::pin(self.check_in(schema, None)).await.is_err() {
+            self.start_over(schema);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collations_that_a_login_can_name() {
+        for (number, wanted) in
+            [(0, 0), (8, 8), (45, 45), (255, 255), (305, 255), (2050, 33), (2304, 45), (2600, 45)]
+        {
+            assert_eq!(login_collation(number), wanted, "{number}");
+        }
     }
 }

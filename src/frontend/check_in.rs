@@ -21,7 +21,8 @@ impl Session {
             password.is_some() && self.shared.accounts.password(self.account.user()) != password;
         let any_age = !self.shared.gate.reasons().is_empty();
         let known = !new_password && self.shared.accounts.is_verified(&self.account, schema, any_age);
-        if known && let Some(base) = self.pool_of_primary().and_then(|pool| pool.base()) {
+        let pool = self.pool_of_primary().filter(|pool| known && pool.is_base_known());
+        if let Some(base) = pool.and_then(|pool| pool.base()) {
             self.start_from(&base, schema);
             return Ok(());
         }
@@ -74,7 +75,7 @@ impl Session {
         anew: bool,
     ) -> Result<(), AcquireError> {
         let base = match pool.base() {
-            Some(base) if !anew => base,
+            Some(base) if !anew && pool.is_base_known() => base,
             _ => pool.acquire_new().await?.base.clone(),
         };
         self.start_from(&base, schema);

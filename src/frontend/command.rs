@@ -72,7 +72,7 @@ impl Session {
     /// COM_QUERY.
     async fn query(&mut self) -> Result<(), End> {
         let Ok(range) = query_text(&self.command, self.capabilities) else {
-            return self.refuse(&error::malformed("COM_QUERY")).await;
+            return self.refuse_malformed().await;
         };
         let dialect = self.lexing();
         let (statement, range) = self.read_text(range, dialect);
@@ -140,10 +140,13 @@ impl Session {
     /// A server would apply it to this one: the session gets a pool of its own dialect from here on.
     async fn set_option(&mut self) -> Result<(), End> {
         use tideover_protocol::capability::{Capabilities, Dialect};
-        let on = match self.command.get(1..3) {
-            Some([0, 0]) => true,
-            Some([1, 0]) => false,
-            _ => return self.refuse(&error::malformed("COM_SET_OPTION")).await,
+        // MariaDB takes what is missing for zeros.
+        let on = match self.command.get(1..).unwrap_or_default() {
+            [0, 0, ..] => true,
+            [1, 0, ..] => false,
+            [_, _, ..] => return self.refuse(&error::unknown_command()).await,
+            _ if self.flavor() == Flavor::MySql => return self.refuse_malformed().await,
+            short => !short.contains(&1),
         };
         if self.lease.is_some() {
             // In a transaction or pinned the connection cannot be exchanged: it is told itself, and not reused.
@@ -177,6 +180,10 @@ impl Session {
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
         self.forget_everything();
+        if self.dialect.collation != self.asked_collation {
+            self.dialect.collation = self.asked_collation;
+            (self.pool, self.reading_pool) = (None, None);
+        }
         let schema = self.tracker.state().schema().map(<[u8]>::to_vec);
         self.start_over(schema.as_deref());
         // The servers keep the role (seen on all three).

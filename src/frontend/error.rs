@@ -167,15 +167,25 @@ pub(super) fn too_large(limit: usize) -> ClientError {
     error("packet_too_large", 1153, "08S01", &text)
 }
 
-/// A malformed command. The servers give 1835 no state of its own (HY000); ours is the contract's, by which drivers know that
-/// the connection is not to be trusted.
-pub(super) fn malformed(what: &str) -> ClientError {
-    error("malformed_packet", 1835, "08S01", &format!("Malformed communication packet: {what}"))
+/// A malformed command, in the words of the family.
+pub(super) fn malformed(mariadb: bool) -> ClientError {
+    let stop = if mariadb { "" } else { "." };
+    error("malformed_packet", 1835, "HY000", &format!("Malformed communication packet{stop}"))
 }
 
 /// The session was killed.
 pub(super) fn killed() -> ClientError {
     error("killed", 1927, "70100", "Connection was killed")
+}
+
+/// A session, or the sessions of an account, that this one may not end.
+pub(super) fn not_owner(whose: &str) -> ClientError {
+    error("not_owner", 1095, "HY000", &format!("You are not owner of thread {whose}"))
+}
+
+/// A statement that somebody wanted to end goes on, for all that is known.
+pub(super) fn not_ended(problem: &str) -> ClientError {
+    error("not_ended", 1205, "HY000", &format!("tideover: the statement could not be ended: {problem}"))
 }
 
 /// No such session.

@@ -286,6 +286,9 @@ impl Conversation<'_> {
             rsa_public_key: Some(self.shared.rsa.public_pem().to_vec()),
             known: candidate.known,
         });
+        // Of an empty password caching_sha2_password sends the NUL at its end.
+        let is_password = |answer: &[u8]| !matches!(answer, [] | [0]);
+        let mut with_password = is_password(response);
         let mut step = auth.start();
         let proof = loop {
             step = match step {
@@ -293,6 +296,7 @@ impl Conversation<'_> {
                     self.sequence = self.client.send_packet(&payload, self.sequence).await?;
                     let (answer, next) = self.client.read_packet(self.sequence, LOGIN_PACKET).await?;
                     self.sequence = next;
+                    with_password |= is_password(&answer);
                     match auth.receive(&answer) {
                         Ok(step) => step,
                         Err(error) => return Ok(Err(error.to_err())),
@@ -307,7 +311,7 @@ impl Conversation<'_> {
                     break proof;
                 }
                 AuthStep::Proven(proof) => break proof,
-                AuthStep::Denied => return Ok(Err(denied(user, self.peer, !response.is_empty()))),
+                AuthStep::Denied => return Ok(Err(denied(user, self.peer, with_password))),
                 AuthStep::NeedsSecureChannel => {
                     let text = "tideover: this account's authentication plugin needs the password itself: \
                                 connect with TLS";
@@ -316,7 +320,7 @@ impl Conversation<'_> {
             };
         };
         if !channel.admits(self.client.stream()) {
-            return Ok(Err(denied(user, self.peer, !response.is_empty())));
+            return Ok(Err(denied(user, self.peer, with_password)));
         }
         Ok(self.secret(user, proof).map(|(secret, password)| Proven { secret, channel, password }))
     }

@@ -11,7 +11,8 @@ use tideover_protocol::status::StatusFlags;
 use crate::backend::Swallow;
 use crate::replay::{Digest, Ended, Entry, Fixed, Isolation, Journal, Place, Recording, Sent, recording};
 use crate::session::{PinReason, Pins};
-use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
+use crate::sql::details::{self, Target};
+use crate::sql::{Dialect, Effects, Kind, Statement, classify};
 
 use super::answer::Completion;
 use super::doubt;
@@ -100,7 +101,7 @@ impl Session {
         if work.kind == CommandKind::StmtPrepare || statement.any(LOOKS_BACK) {
             return None;
         }
-        let clock = statement.any(Effects::READS_CLOCK);
+        let clock = statement.any(Effects::READS_CLOCK) && !self.sets_clock(work);
         let random = statement.any(Effects::READS_RANDOM);
         if (clock || random) && self.may_fix(work) {
             self.fixed.micros = if clock { now_micros() } else { 0 };
@@ -113,6 +114,16 @@ impl Session {
         }
         lease.clock_set = self.fixed.micros > 0;
         (!set.is_empty()).then(|| format!("SET {set}"))
+    }
+
+    /// Whether the client sets the clock itself (`SET timestamp = UNIX_TIMESTAMP('2001-01-01')`): what it sets must stay.
+    fn sets_clock(&self, work: &Work) -> bool {
+        if work.statement.kind != Kind::Set {
+            return false;
+        }
+        let assignments = details::assignments(work.text.of(&self.command), work.dialect);
+        let is_clock = |target: &Target| matches!(target, Target::Session(name) if name == "timestamp");
+        assignments.is_some_and(|all| all.iter().any(|assignment| is_clock(&assignment.target)))
     }
 
     /// Reads the answer to what [`prelude`](Self::prelude) gave, which was sent in front of the command.

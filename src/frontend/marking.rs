@@ -107,7 +107,7 @@ impl Session {
 
     /// Leaves a mark in the open transaction and ends it with `end`. Says also whether we had the statement ended.
     pub(super) async fn end_with_mark(&mut self, end: &str) -> Result<(Ended, bool), End> {
-        let Self { lease, handle, shared, unit, .. } = self;
+        let Self { lease, handle, shared, unit, account, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok((Ended::Lost, false)) };
         let mark = lease.commits.mark();
         let sql = format!("{};{end}", guard::call(&mark));
@@ -125,7 +125,7 @@ impl Session {
                     signals = handle.signal.wait(listen) => signals,
                 };
                 if signals.intersects(Signals::KILL | Signals::ABORT) {
-                    kill::spawn(shared, handle, address, true);
+                    kill::spawn(shared, handle, account, address, true);
                     break None;
                 }
                 if !signals.contains(Signals::CUT) {
@@ -133,7 +133,7 @@ impl Session {
                 }
                 // The server's own answer says what became of it.
                 ended_by_us = true;
-                kill::spawn(shared, handle, address, false);
+                kill::spawn(shared, handle, account, address, false);
                 listen.remove(Signals::CUT);
             }
         };

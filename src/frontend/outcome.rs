@@ -5,7 +5,7 @@ use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::status::StatusFlags;
 
 use crate::relay::Exchange;
-use crate::replay::{Broke, Failure, Place, Sent, Verdict, decide, is_read_only_refusal};
+use crate::replay::{Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_read_only_refusal};
 use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::Completion;
@@ -38,7 +38,10 @@ impl Session {
             if !delivered {
                 self.answer_at = Some(first);
             }
-            return Ok(self.replica_failed(broke, matches!(broke, Broke::Answered(_) | Broke::ReadOnly)));
+            return Ok(self.replica_failed(
+                broke,
+                matches!(broke, Broke::Answered(_) | Broke::NotReady | Broke::ReadOnly),
+            ));
         }
         let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
         if decide(&failure) == Verdict::Surface {
@@ -64,6 +67,7 @@ impl Session {
     pub(super) async fn broke(&mut self, packet: &ErrPacket, ended_by_us: bool) -> Broke {
         match packet.code {
             code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
+            code if is_not_ready(code, &packet.message) => Broke::NotReady,
             INTERRUPTED if ended_by_us => Broke::EndedByUs,
             INTERRUPTED if self.is_going_away().await => Broke::Lost,
             code => Broke::Answered(code),
@@ -93,7 +97,7 @@ impl Session {
         let verdict = decide(&failure);
         tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
         let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
-        let lost = matches!(broke, Broke::Lost | Broke::Answered(_));
+        let lost = matches!(broke, Broke::Lost | Broke::NotReady | Broke::Answered(_));
         let pinned = !self.tracker.pins().for_session().is_empty();
         if lost {
             self.break_lease();
@@ -228,6 +232,6 @@ fn reason(broke: Broke) -> &'static str {
     match broke {
         Broke::ReadOnly => "its server has become read-only",
         Broke::EndedByUs => "a switchover could not wait for it any longer",
-        Broke::Lost | Broke::Answered(_) => "the connection to its server was lost",
+        Broke::Lost | Broke::NotReady | Broke::Answered(_) => "the connection to its server was lost",
     }
 }

@@ -33,6 +33,8 @@ const MYSQL_CHECKS: &str = "mysql_stmt_precheck";
 const PREPARE: u8 = 0x16;
 const SEND_LONG_DATA: u8 = 0x18;
 const CLOSE: u8 = 0x19;
+/// Bytes of a long parameter in one command.
+const PIECE: usize = 1 << 20;
 /// Bytes that a server connection keeps for putting an execution together.
 const SCRATCH: usize = 4096;
 
@@ -64,8 +66,12 @@ impl Session {
             _ => "mysqld_stmt_execute",
         };
         let Ok(mut id) = statement_id(&self.command) else {
-            return self.refuse(&error::malformed(what)).await;
+            return self.refuse_without_id(what).await;
         };
+        // Statement and number of rows.
+        if mysql && kind == CommandKind::StmtFetch && self.command.len() < 9 {
+            return self.refuse_malformed().await;
+        }
         if id == LAST_PREPARED && self.flavor() == Flavor::MariaDb {
             id = self.last_prepared;
         }
@@ -303,10 +309,19 @@ impl Session {
         Ok(())
     }
 
+    /// A command too short for its id. Of fetches and resets MariaDB takes what is missing for zeros.
+    async fn refuse_without_id(&mut self, what: &str) -> Result<(), End> {
+        let zeros = matches!(CommandKind::of(&self.command), CommandKind::StmtFetch | CommandKind::StmtReset);
+        if zeros && self.flavor() == Flavor::MariaDb {
+            return self.refuse(&error::unknown_statement(0, what)).await;
+        }
+        self.refuse_malformed().await
+    }
+
     /// COM_STMT_RESET: drops long data and closes the cursor.
     pub(super) async fn reset_statement(&mut self) -> Result<(), End> {
         let Ok(id) = statement_id(&self.command) else {
-            return self.refuse(&error::malformed("COM_STMT_RESET")).await;
+            return self.refuse_without_id("mysqld_stmt_reset").await;
         };
         let Some(statement) = self.prepared.get(id) else {
             let mysql = self.flavor() == Flavor::MySql;
@@ -329,16 +344,22 @@ impl Session {
     }
 }
 
-/// Queues the parameters of an execution that were sent ahead of it.
+/// Queues the parameters of an execution that were sent ahead of it. In pieces, as clients send them: what is too long
+/// altogether the server refuses with the execution, but a packet that is too long ends its connection.
 pub(super) fn queue_long_data<'a>(
     lease: &mut Lease,
     server_id: u32,
     long_data: impl Iterator<Item = (u16, &'a [u8])>,
 ) {
     let [a, b, c, d] = server_id.to_le_bytes();
+    let longest = (lease.largest / 2).clamp(1, PIECE);
     for (param, data) in long_data {
         let [p, q] = param.to_le_bytes();
-        lease.io.queue_parts(&[&[SEND_LONG_DATA, a, b, c, d, p, q], data], 0);
+        let head = [SEND_LONG_DATA, a, b, c, d, p, q];
+        let empty = data.is_empty().then_some(data);
+        for piece in data.chunks(longest).chain(empty) {
+            lease.io.queue_parts(&[&head, piece], 0);
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::doubt;
 use super::error::{self, ClientError};
-use super::kill;
 use super::outcome::resume_from;
 use super::session::{End, MOVED, Session};
 use super::unit::{Hold, Leased};
@@ -443,8 +442,15 @@ impl Session {
             changes: &changes,
         };
         let before = self.tracker.pins();
-        // To prepare a statement or to fetch rows changes nothing of what the statement before left.
+        // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
+        if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
+            // New sessions may begin with something else now.
+            self.shared.monitor.kick();
+        }
         let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
+        if quiet && done.most_warnings > 0 {
+            self.tracker.pin(PinReason::Warnings);
+        }
         if !quiet || error.is_some() {
             self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
         }
@@ -481,13 +487,6 @@ impl Session {
     pub(super) fn break_lease(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.broken = true;
-        }
-    }
-
-    /// Has the running statement (or the whole connection) ended on the server, from another connection.
-    fn kill_statement(&self, connection: bool) {
-        if let Some(lease) = &self.lease {
-            kill::spawn(&self.shared, &self.handle, (lease.server, lease.thread), connection);
         }
     }
 }

@@ -59,6 +59,9 @@ pub(super) struct Session {
     pub(super) dialect: Dialect,
     pub(super) account: Arc<Account>,
     pub(super) nonce: [u8; 20],
+    /// The collation that the client asked for last, at its login or by a change of user, refused or not: what a reset goes
+    /// back to.
+    pub(super) asked_collation: u8,
     /// COM_CHANGE_USER was refused so often.
     pub(super) refused_changes: u8,
     /// What the client's session amounts to: what a server connection must be brought to, and why it cannot be.
@@ -128,6 +131,7 @@ impl Session {
             dialect,
             account,
             nonce,
+            asked_collation: dialect.collation,
             refused_changes: 0,
             tracker: Tracker::default(),
             prepared: PreparedStatements::new(LONG_DATA),
@@ -178,6 +182,9 @@ impl Session {
         if schema.is_some() {
             state.set_schema(schema);
         }
+        // Servers may be told that nothing commits by itself (`autocommit=0` in their configuration).
+        let commits = state.variable("autocommit") != Some(b"OFF");
+        self.status.set(StatusFlags::AUTOCOMMIT, commits);
         self.tracker.reset(state);
     }
 
@@ -379,6 +386,12 @@ impl Session {
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.queue_error(error, sequence);
         self.flush().await
+    }
+
+    /// Answers a command that cannot be read.
+    pub(super) async fn refuse_malformed(&mut self) -> Result<(), End> {
+        let mariadb = self.flavor() == Flavor::MariaDb;
+        self.refuse(&error::malformed(mariadb)).await
     }
 
     /// Answers the command with OK.

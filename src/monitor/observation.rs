@@ -36,6 +36,8 @@ pub struct Seen {
     pub logs_replica_updates: bool,
     /// `binlog_annotate_row_events` / `binlog_rows_query_log_events`.
     pub logs_statements: bool,
+    /// A digest of the global values that new sessions begin with; 0 if it is not known.
+    pub globals: u32,
 }
 
 /// Why a server said nothing.

@@ -80,8 +80,9 @@ async fn observe(control: &mut Control, within: Duration) -> Result<Seen, Contro
 
 async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
     let sql = "SELECT @@version, @@server_id, @@global.read_only, @@global.gtid_current_pos, @@global.log_bin, \
-               @@global.log_slave_updates, @@global.binlog_annotate_row_events, @@global.gtid_binlog_state";
-    let rows = control.query(sql, within).await?;
+               @@global.log_slave_updates, @@global.binlog_annotate_row_events, @@global.gtid_binlog_state, ";
+    let sql = format!("{sql}{}", globals(&["tx_isolation", "tx_read_only", "max_statement_time"]));
+    let rows = control.query(&sql, within).await?;
     let row = rows.first().cloned();
     let replicas = control.query("SHOW ALL SLAVES STATUS", within).await?;
     let binlog = binlog(control, &["SHOW MASTER STATUS"], within).await?;
@@ -98,13 +99,16 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, Contro
         logs_statements: is_on(&value(6)),
         executed: value(7),
         binlog,
+        globals: value(8).parse().unwrap_or(0),
     })
 }
 
 async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
     let sql = "SELECT @@version, @@server_id, @@global.read_only, @@global.super_read_only, @@global.gtid_executed, \
-               @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events";
-    let rows = control.query(sql, within).await?;
+               @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events, ";
+    let own = ["transaction_isolation", "transaction_read_only", "max_execution_time"];
+    let sql = format!("{sql}{}", globals(&own));
+    let rows = control.query(&sql, within).await?;
     let row = rows.first().cloned();
     let replicas = control.query("SHOW REPLICA STATUS", within).await?;
     let binlog = binlog(control, &["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"], within).await?;
@@ -122,7 +126,43 @@ async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlE
         logs_replica_updates: is_on(&value(5)) && is_on(&value(6)),
         logs_statements: is_on(&value(7)),
         binlog,
+        globals: value(8).parse().unwrap_or(0),
     })
+}
+
+/// What asks for a digest of the global values that new sessions begin with: those that somebody may set on a running
+/// server, by names that all servers know, and `own` ones of the family.
+fn globals(own: &[&str]) -> String {
+    const OF_ALL: [&str; 26] = [
+        "autocommit",
+        "character_set_client",
+        "character_set_results",
+        "character_set_server",
+        "collation_connection",
+        "collation_server",
+        "default_storage_engine",
+        "div_precision_increment",
+        "foreign_key_checks",
+        "group_concat_max_len",
+        "innodb_lock_wait_timeout",
+        "interactive_timeout",
+        "join_buffer_size",
+        "lc_time_names",
+        "lock_wait_timeout",
+        "long_query_time",
+        "max_allowed_packet",
+        "max_heap_table_size",
+        "net_read_timeout",
+        "net_write_timeout",
+        "optimizer_switch",
+        "sort_buffer_size",
+        "sql_mode",
+        "time_zone",
+        "tmp_table_size",
+        "wait_timeout",
+    ];
+    let values = OF_ALL.iter().chain(own).map(|name| format!("@@global.{name}")).collect::<Vec<_>>();
+    format!("CRC32(CONCAT_WS('|', {}))", values.join(", "))
 }
 
 /// The end of the server's own binary log, in the first of several spellings that it knows; `None` when it keeps none

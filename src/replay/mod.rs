@@ -10,5 +10,7 @@ mod recording;
 pub use budget::Budget;
 pub use digest::{Digest, Results};
 pub use journal::{Entry, Fixed, Journal};
-pub use policy::{Broke, Failure, OutcomeClass, Place, Sent, Verdict, class, decide, is_read_only_refusal};
+pub use policy::{
+    Broke, Failure, OutcomeClass, Place, Sent, Verdict, class, decide, is_not_ready, is_read_only_refusal,
+};
 pub use recording::{Ended, Isolation, Recording, recording};

@@ -19,6 +19,8 @@ pub enum Broke {
     Answered(u16),
     /// The server refused because it is read-only (1290 with that text, 1836).
     ReadOnly,
+    /// The server refused because it runs nothing now ([`is_not_ready`]).
+    NotReady,
     /// The connection ended, or the server broke the protocol, without an answer.
     Lost,
     /// We ended the statement ourselves, and the server says so (1317).
@@ -95,10 +97,6 @@ pub enum Verdict {
     Acknowledge,
 }
 
-/// Errors by which a server says that it did not run the statement at all and another server (or the same, later) may.
-/// 1047: Galera node not ready (WSREP). 3100: Group Replication hook refused, rolled back. 1040 and 1203 come before
-/// any statement.
-const NOT_RUN: [u16; 2] = [1047, 3100];
 /// ER_SERVER_SHUTDOWN: MySQL sends it to statements in flight when it stops.
 const SHUTDOWN: u16 = 1053;
 
@@ -110,6 +108,15 @@ pub fn is_read_only_refusal(code: u16, message: &[u8]) -> bool {
         || code == 1290
             && (memchr::memmem::find(message, b"read-only").is_some()
                 || memchr::memmem::find(message, b"read_only").is_some())
+}
+
+/// Whether a server says that it did not run the statement at all and another server (or the same, later) may: a Galera
+/// node that is not ready ("WSREP has not yet prepared node for application use"), by the number that otherwise means a
+/// command that the server does not know; a refusal by Group Replication's hook (3100), which rolls back. 1040 and 1203 come
+/// before any statement.
+#[must_use]
+pub fn is_not_ready(code: u16, message: &[u8]) -> bool {
+    code == 3100 || code == 1047 && message.starts_with(b"WSREP")
 }
 
 /// Classes a failure.
@@ -130,13 +137,13 @@ pub fn class(failure: &Failure) -> OutcomeClass {
         Broke::ReadOnly => NotExecuted,
         Broke::EndedByUs if inside => RolledBack,
         Broke::EndedByUs => NotExecuted,
-        Broke::Answered(code) if NOT_RUN.contains(&code) && !failure.delivered => match failure.place {
+        Broke::NotReady if !failure.delivered => match failure.place {
             _ if inside => RolledBack,
             Place::Program => Unknown,
             _ => NotExecuted,
         },
         Broke::Answered(SHUTDOWN) | Broke::Lost => lost(failure),
-        Broke::Answered(_) => Executed,
+        Broke::NotReady | Broke::Answered(_) => Executed,
     };
     // A part of the answer at the client changes what "run it again" would mean.
     match (class, failure.place) {
@@ -197,21 +204,22 @@ mod tests {
     /// The table of DESIGN, line by line.
     #[test]
     fn the_table() {
-        use Broke::{Answered, EndedByUs, Lost, ReadOnly};
+        use Broke::{Answered, EndedByUs, Lost, NotReady, ReadOnly};
         use Sent::{Nothing, Something};
         let rows = [
             (Place::Autocommit, Nothing, Lost, Verdict::HoldAndRun),
             (Place::Autocommit, Something, Lost, Verdict::Ask),
             (Place::Autocommit, Something, ReadOnly, Verdict::HoldAndRun),
             (Place::Autocommit, Something, Answered(1053), Verdict::Ask),
-            (Place::Autocommit, Something, Answered(1047), Verdict::HoldAndRun),
+            (Place::Autocommit, Something, NotReady, Verdict::HoldAndRun),
+            (Place::Autocommit, Something, Answered(1047), Verdict::Surface),
             (Place::Autocommit, Something, Answered(1062), Verdict::Surface),
             (Place::Autocommit, Something, EndedByUs, Verdict::HoldAndRun),
             (Place::Program, Nothing, Lost, Verdict::HoldAndRun),
             (Place::Program, Something, Lost, Verdict::Ask),
             (Place::Program, Something, ReadOnly, Verdict::Ask),
             (Place::Program, Something, EndedByUs, Verdict::Ask),
-            (Place::Program, Something, Answered(1047), Verdict::Ask),
+            (Place::Program, Something, NotReady, Verdict::Ask),
             (Place::Wrapped, Something, Lost, Verdict::HoldAndRun),
             (Place::Wrapped, Something, ReadOnly, Verdict::HoldAndRun),
             (Place::Wrapped, Something, EndedByUs, Verdict::HoldAndRun),

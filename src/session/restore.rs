@@ -143,12 +143,24 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
 
 /// Schema and variables.
 fn settings(restore: &mut Restore, from: &SessionState, to: &SessionState, base: &SessionState) {
+    let mut from = Cow::Borrowed(from);
     if to.schema() != from.schema()
         && let Some(schema) = to.schema()
     {
+        if is_misread(schema, &from) {
+            restore.query(Some("SET character_set_client='utf8mb4'".to_owned()));
+            from.to_mut().set_variable(b"character_set_client", b"utf8mb4");
+        }
         restore.steps.push(Step::InitDb(schema.to_vec()));
     }
-    restore.query(variables(from, to, base));
+    restore.query(variables(&from, to, base));
+}
+
+/// Whether a connection in the state `from` would take COM_INIT_DB with this name for another one: servers read it in the
+/// client's character set, and name schemas in UTF-8 when they tell of them.
+fn is_misread(schema: &[u8], from: &SessionState) -> bool {
+    let charset = from.variable("character_set_client").unwrap_or(b"utf8mb4");
+    !schema.is_ascii() && !charset.starts_with(b"utf8") && str::from_utf8(schema).is_ok()
 }
 
 fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Option<String> {

@@ -131,6 +131,8 @@ pub struct Server {
     pub logs_replica_updates: bool,
     /// Whether statement texts go to the binary log for new sessions (annotate rows / rows query events).
     pub logs_statements: bool,
+    /// A digest of the global values that new sessions begin with; 0 if it is not known.
+    pub globals: u32,
 }
 
 impl Server {
@@ -154,6 +156,7 @@ impl Server {
             binlog: None,
             logs_replica_updates: false,
             logs_statements: false,
+            globals: 0,
         }
     }
 

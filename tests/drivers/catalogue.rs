@@ -48,7 +48,8 @@ pub(crate) fn drivers(place: &Place) -> Vec<Driver> {
         php("php PDO", "pdo"),
         language("ruby mysql2", &["ruby", "ruby/mysql2.rb"], &["-e", "require 'mysql2'"]),
         connector_j(),
-        go(),
+        compiled("go-sql-driver", "go/driver", "compiled Go program"),
+        compiled("sqlx", "rust/driver", "compiled Rust program"),
     ]);
     all.extend(command_lines(place.mysql));
     all
@@ -128,10 +129,11 @@ fn connector_j() -> Driver {
     }
 }
 
-fn go() -> Driver {
-    let program = folder().join("go/driver");
-    let missing = (!program.exists()).then(|| "compiled Go program".to_owned());
-    Driver { name: "go-sql-driver", command: vec![program.into()], environment: Vec::new(), missing }
+/// A program that `scripts/drivers` compiles.
+fn compiled(name: &'static str, file: &str, what: &str) -> Driver {
+    let program = folder().join(file);
+    let missing = (!program.exists()).then(|| what.to_owned());
+    Driver { name, command: vec![program.into()], environment: Vec::new(), missing }
 }
 
 /// MySQL's client has no `mysql_native_password` any more, so it can only talk to MySQL.

@@ -1,6 +1,7 @@
 //! A session has one number: that of its greeting. CONNECTION_ID() gives it, and KILL with it ends the right statement and
 //! nobody else's.
 
+use tideover_protocol::response::ResponseShape;
 use tideover_sandbox::servers::{ClusterOptions, Flavor};
 use tokio::time::{Duration, sleep};
 
@@ -58,5 +59,34 @@ async fn ids_are_the_clients(flavor: Flavor) -> TestResult {
     assert_eq!(unknown.error().map(|(code, _)| code), Some(1094), "{unknown:?}");
     let unknown = killer.query("KILL QUERY 999999999").await?;
     assert_eq!(unknown.error().map(|(code, _)| code), Some(1094), "{unknown:?}");
+    a_result_ends_amid_its_rows(&scene, flavor).await?;
     scene.finish()
+}
+
+/// Of an account that may do anything: MySQL's `SYSTEM_USER`, which it then has, keeps others from ending what it does,
+/// whatever they may.
+async fn a_result_ends_amid_its_rows(scene: &Scene, flavor: Flavor) -> TestResult {
+    const ROWS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
+        SELECT REPEAT('x', 200) FROM n a, n b, n c";
+    let primary = scene.cluster.primary();
+    primary
+        .run(&["CREATE USER boss@'%' IDENTIFIED BY 'boss'", "GRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION"])
+        .await?;
+    // So that the server and the proxy know the password.
+    drop(primary.connect_as("boss", "boss", None).await?);
+    drop(mysql_async::Conn::new(scene.options("boss", "boss")).await?);
+    let client = (MODERN, collation(flavor));
+    let connect = async || Wire::connect(scene.proxy.address(), "boss", Some("app"), client).await;
+    let (mut one, mut killer) = (connect().await?, connect().await?);
+    one.send(&[&[3], ROWS.as_bytes()].concat(), 0).await?;
+    eventually("it runs", Duration::from_secs(10), async || {
+        let running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%REPEAT%n c'";
+        Ok(primary.query_one::<u64>(running).await? == Some(1))
+    })
+    .await?;
+    killer.run(&format!("KILL QUERY {}", one.id)).await?;
+    let answer = one.answer(ResponseShape::ResultSets { cursor: false }).await?;
+    assert_eq!(answer.error().map(|(code, _)| code), Some(1317));
+    assert_eq!(one.run("SELECT 5").await?.value().as_deref(), Some("5"));
+    Ok(())
 }

@@ -24,12 +24,13 @@ use session::Mode;
 use support::{TestResult, length};
 use tideover_sandbox::servers::Flavor;
 
-const CORPUS: [(&str, &str); 5] = [
+const CORPUS: [(&str, &str); 6] = [
     ("user_variables", include_str!("corpus/user_variables.sql")),
     ("variables", include_str!("corpus/variables.sql")),
     ("counts", include_str!("corpus/counts.sql")),
     ("prepared", include_str!("corpus/prepared.sql")),
     ("commands", include_str!("corpus/commands.sql")),
+    ("rare", include_str!("corpus/rare.sql")),
 ];
 
 #[tokio::test]

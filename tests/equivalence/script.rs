@@ -26,14 +26,16 @@ pub(crate) enum Step {
     Reset(String),
     /// `!close name`
     Close(String),
-    /// `!init_db name`, `!field_list table`
+    /// `!init_db name`, `!field_list table wildcard`
     Named(u8, String),
     /// `!reset_connection`, `!ping`, `!multi on`, `!multi off`, `!debug`: the command's bytes.
     Plain(Vec<u8>),
     /// `!statistics`: a command of whose answer the form alone is compared.
     Form(Vec<u8>),
-    /// `!change_user schema`
-    ChangeUser(String),
+    /// `!raw 1b 02 'text' 00`: a command's bytes, well formed or not. That the connection is closed is an answer too.
+    Raw(Vec<u8>),
+    /// `!change_user schema`, `!change_user schema 8`: with this collation.
+    ChangeUser(String, String),
     /// `!pins a b`: what the proxy says of the session at this point, and nothing else.
     Pins(Vec<String>),
 }
@@ -139,14 +141,24 @@ fn step(line: &str) -> Step {
         "reset" => Step::Reset(name.into()),
         "close" => Step::Close(name.into()),
         "init_db" => Step::Named(2, name.into()),
-        "field_list" => Step::Named(4, format!("{name}\0")),
+        "field_list" => Step::Named(4, format!("{name}\0{more}")),
         "reset_connection" => Step::Plain(vec![0x1f]),
         "ping" => Step::Plain(vec![0x0e]),
         "multi" => Step::Plain(vec![0x1b, u8::from(name == "off"), 0]),
         "statistics" => Step::Form(vec![0x09]),
         "debug" => Step::Plain(vec![0x0d]),
-        "change_user" => Step::ChangeUser(name.into()),
+        "process_info" => Step::Form(vec![0x0a]),
+        "raw" => Step::Raw(rest.split_whitespace().flat_map(bytes).collect()),
+        "change_user" => Step::ChangeUser(name.into(), more.into()),
         "pins" => Step::Pins(rest.split_whitespace().map(str::to_owned).collect()),
         other => panic!("no such command: {other}"),
+    }
+}
+
+/// A byte as two digits, or a text between quotes, without spaces.
+fn bytes(word: &str) -> Vec<u8> {
+    match word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => vec![u8::from_str_radix(word, 16).expect("a byte as two digits")],
     }
 }

@@ -62,9 +62,9 @@ impl Session {
                 return Ok(Vec::new());
             }
             Step::Named(command, name) => wire.command(&[&[*command], name.as_bytes()].concat()).await?,
-            Step::Plain(command) | Step::Form(command) => wire.command(command).await?,
-            Step::ChangeUser(schema) => {
-                let command = wire.change_user(schema);
+            Step::Plain(command) | Step::Form(command) | Step::Raw(command) => wire.command(command).await?,
+            Step::ChangeUser(schema, collation) => {
+                let command = wire.change_user(schema, collation);
                 wire.send(&command, 0).await?;
                 self.statements.clear();
                 self.wire.answer(ResponseShape::ChangeUser).await?

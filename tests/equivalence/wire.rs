@@ -18,6 +18,8 @@ use crate::support::TestResult;
 
 /// No single answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The error of a connection that the other side closed.
+pub(crate) const CLOSED: &str = "the connection was closed";
 /// What the client has for LOAD DATA LOCAL.
 const FILE: &[u8] = b"1\tone\n2\ttwo\n3\tthree\n";
 
@@ -35,6 +37,8 @@ pub(crate) struct Wire {
     pub(crate) capabilities: Capabilities,
     /// The collation of the login.
     collation: u8,
+    /// The challenge of the greeting, of MariaDB: its client library answers that one for good.
+    challenge: Option<[u8; 20]>,
     /// The id in the greeting.
     pub(crate) id: u32,
 }
@@ -49,7 +53,8 @@ impl Wire {
     ) -> TestResult<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut wire = Self { stream, input: Vec::new(), packed: None, capabilities, collation, id: 0 };
+        let (input, packed, challenge) = (Vec::new(), None, None);
+        let mut wire = Self { stream, input, packed, capabilities, collation, challenge, id: 0 };
         let mut machine = Connector::new(ConnectOptions {
             user: user.into(),
             secret: Secret::Password(user.as_bytes().to_vec().into()),
@@ -75,6 +80,8 @@ impl Wire {
                     wire.capabilities = connected.capabilities;
                     wire.packed = capabilities.contains(Capabilities::COMPRESS).then(Packed::default);
                     wire.id = connected.greeting.connection_id;
+                    let mariadb = connected.greeting.server_version.contains("MariaDB");
+                    wire.challenge = mariadb.then_some(connected.greeting.nonce);
                     return Ok(wire);
                 }
                 other => return Err(format!("login: {other:?}").into()),
@@ -169,20 +176,24 @@ impl Wire {
         use tideover_protocol::auth::{caching_sha2, native};
         use tideover_protocol::packet::AuthSwitch;
         let switch = AuthSwitch::decode(payload).ok().filter(|_| payload.first() == Some(&0xfe))?;
-        let nonce: [u8; 20] = switch.data.get(..20)?.try_into().ok()?;
+        let nonce = self.challenge.or_else(|| switch.data.get(..20)?.try_into().ok())?;
         Some(match switch.plugin.as_str() {
             "caching_sha2_password" => caching_sha2::scramble(b"app", &nonce).to_vec(),
             _ => native::scramble(&native::stage1(b"app"), &nonce).to_vec(),
         })
     }
 
-    /// COM_CHANGE_USER to `app`.
-    pub(crate) fn change_user(&self, database: &str) -> Vec<u8> {
+    /// COM_CHANGE_USER to `app`, with the collation of the login or this one.
+    pub(crate) fn change_user(&self, database: &str, collation: &str) -> Vec<u8> {
+        let collation = match collation {
+            "" => Some(self.collation.into()),
+            number => number.parse().ok(),
+        };
         let change = ChangeUser {
             user: b"app".to_vec(),
             auth_response: Vec::new(),
             database: database.into(),
-            collation: Some(self.collation.into()),
+            collation,
             plugin: None,
             attributes: Vec::new(),
         };
@@ -206,7 +217,7 @@ impl Wire {
     async fn fill(&mut self) -> TestResult {
         let mut piece = vec![0; 16 << 10];
         match self.stream.read(&mut piece).await? {
-            0 => Err("the connection was closed".into()),
+            0 => Err(CLOSED.into()),
             count => {
                 match &mut self.packed {
                     Some(packed) => packed.unpack(&piece[..count], &mut self.input)?,

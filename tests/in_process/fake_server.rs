@@ -239,9 +239,10 @@ impl FakeServer {
                 "STRICT_TRANS_TABLES",
                 "REPEATABLE-READ",
                 "NONE",
+                "ON",
                 "67108864",
             ];
-            return Answer::Rows(vec!["value"; 7], values.map(str::to_owned).to_vec());
+            return Answer::Rows(vec!["value"; 8], values.map(str::to_owned).to_vec());
         }
         Answer::Rows(vec!["server"], vec![self.number.to_string()])
     }

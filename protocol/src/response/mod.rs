@@ -86,7 +86,7 @@ pub enum Control {
     /// [`ResponseScanner::resume`].
     Auth,
     /// The last frame of an answer, with nothing in it to decode: the text of COM_STATISTICS, the end of the metadata of a
-    /// prepared statement or of a field list.
+    /// prepared statement.
     End,
 }
 

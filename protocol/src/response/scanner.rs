@@ -340,13 +340,11 @@ impl ResponseScanner {
                 return Ok(None);
             }
             (State::Simple | State::Auth, 0x00) => self.finish(Control::Ok { last: true }),
-            (State::Simple, 0xfe) => self.finish(self.end_control(payload, true)),
+            (State::Simple | State::Fields, 0xfe) => self.finish(self.end_control(payload, true)),
             (State::Events, 0xfe) => self.finish(Control::Eof { last: true }),
             (State::Auth, 0x01 | 0xfe) => Control::Auth,
             (State::PrepareHead, 0x00) => self.begin_prepare(payload)?,
-            (State::PrepareRest { .. } | State::Statistics, _) | (State::Fields, 0xfe) => {
-                self.finish(Control::End)
-            }
+            (State::PrepareRest { .. } | State::Statistics, _) => self.finish(Control::End),
             _ => return Err(self.unexpected(payload, payload.len())),
         };
         Ok(Some(control))

@@ -105,6 +105,7 @@ fn take_in(server: &mut Server, silent: &mut u32, look: &Observation) {
                 binlog,
                 logs_replica_updates: seen.logs_replica_updates,
                 logs_statements: seen.logs_statements,
+                globals: seen.globals,
             };
         }
         Err(unseen) => {

@@ -34,6 +34,7 @@ fn seen(read_only: bool, follows: Option<ServerId>) -> Result<Seen, Unseen> {
         binlog: None,
         logs_replica_updates: true,
         logs_statements: true,
+        globals: 0,
     })
 }
 

@@ -108,6 +108,25 @@ fn only_differences_are_set() {
 }
 
 #[test]
+fn names_of_schemas_are_sent_in_a_character_set_that_has_them() {
+    const LATIN1: (&str, &str) = ("character_set_client", "latin1");
+    let rows: &[(Parts, Parts, &[&str])] = &[
+        (&[], &[("schema", "имя")], &["USE имя"]),
+        (&[LATIN1], &[LATIN1, ("schema", "plain")], &["USE plain"]),
+        (
+            &[LATIN1],
+            &[LATIN1, ("schema", "имя")],
+            &["SET character_set_client='utf8mb4'", "USE имя", "SET character_set_client='latin1'"],
+        ),
+        (&[LATIN1], &[("schema", "имя")], &["SET character_set_client='utf8mb4'", "USE имя"]),
+        (&[], &[LATIN1, ("schema", "имя")], &["USE имя", "SET character_set_client='latin1'"]),
+    ];
+    for (from, to, wanted) in rows {
+        assert_eq!(texts(&with(from), &with(to), &base()), *wanted, "{from:?} {to:?}");
+    }
+}
+
+#[test]
 fn schemas_and_user_variables() {
     let steps = |from: Parts, to: Parts| texts(&with(from), &with(to), &base());
     let plan = |from: Parts, to: Parts| plan(&with(from), &with(to), &base());

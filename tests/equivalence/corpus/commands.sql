@@ -45,21 +45,49 @@ SET @a = 1, time_zone = '+02:00'
 CREATE TEMPORARY TABLE eq.temporary (a INT)
 !prepare p SELECT 1
 !change_user nowhere
-SET NAMES utf8mb4
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT @a IS NULL, @@time_zone, DATABASE(), CURRENT_USER()
 SELECT * FROM eq.temporary
 !execute p
 !change_user other
 SET @a = 2
 !change_user nowhere
-SET NAMES utf8mb4
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT @a IS NULL, DATABASE()
 !change_user nowhere
-SET NAMES utf8mb4
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SET @a = 3
 !change_user other
-SET NAMES utf8mb4
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
 SELECT @a IS NULL, DATABASE(), CURRENT_USER()
+
+## the character sets behind a refused change of user [old mariadb]
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
+!change_user nowhere
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+SET NAMES latin1
+SELECT name FROM items
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user nowhere
+!change_user other
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!change_user nowhere
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!reset_connection
+!change_user eq
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+
+## a change of user with another collation [old]
+SET NAMES latin1
+!change_user eq 8
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq 47
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
 
 ## init db, ping, options [old]
 !init_db other

@@ -264,3 +264,29 @@ SELECT DATABASE()
 !prepare c
 !prepare d SELECT ?
 !again d i:1
+
+## warnings of a preparation [old]
+SELECT 1 / 0
+!prepare p SELECT 1
+SHOW WARNINGS
+SELECT 1 / 0
+!prepare p SELECT 2 / 0
+SHOW WARNINGS
+!execute p
+SHOW WARNINGS
+!prepare w SELECT 5 INTO @w LIMIT 1 LOCK IN SHARE MODE
+SHOW WARNINGS
+SELECT 1
+SHOW WARNINGS
+!prepare w SELECT price AS name FROM items GROUP BY name
+SHOW WARNINGS
+!prepare w SELECT SQL_CALC_FOUND_ROWS 1 UNION SELECT 1 && 1
+SHOW COUNT(*) WARNINGS
+!prepare w this is no sql
+SHOW WARNINGS
+SELECT FOUND_ROWS(), ROW_COUNT()
+
+## long data in pieces that are too long together [text]
+!prepare p SELECT LENGTH(?)
+!long p 0 piece
+!execute p l

@@ -235,3 +235,15 @@ SELECT 'a' || 'b'
 SELECT /*+ SET_VAR(group_concat_max_len = 12) */ GROUP_CONCAT(name) FROM items
 SELECT @@group_concat_max_len
 SELECT /*! 1 + */ 1, /*!99999 2, */ 3
+
+## a clock that is set in a transaction [old]
+BEGIN
+SET timestamp = UNIX_TIMESTAMP('2001-01-01 10:00:00')
+SELECT NOW()
+INSERT INTO plain VALUES (1, NOW(), '')
+SELECT * FROM plain
+COMMIT
+SELECT NOW(), CAST(TIME '10:20:30' AS DATETIME)
+SET timestamp = DEFAULT
+DELETE FROM plain
+SELECT NOW() > '2020-01-01'
