@@ -182,7 +182,7 @@ mod tests {
             turns.push(slots.turn_to_scrub().await.unwrap());
         }
         let (late, ()) = tokio::join!(slots.turn_to_scrub(), async {
-            tokio::time::sleep(SCRUB_TURN / 2).await;
+            sleep(SCRUB_TURN / 2).await;
             turns.pop();
         });
         assert!(late.is_some(), "somebody was done in time");

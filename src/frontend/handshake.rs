@@ -20,6 +20,7 @@ use crate::backend::{Account, Manner};
 use crate::net::{Codec, PacketIo, Stream};
 use crate::topology::{Flavor, Server, Topology};
 
+use super::accounts::{Candidate, Unreadable};
 use super::channel::Channel;
 use super::error;
 use super::registry::SessionHandle;
@@ -251,6 +252,27 @@ pub(super) struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
+    /// What is known of the account that fits what the client has shown already.
+    async fn candidate(
+        &self,
+        user: &[u8],
+        (client_plugin, response): (&Plugin, &[u8]),
+        nonce: &Nonce,
+    ) -> Result<Candidate, Unreadable> {
+        let accounts = &self.shared.accounts;
+        // Told in time: whoever has not logged in by then is closed without a word.
+        let patience = self.shared.options().login_timeout * 4 / 5;
+        let candidate = accounts.find(user, (false, patience), (response, nonce)).await?;
+        if *client_plugin == Plugin::NativePassword
+            && let Known::NativeStage2(stored) = &candidate.known
+            && tideover_protocol::auth::native::verify(response, nonce, stored).is_none()
+        {
+            // Wrong, or changed since it was read.
+            return accounts.find(user, (true, patience), (response, nonce)).await;
+        }
+        Ok(candidate)
+    }
+
     /// Lets the client prove that it is `user`. The inner error is the server-like refusal.
     pub(super) async fn prove(
         &mut self,
@@ -258,23 +280,10 @@ impl Conversation<'_> {
         (client_plugin, response): (Plugin, &[u8]),
         nonce: Nonce,
     ) -> io::Result<Result<Proven, ErrPacket>> {
-        let accounts = &self.shared.accounts;
-        // Told in time: whoever has not logged in by then is closed without a word.
-        let patience = self.shared.options().login_timeout * 4 / 5;
-        let mut candidate = match accounts.find(user, (false, patience), (response, &nonce)).await {
+        let candidate = match self.candidate(user, (&client_plugin, response), &nonce).await {
             Ok(candidate) => candidate,
             Err(why) => return Ok(Err(error::accounts_unreadable(&why))),
         };
-        if client_plugin == Plugin::NativePassword
-            && let Known::NativeStage2(stored) = &candidate.known
-            && tideover_protocol::auth::native::verify(response, &nonce, stored).is_none()
-        {
-            // Wrong, or changed since it was read.
-            candidate = match accounts.find(user, (true, patience), (response, &nonce)).await {
-                Ok(candidate) => candidate,
-                Err(why) => return Ok(Err(error::accounts_unreadable(&why))),
-            };
-        }
         // As the servers say it, and after the same conversation: whoever asks must not learn what the account wants.
         let channel = candidate.channel;
         let mut auth = AuthAcceptor::new(AuthRequest {

@@ -226,9 +226,8 @@ mod tests {
         let place = |file: &str, offset| Place { file: file.to_owned(), offset };
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut known = Known::default();
-        known.marks =
-            [(at(1), place("log.1", 50)), (at(2), place("log.1", 70)), (at(3), place("log.2", 9))].into();
+        let marks = [(at(1), place("log.1", 50)), (at(2), place("log.1", 70)), (at(3), place("log.2", 9))];
+        let mut known = Known { marks: marks.into(), ..Known::default() };
         known.reached(&place("log.1", 49));
         assert_eq!((known.shown, known.marks.len()), (None, 3));
         known.reached(&place("log.1", 60));
