@@ -36,10 +36,14 @@ fn time(waited: Duration) -> String {
 pub(super) fn held(failure: EnterError) -> ClientError {
     match failure {
         EnterError::TimedOut { waited, reasons } => {
+            let held = match reasons.names().join(", ") {
+                // The gate is open: there is a primary, which takes no connection.
+                none if none.is_empty() => "it takes no connection".to_owned(),
+                names => format!("held since then: {names}"),
+            };
             let text = format!(
-                "tideover: no writable primary for {} (held since then: {}; hold.timeout); nothing was executed",
+                "tideover: no writable primary for {} ({held}; hold.timeout); nothing was executed",
                 time(waited),
-                reasons.names().join(", ")
             );
             error("hold_timeout", 1205, "HY000", &text)
         }

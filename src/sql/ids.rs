@@ -42,12 +42,9 @@ pub fn with_connection_id(text: &[u8], statement: &Statement, dialect: Dialect, 
     let mut from = 0;
     while let Some(call) = reader.next_call()? {
         out.extend_from_slice(text.get(from..call.start)?);
-        // The type of the function on both servers; in KILL a number must stand.
+        // Unsigned, as the function is on both servers, and no number of a column in ORDER BY; in KILL a number must stand.
         let plain = matches!(statement.kind, Kind::Kill { .. });
-        let number = match (plain, dialect.mariadb) {
-            (true, _) | (_, true) => id.to_string(),
-            (false, false) => format!("CAST({id} AS UNSIGNED)"),
-        };
+        let number = if plain { id.to_string() } else { format!("CAST({id} AS UNSIGNED)") };
         out.extend_from_slice(number.as_bytes());
         if call.is_column {
             out.extend_from_slice(b" AS `");
@@ -197,17 +194,20 @@ mod tests {
     #[test]
     fn calls_are_replaced_and_columns_keep_their_names() {
         let rows = [
-            ("SELECT CONNECTION_ID()", "SELECT 7 AS `CONNECTION_ID()`"),
-            ("select connection_id() as me", "select 7 as me"),
-            ("SELECT a, Connection_Id( ), b FROM t", "SELECT a, 7 AS `Connection_Id( )`, b FROM t"),
-            ("SELECT CONNECTION_ID() + 1", "SELECT 7 + 1"),
-            ("SELECT 1 ORDER BY 1, CONNECTION_ID()", "SELECT 1 ORDER BY 1, 7"),
-            ("INSERT INTO t VALUES (CONNECTION_ID(), 2)", "INSERT INTO t VALUES (7, 2)"),
-            ("SET @a = CONNECTION_ID()", "SET @a = 7"),
+            ("SELECT CONNECTION_ID()", "SELECT CAST(7 AS UNSIGNED) AS `CONNECTION_ID()`"),
+            ("select connection_id() as me", "select CAST(7 AS UNSIGNED) as me"),
+            (
+                "SELECT a, Connection_Id( ), b FROM t",
+                "SELECT a, CAST(7 AS UNSIGNED) AS `Connection_Id( )`, b FROM t",
+            ),
+            ("SELECT CONNECTION_ID() + 1", "SELECT CAST(7 AS UNSIGNED) + 1"),
+            ("SELECT 1 ORDER BY 1, CONNECTION_ID()", "SELECT 1 ORDER BY 1, CAST(7 AS UNSIGNED)"),
+            ("INSERT INTO t VALUES (CONNECTION_ID(), 2)", "INSERT INTO t VALUES (CAST(7 AS UNSIGNED), 2)"),
+            ("SET @a = CONNECTION_ID()", "SET @a = CAST(7 AS UNSIGNED)"),
             ("KILL QUERY CONNECTION_ID()", "KILL QUERY 7"),
             (
                 "SELECT IF(CONNECTION_ID() = 7, 'x', 'connection_id()')",
-                "SELECT IF(7 = 7, 'x', 'connection_id()')",
+                "SELECT IF(CAST(7 AS UNSIGNED) = 7, 'x', 'connection_id()')",
             ),
         ];
         for (text, wanted) in rows {
