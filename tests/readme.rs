@@ -124,7 +124,10 @@ fn errors_are_the_errors() {
             assert!(source.contains(code), "{code} is not in src/frontend/error.rs");
             for words in quoted.split(['…', ':', ';', '(']).map(str::trim).filter(|w| w.len() > 14) {
                 let words = words.replace(" for 30 s", "");
-                assert!(source.contains(&words) || read("src/backend/acquire.rs").contains(&words), "{words}");
+                assert!(
+                    source.contains(&words) || read("src/backend/acquire.rs").contains(&words),
+                    "{words}"
+                );
             }
         }
     }

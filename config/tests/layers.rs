@@ -97,10 +97,16 @@ fn mistakes_name_their_layer() {
 #[test]
 fn differences_say_what_needs_a_restart() {
     let old = parse(&format!("{MINIMAL}password = 'a'\n"), "t").unwrap();
-    let new = parse(&format!("max_connections = 5\n{MINIMAL}password = 'b'\n[hold]\ntimeout = '5s'\n"), "t")
-        .unwrap();
+    let new =
+        format!("max_connections = 5\n{MINIMAL}password = 'b'\ninterval = '1s'\n[hold]\ntimeout = '5s'\n");
+    let new = parse(&new, "t").unwrap();
     let found: Vec<_> = diff(&old, &new).into_iter().map(|found| (found.key, found.needs_restart)).collect();
-    let wanted = [("hold.timeout", false), ("max_connections", false), ("monitor.password", true)];
+    let wanted = [
+        ("hold.timeout", false),
+        ("max_connections", false),
+        ("monitor.interval", true),
+        ("monitor.password", false),
+    ];
     assert_eq!(found, wanted.map(|(key, restart)| (key.to_owned(), restart)));
     assert!(diff(&old, &old).is_empty());
     // The same value by another spelling is the same.
