@@ -139,7 +139,7 @@ impl AccountDirectory {
     /// asked, for at most `patience`, it waits for one.
     ///
     /// # Errors
-    /// [`Unreadable`]: nobody could be asked. That is not "no such account", and must not look like it.
+    /// `Unreadable`: nobody could be asked. That is not "no such account", and must not look like it.
     pub async fn find(
         &self,
         user: &[u8],
