@@ -37,6 +37,38 @@ async fn held_units_enter_in_order_and_paced() {
     assert_eq!(gate.inside(), 0);
 }
 
+/// A pool that has become larger or smaller is served as it is now.
+#[tokio::test(start_paused = true)]
+async fn the_pace_can_change() {
+    let gate = gate(100, 1);
+    gate.close(Reasons::HOLD);
+    let (sender, mut entered) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..5 {
+        let (gate, sender) = (gate.clone(), sender.clone());
+        tokio::spawn(async move { sender.send(gate.enter(soon(), || ()).await.expect("enters")) });
+    }
+    tokio::task::yield_now().await;
+    gate.set_pace(2);
+    assert_eq!((gate.held(), gate.inside()), (5, 0), "a pace lets nobody into a closed gate");
+    gate.open(Reasons::HOLD);
+    let first = entered.recv().await.expect("enters");
+    let second = entered.recv().await.expect("enters");
+    assert_eq!((gate.held(), gate.inside()), (3, 2));
+    gate.set_pace(3);
+    let third = entered.recv().await.expect("enters");
+    assert_eq!((gate.held(), gate.inside()), (2, 3));
+    // Fewer: who is inside stays, and nobody follows before enough have left.
+    gate.set_pace(1);
+    drop((first, second));
+    assert_eq!((gate.held(), gate.inside()), (2, 1));
+    drop(third);
+    let fourth = entered.recv().await.expect("enters");
+    assert_eq!((gate.held(), gate.inside()), (1, 1));
+    drop(fourth);
+    drop(entered.recv().await.expect("enters"));
+    drop(gate.try_enter().expect("nobody waits any more"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn drained_only_when_the_last_pass_is_gone() {
     let gate = gate(10, 10);
