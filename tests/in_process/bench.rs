@@ -33,10 +33,12 @@ pub(crate) struct Bench {
     pub(crate) a: Arc<FakeServer>,
     pub(crate) b: Arc<FakeServer>,
     pub(crate) gate: Arc<Gate>,
-    shared: Arc<Shared>,
+    /// One for each thread that would serve clients.
+    shards: [Arc<Shared>; 2],
 }
 
-fn pool_limits(per_server: usize) -> PoolLimits {
+/// So many connections to each server at most.
+pub(crate) fn pool_limits(per_server: usize) -> PoolLimits {
     PoolLimits {
         per_server,
         acquire: Duration::from_secs(10),
@@ -85,7 +87,7 @@ impl Bench {
             account: account.clone(),
         });
         let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
-        let shared = Arc::new(Shared {
+        let parts = Shared {
             shard: 0,
             live: Arc::new(arc_swap::ArcSwap::from_pointee(options_of_sessions())),
             gate: gate.clone(),
@@ -107,7 +109,7 @@ impl Bench {
             visible: Default::default(),
             texts: Default::default(),
             buffers: BufferPool::new(),
-        });
+        };
         monitor.look_at_all().await;
         tokio::spawn(keep(store, gate.clone()));
         Self { a, b, gate, shared }
