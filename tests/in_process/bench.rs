@@ -87,7 +87,7 @@ impl Bench {
             account: account.clone(),
         });
         let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
-        let parts = Shared {
+        let first = Shared {
             shard: 0,
             live: Arc::new(arc_swap::ArcSwap::from_pointee(options_of_sessions())),
             gate: gate.clone(),
@@ -112,12 +112,24 @@ impl Bench {
         };
         monitor.look_at_all().await;
         tokio::spawn(keep(store, gate.clone()));
-        Self { a, b, gate, shared }
+        let second = second_of(&first);
+        let shards = [first, second].map(Arc::new);
+        Self { a, b, gate, shards }
+    }
+
+    /// Looks at both servers; gives what is published then.
+    pub(crate) async fn look(&self) -> Arc<Topology> {
+        self.shards[0].monitor.look_at_all().await
     }
 
     /// A client that has logged in.
     pub(crate) async fn client(&self) -> Control {
-        let shared = self.shared.clone();
+        self.client_of(0).await
+    }
+
+    /// The same, served by one of two threads.
+    pub(crate) async fn client_of(&self, shard: usize) -> Control {
+        let shared = self.shards[shard].clone();
         let connector = connector(move |_| {
             let (ours, theirs) = tokio::io::duplex(1 << 16);
             tokio::spawn(welcome(shared.clone(), Accepted { raw: Raw::Memory(theirs), peer: None }));
@@ -125,6 +137,33 @@ impl Bench {
         });
         let target = Target { address: "proxy:1".into() };
         Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
+    }
+}
+
+/// What another thread has: its own number, and all else that `app` gives to every thread.
+fn second_of(first: &Shared) -> Shared {
+    Shared {
+        shard: 1,
+        live: first.live.clone(),
+        gate: first.gate.clone(),
+        store: first.store.clone(),
+        pools: first.pools.clone(),
+        monitor: first.monitor.clone(),
+        guard: first.guard.clone(),
+        journals: first.journals.clone(),
+        flights: first.flights.clone(),
+        acknowledged: first.acknowledged.clone(),
+        routing: first.routing.clone(),
+        registry: first.registry.clone(),
+        accounts: first.accounts.clone(),
+        control: first.control.clone(),
+        metrics: first.metrics.clone(),
+        tls: None,
+        rsa: first.rsa.clone(),
+        bounds: Default::default(),
+        visible: Default::default(),
+        texts: Default::default(),
+        buffers: BufferPool::new(),
     }
 }
 
@@ -160,12 +199,12 @@ async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
     }
 }
 
-fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
+pub(crate) fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
     let tls = ClientTls::new(ClientTlsMode::Off, ClientTlsFiles::default()).expect("no TLS");
     Connector::new(tls, BufferPool::new()).dialing(Arc::new(dial))
 }
 
-fn account(name: &str) -> Arc<Account> {
+pub(crate) fn account(name: &str) -> Arc<Account> {
     Account::new(name.as_bytes(), Secret::Password(Zeroizing::new(name.as_bytes().to_vec())))
 }
 
