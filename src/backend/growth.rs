@@ -22,8 +22,12 @@ const ENOUGH: usize = 8;
 const PATIENCE: Duration = Duration::from_millis(25);
 /// A server counts a connection that was closed until it has noticed that. Who has closed one to make room asks for its place
 /// again after each of these.
-const NOTICED: [Duration; 4] =
-    [Duration::from_millis(1), Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(50)];
+const NOTICED: [Duration; 4] = [
+    Duration::from_millis(1),
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+];
 /// Who cannot make room within this time, since others do, waits for a connection like everybody.
 const TURN: Duration = Duration::from_secs(1);
 /// Where others outside have taken the room that was made, none is made for so long: all idle ones of ours would go that way.

@@ -52,7 +52,8 @@ async fn the_pace_can_change() {
     gate.set_pace(2);
     assert_eq!((gate.held(), gate.inside()), (5, 0), "a pace lets nobody into a closed gate");
     gate.open(Reasons::HOLD);
-    let mut next = async || timeout(Duration::from_secs(1), entered.recv()).await.ok().flatten().expect("enters");
+    let mut next =
+        async || timeout(Duration::from_secs(1), entered.recv()).await.ok().flatten().expect("enters");
     let first = next().await;
     let second = next().await;
     assert_eq!((gate.held(), gate.inside()), (3, 2));

@@ -95,7 +95,10 @@ mod tests {
         let names = owned(&["sql_mode", "of_another_version", "time_zone"]);
         // What the server knows of them, and what is asked for then.
         let cases = [
-            (owned(&["SQL_MODE", "time_zone"]), "CRC32(CONCAT_WS('|', @@global.sql_mode, @@global.time_zone))"),
+            (
+                owned(&["SQL_MODE", "time_zone"]),
+                "CRC32(CONCAT_WS('|', @@global.sql_mode, @@global.time_zone))",
+            ),
             (owned(&[]), "0"),
             // It says that it knows them all, and refuses them.
             (names.clone(), "0"),

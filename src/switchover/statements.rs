@@ -164,8 +164,6 @@ pub(super) fn strays(flavor: Flavor, version: &str, account: &str) -> Option<Str
 
 /// Whether a server's version is older. What cannot be read is taken for old.
 fn is_before(version: &str, than: (u32, u32)) -> bool {
-    // MariaDB before 11 says so in front of its version, for the sake of old replicas.
-    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
     let mut parts = version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
     match (parts.next(), parts.next()) {
         (Some(major), Some(minor)) => (major, minor) < than,
@@ -190,11 +188,12 @@ mod tests {
 
     #[test]
     fn who_writes_in_spite_of_the_fence_depends_on_the_version() {
-        let with_super = |version| strays(Flavor::MariaDb, version, "tideover").is_some_and(|sql| sql.contains("SUPER"));
-        for old in ["10.5.29-MariaDB", "10.6.18-MariaDB-log", "5.5.5-10.6.18-MariaDB", "what is this"] {
+        let with_super =
+            |version| strays(Flavor::MariaDb, version, "tideover").is_some_and(|sql| sql.contains("SUPER"));
+        for old in ["10.5.29-MariaDB", "10.6.18-MariaDB-log", "what is this"] {
             assert!(with_super(old), "{old}");
         }
-        for new in ["10.11.19-MariaDB", "5.5.5-10.11.2-MariaDB-1:10.11.2", "11.4.1-MariaDB", "12.1.0-MariaDB"] {
+        for new in ["10.11.19-MariaDB", "11.4.1-MariaDB", "12.1.0-MariaDB"] {
             assert!(!with_super(new), "{new}");
         }
         assert_eq!(strays(Flavor::MySql, "8.0.36", "tideover"), None);

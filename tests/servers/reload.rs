@@ -122,9 +122,8 @@ async fn limits(scene: &Scene) -> TestResult {
 /// at the gate, where nothing is wrong with that, and not for a connection, which would be an error after 200 ms.
 async fn paced(scene: &Scene, sessions: [&mut Conn; 2]) -> TestResult {
     let admin = scene.proxy.admin();
-    let held = async |count: u32| {
-        scene.wait_status("/gate/held", json!(count), Duration::from_secs(20)).await
-    };
+    let held =
+        async |count: u32| scene.wait_status("/gate/held", json!(count), Duration::from_secs(20)).await;
     admin.post("/v1/hold", r#"{"ttl": "30s"}"#).await?;
     let begun = Notify::new();
     let unit = async |session: &mut Conn| -> TestResult {
