@@ -81,7 +81,7 @@ async fn drained_only_when_the_last_pass_is_gone() {
     assert_eq!(gate.state(), GateState::Draining);
     assert!(gate.try_enter().is_none());
     drop(first);
-    assert!(tokio::time::timeout(Duration::from_millis(1), gate.drained()).await.is_err());
+    assert!(timeout(Duration::from_millis(1), gate.drained()).await.is_err());
     drop(second);
     gate.drained().await;
     assert_eq!(gate.state(), GateState::Held);
@@ -152,7 +152,7 @@ async fn those_who_return_go_first() {
     assert!(!waiting.is_finished(), "it is not done yet");
     let another = gate.returning();
     drop(returning);
-    let waits = tokio::time::timeout(Duration::from_millis(1), gate.all_returned()).await;
+    let waits = timeout(Duration::from_millis(1), gate.all_returned()).await;
     assert!(waits.is_err(), "what is done again does not go on before the others are");
     drop(another);
     gate.all_returned().await;

@@ -112,9 +112,7 @@ impl Bench {
         };
         monitor.look_at_all().await;
         tokio::spawn(keep(store, gate.clone()));
-        let second = second_of(&first);
-        let shards = [first, second].map(Arc::new);
-        Self { a, b, gate, shards }
+        Self { a, b, gate, shards: with_second(first) }
     }
 
     /// Looks at both servers; gives what is published then.
@@ -140,9 +138,9 @@ impl Bench {
     }
 }
 
-/// What another thread has: its own number, and all else that `app` gives to every thread.
-fn second_of(first: &Shared) -> Shared {
-    Shared {
+/// And what another thread has: its own number, and all else that `app` gives to every thread.
+fn with_second(first: Shared) -> [Arc<Shared>; 2] {
+    let second = Shared {
         shard: 1,
         live: first.live.clone(),
         gate: first.gate.clone(),
@@ -164,7 +162,8 @@ fn second_of(first: &Shared) -> Shared {
         visible: Default::default(),
         texts: Default::default(),
         buffers: BufferPool::new(),
-    }
+    };
+    [first, second].map(Arc::new)
 }
 
 fn users() -> AuthMode {
