@@ -33,6 +33,11 @@ struct State {
     executed: Vec<String>,
     cut_at: Option<&'static str>,
     connections: u32,
+    /// New connections are refused.
+    full: bool,
+    /// A variable that it does not know, and how often it has said so.
+    lacks: Option<&'static str>,
+    told: u32,
     /// What each login and each reset takes.
     pause: Duration,
     logins: Together,
@@ -85,6 +90,22 @@ impl FakeServer {
         self.state.lock().cut_at = Some(start);
     }
 
+    /// Whether it takes more connections than it has.
+    pub(crate) fn take_no_more(&self, full: bool) {
+        self.state.lock().full = full;
+    }
+
+    /// It does not know this global variable from now on; how often it says so is counted anew.
+    pub(crate) fn lack(&self, name: &'static str) {
+        let mut state = self.state.lock();
+        (state.lacks, state.told) = (Some(name), 0);
+    }
+
+    /// How often it has said that it does not know a variable.
+    pub(crate) fn told(&self) -> u32 {
+        self.state.lock().told
+    }
+
     /// From now on logging in and resetting a connection take this long; how many are at it is counted anew.
     pub(crate) fn slow_down(&self, pause: Duration) {
         let mut state = self.state.lock();
@@ -135,8 +156,13 @@ impl FakeServer {
     async fn serve(&self, mut io: PacketIo) -> io::Result<()> {
         let connection_id = {
             let mut state = self.state.lock();
-            state.connections += 1;
-            self.number * 1000 + state.connections
+            state.connections += u32::from(!state.full);
+            (!state.full).then_some(self.number * 1000 + state.connections)
+        };
+        let Some(connection_id) = connection_id else {
+            let mut payload = BytesMut::new();
+            ErrPacket::new(1040, "08004", "Too many connections").encode(Capabilities::empty(), &mut payload);
+            return io.send_packet(&payload, 0).await.map(drop);
         };
         let mut acceptor = Acceptor::new(Offer {
             server_version: VERSION.to_owned(),
@@ -210,7 +236,13 @@ impl FakeServer {
                 status.remove(StatusFlags::IN_TRANS);
                 Answer::Ok
             }
-            "SELECT" => self.select(text, &state),
+            "SELECT" => match state.lacks.filter(|name| text.contains(&format!("@@global.{name}"))) {
+                Some(name) => {
+                    state.told += 1;
+                    Answer::Error(1193, "HY000", format!("Unknown system variable '{name}'"))
+                }
+                None => self.select(text, &state),
+            },
             "SHOW" => show(text, &state),
             _ => Answer::Ok,
         }

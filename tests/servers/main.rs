@@ -41,3 +41,4 @@ mod signals;
 mod stuck;
 mod tls;
 mod unheard;
+mod versions;
