@@ -31,6 +31,7 @@ mod replayer;
 mod rerun;
 mod run;
 mod seen;
+mod sending;
 mod session;
 mod settle;
 mod shared;

@@ -5,7 +5,9 @@ use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::status::StatusFlags;
 
 use crate::relay::Exchange;
-use crate::replay::{Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_read_only_refusal};
+use crate::replay::{
+    Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_open_after, is_read_only_refusal,
+};
 use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::Completion;
@@ -128,7 +130,11 @@ impl Session {
                 self.acknowledge().await?;
                 Ok(Attempt::Done)
             }
-            Verdict::Ask => Box::pin(self.ask(work, hold, delivered)).await,
+            Verdict::Ask => {
+                // The guard ends what it asks about: nobody else may have that connection.
+                self.break_lease();
+                Box::pin(self.ask(work, hold, delivered)).await
+            }
             Verdict::Reread if self.resume.is_some() => match self.after_failure(server, hold).await {
                 Ok(()) => Ok(Attempt::Again),
                 Err(error) => Ok(Attempt::Refused(error)),
@@ -185,6 +191,20 @@ impl Session {
             Ok(()) => Attempt::Again,
             Err(error) => Attempt::Refused(error),
         })
+    }
+
+    /// The connection was lost behind an error, before the server could say whether a transaction is open still.
+    pub(super) fn guess_status(&mut self, work: &Work, code: u16) {
+        let begins = work.statement.any(Effects::BEGINS | Effects::MULTI);
+        match is_open_after(code, self.place(&work.statement), begins) {
+            Some(true) => {}
+            Some(false) => self.status.remove(StatusFlags::IN_TRANS),
+            None => {
+                let why = "the connection to its server was lost behind an error";
+                self.lose_transaction(why);
+                self.lost = Some(error::rolled_back(why));
+            }
+        }
     }
 
     /// What the statement is to the transaction.
