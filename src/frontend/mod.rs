@@ -35,6 +35,7 @@ mod sending;
 mod session;
 mod settle;
 mod shared;
+mod staying;
 mod torn;
 mod trace;
 mod turns;

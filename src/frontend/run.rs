@@ -117,7 +117,7 @@ impl Session {
             Err(error) => return Ok(Err(Box::new(error))),
         }
         self.handle.set_movable(self.is_movable(work));
-        match self.send_unless_lost(work).await? {
+        match self.send_unless_lost(work, hold).await? {
             Ok(true) => {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
@@ -196,11 +196,11 @@ impl Session {
         let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
             return Ok(Attempt::Again);
         };
-        let mut ended_by_us = false;
+        let (mut ended_by_us, mut until) = (false, None);
         loop {
-            let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
-            let answer =
-                exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
+            let Some((answer, in_vain)) = self.relay(&mut exchange, &mut controls, until).await else {
+                return Ok(Attempt::Again);
+            };
             self.answer_at = exchange.next_sequence();
             controls.done.result_set = exchange.scanner().saw_result_set();
             controls.done.rows = exchange.scanner().rows();
@@ -238,6 +238,12 @@ impl Session {
                         self.kill_statement(false);
                     }
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
+                }
+                Answer::Interrupted(signals)
+                    if signals.contains(Signals::SERVER_LOST) && !in_vain && self.is_bound() =>
+                {
+                    self.handle.signal.lower(Signals::SERVER_LOST);
+                    until = Some(hold.deadline(self.shared.options().hold_timeout));
                 }
                 Answer::Differs => return Ok(self.differs(work, &exchange)),
                 Answer::Interrupted(_) | Answer::Lost(_) => {

@@ -9,6 +9,8 @@ use crate::replay::Sent;
 
 use super::doubt;
 use super::session::{End, Session};
+use super::staying::replaced;
+use super::unit::Hold;
 use super::work::{Text, Work, tagged};
 
 /// More bytes than a commit tag has.
@@ -17,21 +19,36 @@ const LONGEST_TAG: usize = 96;
 impl Session {
     /// As [`send`](Self::send), until the server counts as lost or the session is ended: a server that hangs answers neither
     /// what goes in front of the command nor ends the connection.
-    pub(super) async fn send_unless_lost(&mut self, work: &Work) -> Result<Result<bool, Sent>, End> {
+    pub(super) async fn send_unless_lost(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+    ) -> Result<Result<bool, Sent>, End> {
         self.has_left = Sent::Nothing;
-        let handle = self.handle.clone();
+        let (handle, shared) = (self.handle.clone(), self.shared.clone());
+        let bound = self.lease.as_ref().map(|lease| lease.server).filter(|_| self.is_bound());
+        let ended = Signals::KILL | Signals::ABORT;
+        let lost = async {
+            let Some(server) = bound else { return handle.signal.wait(ended | Signals::SERVER_LOST).await };
+            let until = hold.deadline(shared.options().hold_timeout);
+            tokio::select! {
+                signals = handle.signal.wait(ended) => signals,
+                () = replaced(&shared.store, server, until) => Signals::SERVER_LOST,
+            }
+        };
         let signals = tokio::select! {
             biased;
             sent = self.send(work) => return Ok(sent),
-            signals = handle.signal.wait(Signals::SERVER_LOST | Signals::KILL | Signals::ABORT) => signals,
+            signals = lost => signals,
         };
         // Answers may be outstanding.
-        let ended = signals.intersects(Signals::KILL | Signals::ABORT);
-        if ended {
+        if signals.intersects(ended) {
             self.kill_statement(true);
+            self.break_lease();
+            return Err(End::Told);
         }
         self.break_lease();
-        if ended { Err(End::Told) } else { Ok(Err(self.has_left)) }
+        Ok(Err(self.has_left))
     }
 
     /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.

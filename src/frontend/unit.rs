@@ -252,6 +252,7 @@ impl Session {
         } else if lease.broken || lease.io.stream().has_input() {
             Leased::Lost("the connection to its server was lost")
         } else {
+            self.renew_loss(lease.server);
             Leased::Ready
         }
     }
