@@ -18,6 +18,7 @@ mod error;
 mod handshake;
 mod idle;
 mod ids;
+mod inside;
 mod journaling;
 mod kill;
 mod line;

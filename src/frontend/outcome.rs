@@ -96,7 +96,11 @@ impl Session {
             return Ok(self.replica_failed(broke, false));
         }
         let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };
-        let verdict = decide(&failure);
+        let mut verdict = decide(&failure);
+        if verdict == Verdict::Replay && sent == Sent::Something && self.may_have_committed(work, place).await
+        {
+            verdict = Verdict::Ask;
+        }
         tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
         let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
         let lost = matches!(broke, Broke::Lost | Broke::NotReady | Broke::Answered(_));
@@ -215,14 +219,17 @@ impl Session {
         if self.in_transaction() {
             return match statement.kind {
                 Kind::Rollback => Place::Rollback,
+                // Of several statements, those in front of the refused one may have been committed.
+                Kind::Multi if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Code,
+                Kind::Call if self.wrap.keeps => Place::Inside,
                 _ if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Commit,
                 _ if doubt::is_code(statement) => Place::Code,
                 _ => Place::Inside,
             };
         }
-        let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement
-                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+        let others = Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE;
+        let own_transaction =
+            !self.status.contains(StatusFlags::AUTOCOMMIT) && (self.wrap.keeps || !statement.any(others));
         if statement.any(Effects::READS_ONLY) {
             Place::Read
         } else if own_transaction

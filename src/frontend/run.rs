@@ -111,6 +111,7 @@ impl Session {
                     return Ok(Err(Box::new(error)));
                 }
             }
+            Ok(Leased::Ready) if self.calls_inside(work) => Box::pin(self.look_up_call(work)).await,
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
@@ -233,7 +234,8 @@ impl Session {
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.
-                    if !matches!(place, Place::Commit | Place::Rollback) {
+                    let ending = matches!(place, Place::Commit | Place::Rollback);
+                    if !ending && !work.statement.any(Effects::ENDS) {
                         ended_by_us = true;
                         self.kill_statement(false);
                     }
