@@ -4,6 +4,7 @@ use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::status::StatusFlags;
 
+use crate::backend::Swallow;
 use crate::relay::Exchange;
 use crate::replay::{
     Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_open_after, is_read_only_refusal,
@@ -13,6 +14,7 @@ use crate::sql::{Effects, Kind, Statement};
 use super::answer::Completion;
 use super::doubt;
 use super::error::{self, ClientError};
+use super::marking::unless_lost;
 use super::run::Attempt;
 use super::session::{End, MOVED, Resume, Session};
 use super::unit::Hold;
@@ -108,6 +110,9 @@ impl Session {
         if lost {
             self.break_lease();
         }
+        if !lost && matches!(verdict, Verdict::HoldAndRun | Verdict::Reread) {
+            Box::pin(self.undo_begun()).await;
+        }
         match verdict {
             Verdict::HoldAndRun | Verdict::Reread if lost && pinned => {
                 let pins = self.take_pins();
@@ -149,6 +154,17 @@ impl Session {
             }
             Verdict::Surface => Ok(Attempt::Refused(error::unknown_outcome("the server broke the protocol"))),
         }
+    }
+
+    /// Without autocommit, what a statement did before it was refused is in a transaction that began with it, of which no
+    /// status flag has told. The connection lives, and may be kept or go to others.
+    async fn undo_begun(&mut self) {
+        if self.status.contains(StatusFlags::AUTOCOMMIT) || self.in_transaction() {
+            return;
+        }
+        let Some(lease) = &mut self.lease else { return };
+        let undone = unless_lost(&self.handle.signal, lease.query("ROLLBACK")).await;
+        lease.broken |= !matches!(undone, Ok(Swallow::Done(_)));
     }
 
     /// A result was to go on where it broke off, and is another one now.
