@@ -24,12 +24,14 @@ const PROCEDURE: &str = "CREATE PROCEDURE two(x VARCHAR(60)) SQL SECURITY INVOKE
                          INSERT INTO t (v) VALUES (x); END";
 
 /// The same with a COMMIT of its own in between.
-const COMMITS: &str = "CREATE PROCEDURE commits(x VARCHAR(60)) SQL SECURITY INVOKER BEGIN INSERT INTO t (v) VALUES (x); COMMIT; DO SLEEP(2); \
-                       INSERT INTO t (v) VALUES (x); END";
+const COMMITS: &str = "CREATE PROCEDURE commits(x VARCHAR(60)) SQL SECURITY INVOKER BEGIN INSERT INTO u (v) VALUES (x); COMMIT; DO SLEEP(1); \
+                       INSERT INTO u (v) VALUES (x); END";
 
 async fn all(flavor: Flavor) {
     let bench = Bench::start(flavor).await;
     bench.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(60), KEY (v))").await;
+    // Nothing in it keeps a row from being stored twice.
+    bench.run("CREATE TABLE u (v VARCHAR(60), KEY (v))").await;
     bench.run(PROCEDURE).await;
     bench.run(COMMITS).await;
     for side in &bench.sides {
@@ -45,7 +47,7 @@ async fn all(flavor: Flavor) {
             ("called inside", "CALL commits('{}')"),
             (
                 "texts inside",
-                "INSERT INTO t (v) VALUES ('{}'); COMMIT; DO SLEEP(2); INSERT INTO t (v) VALUES ('{}')",
+                "INSERT INTO u (v) VALUES ('{}'); COMMIT; DO SLEEP(1); INSERT INTO u (v) VALUES ('{}')",
             ),
         ] {
             let token = format!("{name} {}", side.name());
@@ -62,8 +64,8 @@ async fn all(flavor: Flavor) {
 
 /// What a part of a transaction has committed must not be done again with the rest.
 async fn committed_half_way(bench: &Bench, mut client: Conn, (sql, token): (&str, &str)) {
-    let stored = format!("SELECT COUNT(*) FROM app.t WHERE v = '{token}'");
-    let texts = ["BEGIN", "INSERT INTO t (v) VALUES ('{}')", sql].map(|text| text.replace("{}", token));
+    let stored = format!("SELECT COUNT(*) FROM app.u WHERE v = '{token}'");
+    let texts = ["BEGIN", "INSERT INTO u (v) VALUES ('{}')", sql].map(|text| text.replace("{}", token));
     let task = tokio::spawn(async move {
         let mut told = Ok(());
         for text in texts {
@@ -75,13 +77,13 @@ async fn committed_half_way(bench: &Bench, mut client: Conn, (sql, token): (&str
     close_until_refused(bench).await;
     let (told, mut client) = timeout(Duration::from_secs(45), task).await.expect("hangs").unwrap();
     let stored = bench.number(&stored).await;
-    match told {
+    match &told {
         Ok(()) => assert_eq!(stored, 3, "{token}: told as done"),
         Err(error) => {
-            assert!((2..=3).contains(&stored) && support::code(&error).0 > 0, "{token}: {stored}, {error}")
+            assert!(stored == 2 && support::code(error).0 > 0, "{token}: {stored}, {error}")
         }
     }
-    println!("{token}: stored {stored}");
+    println!("{token}: stored {stored}, told {told:?}");
     client.query_drop("ROLLBACK").await.unwrap();
 }
 
