@@ -237,7 +237,7 @@ impl Session {
                 Kind::Rollback => Place::Rollback,
                 // Of several statements, those in front of the refused one may have been committed.
                 Kind::Multi if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Code,
-                Kind::Call if self.wrap.keeps => Place::Inside,
+                Kind::Call | Kind::Execute if self.wrap.keeps => Place::Inside,
                 _ if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Commit,
                 _ if doubt::is_code(statement) => Place::Code,
                 _ => Place::Inside,
