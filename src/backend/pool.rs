@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::session::SessionState;
 use crate::topology::ServerId;
@@ -440,10 +440,13 @@ impl AccountPool {
 async fn restored(mut lease: Lease, wanted: &SessionState) -> Result<Lease, AcquireError> {
     // Cancelled half-way it must not be reused.
     lease.broken = true;
-    match lease.restore(wanted).await {
-        Ok(Ok(())) => lease.broken = false,
-        Ok(Err(error)) => return Err(AcquireError::Restore(error)),
-        Err(error) => return Err(AcquireError::Lost(error)),
+    let within = lease.pool().owner.limits().connect;
+    match timeout(within, lease.restore(wanted)).await {
+        Ok(Ok(Ok(()))) => lease.broken = false,
+        Ok(Ok(Err(error))) => return Err(AcquireError::Restore(error)),
+        Ok(Err(error)) => return Err(AcquireError::Lost(error)),
+        // A server that hangs ends no connection.
+        Err(_) => return Err(AcquireError::Lost(std::io::ErrorKind::TimedOut.into())),
     }
     Ok(lease)
 }

@@ -14,10 +14,11 @@ use crate::sql::{Effects, Kind, may_name_id};
 
 use super::aftermath::{Aftermath, show_warnings};
 use super::journaling::LOOKS_BACK;
+use super::marking::unless_lost;
 use super::session::Session;
 use super::work::{Text, Work};
 
-/// Time for reading.
+/// Time for reading what is given up if it cannot be read.
 const READ: Duration = Duration::from_secs(2);
 /// The same where a switchover waits for it.
 const READ_AT_ONCE: Duration = Duration::from_millis(200);
@@ -42,9 +43,11 @@ impl Session {
         let Some(unread) = self.tracker.unread(at_once) else { return true };
         let Some(lease) = &mut self.lease else { return true };
         self.here.found_rows = false;
-        let limit = if at_once { READ_AT_ONCE } else { READ };
+        // A server that is only slow keeps what it has: whoever speaks to it directly waits too.
+        let limit = if at_once { READ_AT_ONCE } else { self.shared.options().hold_timeout };
+        let read = unless_lost(&self.handle.signal, lease.read_session(&unread));
         let read = tokio::select! {
-            read = timeout(limit, lease.read_session(&unread)) => Some(read),
+            read = timeout(limit, read) => Some(read),
             () = self.client.stream().hung_up() => None,
         };
         let Some(read) = read else {
@@ -151,10 +154,12 @@ impl Session {
             return;
         }
         let Some(lease) = &mut self.lease else { return };
-        if let Ok(Ok(row)) = timeout(READ, lease.query_row("SELECT LAST_INSERT_ID()", 1)).await {
+        let asked = lease.query_row("SELECT LAST_INSERT_ID()", 1);
+        if let Ok(row) = unless_lost(&self.handle.signal, asked).await {
             let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
             self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
         } else {
+            // The answer may still come: the transaction goes on elsewhere, or on another connection.
             lease.broken = true;
         }
     }

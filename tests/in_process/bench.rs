@@ -15,6 +15,7 @@ use tideover::guard::{Guard, GuardMode, GuardParts};
 use tideover::metrics::Metrics;
 use tideover::monitor::{Monitor, MonitorOptions};
 use tideover::net::{Accepted, BufferPool, ClientTls, ClientTlsFiles, ClientTlsMode, Raw, RsaKey};
+use tideover::relay::Signals;
 use tideover::topology::{Topology, TopologyStore};
 use tideover_protocol::handshake::Secret;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +112,7 @@ impl Bench {
             buffers: BufferPool::new(),
         };
         monitor.look_at_all().await;
-        tokio::spawn(keep(store, gate.clone()));
+        tokio::spawn(keep(store, gate.clone(), first.registry.clone()));
         Self { a, b, gate, shards: with_second(first) }
     }
 
@@ -185,10 +186,13 @@ fn routing() -> tideover::route::RoutingOptions {
     }
 }
 
-/// What `app::keeper` does for the gate.
-async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
+/// What `app::keeper` does for the gate, and for the sessions of a server that is down.
+async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>, registry: Arc<SessionRegistry>) {
     let mut now = store.load();
     loop {
+        for server in now.servers.iter().filter(|server| !server.is_up()) {
+            registry.tell(server.id, Signals::SERVER_LOST);
+        }
         if now.primary().is_some() {
             gate.open(Reasons::NO_PRIMARY);
         } else {

@@ -101,6 +101,59 @@ async fn an_outcome_that_nobody_can_prove_is_said_to_be_unknown() {
     done(&mut client, "INSERT 2").await;
 }
 
+/// The server hangs when the proxy has sent something of its own, and another one takes its place.
+async fn goes_on_elsewhere(bench: &Bench, client: &mut Control, sql: &str) {
+    let (a, b) = (bench.a.clone(), bench.b.clone());
+    let promoter = tokio::spawn(async move {
+        while !a.hangs() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        b.promote();
+    });
+    let began = Instant::now();
+    done(client, sql).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    promoter.await.expect("promoted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_in_front_of_a_statement_is_left() {
+    let bench = Bench::start().await;
+    let mut client = bench.client().await;
+    done(&mut client, "BEGIN").await;
+    done(&mut client, "INSERT 1").await;
+    // What fixes the time for a statement that asks for it.
+    bench.a.hang_at("SET timestamp");
+    goes_on_elsewhere(&bench, &mut client, "UPDATE t SET a = NOW()").await;
+    done(&mut client, "COMMIT").await;
+    assert_eq!(bench.b.executed(), ["INSERT 1", "UPDATE t SET a = NOW()"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_behind_an_error_is_left() {
+    let bench = Bench::start().await;
+    let mut client = bench.client().await;
+    done(&mut client, "BEGIN").await;
+    done(&mut client, "INSERT 1").await;
+    // The proxy asks whether the transaction is open still.
+    bench.a.hang_at("UPDATE bad");
+    assert_eq!(refused(&mut client, "UPDATE bad").await.0, 1062);
+    goes_on_elsewhere(&bench, &mut client, "INSERT 2").await;
+    done(&mut client, "COMMIT").await;
+    assert_eq!(bench.b.executed(), ["INSERT 1", "INSERT 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_when_a_session_is_restored_is_left() {
+    let bench = Bench::with(1).await;
+    let (mut client, mut other) = (bench.client().await, bench.client().await);
+    done(&mut client, "SET @a = 1").await;
+    done(&mut other, "SET @a = 2").await;
+    bench.a.hang_at("SET @");
+    goes_on_elsewhere(&bench, &mut client, "BEGIN").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_read_that_is_lost_before_its_answer_is_run_again() {
     let bench = Bench::start().await;

@@ -23,6 +23,7 @@ mod hostile;
 mod keys;
 mod many;
 mod outside;
+mod pinned;
 mod planned;
 mod pools;
 mod preflight;
