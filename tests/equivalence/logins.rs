@@ -53,7 +53,10 @@ async fn logins_are_told_what_is_set(flavor: Flavor) -> TestResult {
                 assert_eq!(commits, !(off && side == sides[1]), "SET GLOBAL {global}: {lines:?}");
                 status.remove(StatusFlags::AUTOCOMMIT);
                 let last = lines.pop().unwrap_or_default();
-                assert!(side == sides[0] || last.contains("AUTOCOMMIT") != off, "SET GLOBAL {global}: {last}");
+                assert!(
+                    side == sides[0] || last.contains("AUTOCOMMIT") != off,
+                    "SET GLOBAL {global}: {last}"
+                );
             }
             told.push((status, lines));
         }
