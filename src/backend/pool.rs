@@ -16,7 +16,7 @@ use crate::topology::ServerId;
 
 use super::account::Account;
 use super::acquire::AcquireError;
-use super::base::{Base, Bases};
+use super::base::{Base, Bases, Start};
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
@@ -189,6 +189,12 @@ impl Pools {
         self.of_server(server).iter().for_each(|pool| pool.let_go_idle());
     }
 
+    /// A server was told what new sessions may begin with (SET GLOBAL): the next login there looks what that is. What is
+    /// idle stays until the monitor has found that it was something of this kind, and [retires](Self::retire) it.
+    pub fn doubt(&self, server: ServerId) {
+        self.of_server(server).iter().for_each(|pool| pool.base.doubt());
+    }
+
     pub(super) fn of_server(&self, server: ServerId) -> Vec<Arc<AccountPool>> {
         self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
     }
@@ -317,7 +323,13 @@ impl AccountPool {
     /// been told otherwise by now ([`is_base_known`](Self::is_base_known)).
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.state()
+        self.base.last().map(|start| start.state)
+    }
+
+    /// The same after COM_RESET_CONNECTION.
+    #[must_use]
+    pub fn base_after_reset(&self) -> Option<Arc<SessionState>> {
+        self.base.last().map(|start| start.reset)
     }
 
     /// Whether that is what new connections start from, for all that is known.
@@ -385,6 +397,8 @@ impl AccountPool {
         let target = &self.slots.target;
         let (io, connected) =
             self.owner.connector.login(target, &self.account, self.dialect, deadline).await?;
+        let start = self.base.of(generation);
+        let news = start.is_none();
         let opened = Opened {
             io,
             server: self.slots.id,
@@ -395,7 +409,7 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
-            base: self.base.of(generation),
+            start,
         };
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
@@ -410,7 +424,11 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.learn(generation, (connection.base.clone(), connection.largest));
+        if news {
+            let ServerConnection { base, after_reset, largest, .. } = &*connection;
+            let (state, reset) = (base.clone(), after_reset.clone());
+            self.base.learn(generation, Start { state, reset, largest: *largest });
+        }
         counted.keep();
         Ok(connection)
     }
