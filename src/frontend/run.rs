@@ -398,8 +398,9 @@ impl Session {
             for pin in pins.iter().filter(|pin| !before.contains(*pin)) {
                 self.shared.metrics.pins.with_label_values(&[pin.name()]).inc();
             }
-            self.handle.set_pins(pins);
         }
+        // Those that lapsed with the statement are gone too.
+        self.handle.set_pins(pins);
         let Some(lease) = &mut self.lease else { return };
         if lease.state.fingerprint() != self.tracker.state().fingerprint() {
             if let Some(journal) = &mut self.journal {

@@ -99,7 +99,29 @@ async fn warnings(flavor: Flavor) -> TestResult {
         let shown: Vec<(String, u32, String)> = one.query("SHOW WARNINGS").await?;
         assert!(matches!(&shown[..], [(_, 1292, _)]), "round {round}: {shown:?}");
     }
+    all_at_once(&scene, (&mut one, &mut two)).await?;
     scene.finish()
+}
+
+/// The same of a statement that leaves warnings, a number for FOUND_ROWS() and a variable that only the server knows.
+async fn all_at_once(scene: &Scene, (one, two): (&mut Conn, &mut Conn)) -> TestResult {
+    let three = "(SELECT 1 UNION SELECT 2 UNION SELECT 3) AS t";
+    for round in 0..3 {
+        let sql =
+            format!("SELECT SQL_CALC_FOUND_ROWS @a := CONCAT('it is ', {round} + '0x') FROM {three} LIMIT 1");
+        one.query_drop(sql).await?;
+        let pinned = json!({ "warnings": 1, "found_rows": 1, "user_variable": 1 });
+        scene.wait_status("/sessions/pinned", pinned, Duration::from_secs(20)).await?;
+        two.query_drop("SELECT 1").await?;
+        scene.wait_status("/sessions/pinned", json!({}), Duration::from_secs(20)).await?;
+        let shown: Vec<(String, u32, String)> = one.query("SHOW WARNINGS").await?;
+        assert!(shown.iter().any(|(_, code, _)| *code == 1292), "round {round}: {shown:?}");
+        let found: Option<(u64, String)> = one.query_first("SELECT FOUND_ROWS(), @a").await?;
+        assert_eq!(found, Some((3, format!("it is {round}"))));
+        two.query_drop("SELECT 1").await?;
+        one.query_drop("DO 1").await?;
+    }
+    Ok(())
 }
 
 async fn check(client: &mut Conn, number: usize) -> TestResult {
