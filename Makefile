@@ -13,7 +13,7 @@ help:
 	@echo "make fmt     format everything"
 	@echo "make bench   throughput, CPU and memory beside a direct connection and beside HAProxy (BENCH=--quick)"
 	@echo "make soak    the real-server scenarios in their full length"
-	@echo "make drivers every driver that tests/drivers has a program for (root, Debian or Ubuntu); then make test runs them"
+	@echo "make drivers every driver and tool that tests/drivers runs (root, Debian or Ubuntu); then make test runs them"
 	@echo "make fuzz    the fuzz targets for long (FUZZ_SECONDS=3600 each)"
 
 demo: build

@@ -17,12 +17,15 @@ use crate::session::{Change, ServerStatements, SessionState, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
 use super::answers::Swallow;
+use super::base::Start;
 use super::commits::Commits;
 use super::marks::Marks;
 
 /// Prepared statements kept open on one server connection.
 /// (100 connections of the default pool stay below the servers' `max_prepared_stmt_count` of 16382).
 const STATEMENTS: usize = 128;
+/// What a login chooses, and a reset on MySQL takes from the global ones.
+const CHARACTER_SETS: [&str; 3] = ["character_set_client", "character_set_results", "collation_connection"];
 /// COM_SET_OPTION.
 const MULTI_STATEMENTS_ON: [u8; 3] = [0x1b, 0, 0];
 const MULTI_STATEMENTS_OFF: [u8; 3] = [0x1b, 1, 0];
@@ -44,6 +47,8 @@ pub struct ServerConnection {
     pub state: SessionState,
     /// What it amounted to after login.
     pub base: Arc<SessionState>,
+    /// What it would amount to after COM_RESET_CONNECTION alone.
+    pub(super) after_reset: Arc<SessionState>,
     /// Statements prepared on it.
     pub prepared: ServerStatements,
     /// What the commits of this connection are known by.
@@ -98,8 +103,8 @@ pub(super) struct Opened {
     pub(super) marks: Arc<Marks>,
     pub(super) generation: u64,
     pub(super) reading: bool,
-    /// What is known already: the base state, and the longest command that the server takes.
-    pub(super) base: Option<(Arc<SessionState>, usize)>,
+    /// What is known already of what sessions start from.
+    pub(super) start: Option<Start>,
 }
 
 impl ServerConnection {
@@ -113,7 +118,8 @@ impl ServerConnection {
             thread: opened.thread,
             capabilities: opened.capabilities,
             state: SessionState::default(),
-            base: Arc::new(SessionState::default()),
+            base: Arc::default(),
+            after_reset: Arc::default(),
             prepared: ServerStatements::new(STATEMENTS),
             commits: Commits::new(opened.tag, opened.marks),
             scratch: BytesMut::new(),
@@ -130,12 +136,24 @@ impl ServerConnection {
             reading: opened.reading,
         };
         connection.track().await?;
-        (connection.base, connection.largest) = match opened.base {
-            Some(base) => base,
-            None => connection.read_base().await?,
+        let start = match opened.start {
+            Some(start) => start,
+            None => connection.read_start().await?,
         };
+        (connection.base, connection.after_reset, connection.largest) =
+            (start.state, start.reset, start.largest);
         connection.state = (*connection.base).clone();
+        connection.say_commit_mode().await?;
         Ok(connection)
+    }
+
+    /// Under a global `autocommit=0` the flags of MySQL's answers say AUTOCOMMIT all the same, until a session says
+    /// otherwise (seen on 9.7.4). What a transaction is goes by these flags.
+    async fn say_commit_mode(&mut self) -> io::Result<()> {
+        if self.flavor == Flavor::MySql && self.base.variable("autocommit") == Some(b"OFF") {
+            self.set_own("SET autocommit=1, autocommit=0").await?;
+        }
+        Ok(())
     }
 
     /// Switches session tracking on.
@@ -157,16 +175,18 @@ impl ServerConnection {
 
     /// The session's character set variables after login: what a SET NAMES of one client is undone with for the next; its
     /// isolation level, which says what a transaction locks; whether it commits by itself. And the longest command.
-    async fn read_base(&mut self) -> io::Result<(Arc<SessionState>, usize)> {
+    async fn read_start(&mut self) -> io::Result<Start> {
         // MariaDB has the other name for the level only since 11.1, MySQL this one no more since 8.0.
         let isolation = if self.flavor == Flavor::MariaDb { "tx_isolation" } else { "transaction_isolation" };
-        let names =
-            ["character_set_client", "character_set_results", "collation_connection", "sql_mode", isolation];
+        let [client, results, collation] = CHARACTER_SETS;
+        let names = [client, results, collation, "sql_mode", isolation];
         let variables = names.map(|n| format!("@@session.{n}")).join(",");
+        let globals = CHARACTER_SETS.map(|n| format!("@@global.{n}")).join(",");
         let sql = format!(
-            "SELECT {variables},CURRENT_ROLE(),IF(@@session.autocommit,'ON','OFF'),@@max_allowed_packet"
+            "SELECT {variables},CURRENT_ROLE(),IF(@@session.autocommit,'ON','OFF'),@@max_allowed_packet,{globals}"
         );
-        let mut values = self.query_row(&sql, names.len() + 3).await?;
+        let mut values = self.query_row(&sql, names.len() + 3 + CHARACTER_SETS.len()).await?;
+        let globals = values.split_off(values.len().saturating_sub(CHARACTER_SETS.len()));
         let largest = values.pop().and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok());
         let mut base = SessionState::new();
         // As the trackers report it.
@@ -181,7 +201,15 @@ impl ServerConnection {
             list if list.starts_with('`') => list.to_owned(),
             name => format!("`{}`", name.replace('`', "``")),
         });
-        Ok((Arc::new(base), largest.unwrap_or(usize::MAX)))
+        let state = Arc::new(base);
+        let mut reset = state.clone();
+        if self.flavor == Flavor::MySql {
+            let reset = Arc::make_mut(&mut reset);
+            for (name, value) in CHARACTER_SETS.iter().zip(&globals) {
+                reset.set_variable(name.as_bytes(), value);
+            }
+        }
+        Ok(Start { state, reset, largest: largest.unwrap_or(usize::MAX) })
     }
 
     /// What the server said against a query, if `error` is no socket's.
@@ -336,6 +364,7 @@ impl ServerConnection {
             wanted.set_role("");
         }
         self.names_of_login().await?;
+        self.say_commit_mode().await?;
         self.state = wanted;
         self.dirty = false;
         self.clock_set = false;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,7 +16,7 @@ use crate::topology::ServerId;
 
 use super::account::Account;
 use super::acquire::AcquireError;
-use super::base::Base;
+use super::base::{Base, Bases, Start};
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
@@ -63,6 +63,7 @@ pub struct Pools {
     connector: Connector,
     pub(super) slots: Vec<Arc<Slots>>,
     pub(super) pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
+    bases: Bases,
     tags: TagSource,
     marks: Arc<Marks>,
 }
@@ -85,6 +86,7 @@ impl Pools {
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
+            bases: Bases::default(),
             tags: TagSource::new(&signature),
             marks: Marks::new(signature.instance),
         })
@@ -130,8 +132,9 @@ impl Pools {
                 idle: Mutex::default(),
                 leased: AtomicUsize::new(0),
                 returned: Notify::new(),
+                given_back: AtomicU64::new(0),
                 queued: AtomicUsize::new(0),
-                base: Base::default(),
+                base: self.bases.of(key),
             })
         });
         pool.clone()
@@ -186,13 +189,23 @@ impl Pools {
         self.of_server(server).iter().for_each(|pool| pool.let_go_idle());
     }
 
+    /// A server was told what new sessions may begin with (SET GLOBAL): the next login there looks what that is. What is
+    /// idle stays until the monitor has found that it was something of this kind, and [retires](Self::retire) it.
+    pub fn doubt(&self, server: ServerId) {
+        self.of_server(server).iter().for_each(|pool| pool.base.doubt());
+    }
+
     pub(super) fn of_server(&self, server: ServerId) -> Vec<Arc<AccountPool>> {
         self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
     }
 
-    /// Makes room under the server's limit by closing an idle connection of any account. Says whether there was one.
-    pub(super) fn evict(&self, server: ServerId) -> bool {
-        for pool in self.of_server(server) {
+    /// Makes room under the server's limit by closing an idle connection of any account, or of this one. Says whether there
+    /// was one. Who has most gives it.
+    pub(super) fn evict(&self, server: ServerId, of: Option<u64>) -> bool {
+        let mut pools = self.of_server(server);
+        pools.retain(|pool| of.is_none_or(|account| pool.account.id() == account));
+        pools.sort_by_cached_key(|pool| std::cmp::Reverse(pool.idle.lock().len()));
+        for pool in pools {
             let mut idle = pool.idle.lock();
             if !idle.is_empty() {
                 idle.remove(0);
@@ -218,10 +231,12 @@ pub struct AccountPool {
     pub(super) leased: AtomicUsize,
     /// An idle one was given back.
     pub(super) returned: Notify,
+    /// How often.
+    pub(super) given_back: AtomicU64,
     /// Who wait for that rather than log in.
     pub(super) queued: AtomicUsize,
-    /// Of a new connection's session, and the longest command it takes.
-    base: Base,
+    /// Of a new connection's session, and the longest command it takes: known to all shards.
+    base: Arc<Base>,
 }
 
 impl AccountPool {
@@ -259,7 +274,7 @@ impl AccountPool {
         };
         match self.take_in_turn(wanted) {
             Some(connection) => Ok(Lease::new(connection, self.clone(), permit)),
-            None => Box::pin(self.lease_other(permit, wanted)).await,
+            None => Box::pin(self.lease_other(permit, Some(wanted))).await,
         }
     }
 
@@ -308,7 +323,13 @@ impl AccountPool {
     /// been told otherwise by now ([`is_base_known`](Self::is_base_known)).
     #[must_use]
     pub fn base(&self) -> Option<Arc<SessionState>> {
-        self.base.state()
+        self.base.last().map(|start| start.state)
+    }
+
+    /// The same after COM_RESET_CONNECTION.
+    #[must_use]
+    pub fn base_after_reset(&self) -> Option<Arc<SessionState>> {
+        self.base.last().map(|start| start.reset)
     }
 
     /// Whether that is what new connections start from, for all that is known.
@@ -323,10 +344,7 @@ impl AccountPool {
     /// [`AcquireError`].
     pub async fn acquire_new(self: &Arc<Self>) -> Result<Lease, AcquireError> {
         let permit = self.wait().await?;
-        let time = self.owner.limits().connect;
-        let _turn = self.slots.turn_to_log_in(time).await?;
-        let connection = self.connect_within_limit(time).await?;
-        Ok(Lease::new(connection, self.clone(), permit))
+        self.lease_other(permit, None).await
     }
 
     /// Connections of this pool.
@@ -379,6 +397,8 @@ impl AccountPool {
         let target = &self.slots.target;
         let (io, connected) =
             self.owner.connector.login(target, &self.account, self.dialect, deadline).await?;
+        let start = self.base.of(generation);
+        let news = start.is_none();
         let opened = Opened {
             io,
             server: self.slots.id,
@@ -389,7 +409,7 @@ impl AccountPool {
             marks: self.owner.marks.clone(),
             generation,
             reading: self.use_ == Use::Reading,
-            base: self.base.of(generation),
+            start,
         };
         let set_up = timeout_at(deadline, ServerConnection::set_up(opened)).await;
         let connection = match set_up {
@@ -404,7 +424,11 @@ impl AccountPool {
             }
             Err(_) => return Err(ConnectFailure::TimedOut { address: target.address.clone() }.into()),
         };
-        self.base.learn(generation, (connection.base.clone(), connection.largest));
+        if news {
+            let ServerConnection { base, after_reset, largest, .. } = &*connection;
+            let (state, reset) = (base.clone(), after_reset.clone());
+            self.base.learn(generation, Start { state, reset, largest: *largest });
+        }
         counted.keep();
         Ok(connection)
     }
@@ -422,6 +446,7 @@ impl AccountPool {
         if current && connection.is_reusable() && connection.idle_since - connection.opened < limits.lifetime
         {
             self.idle.lock().push(connection);
+            self.given_back.fetch_add(1, Ordering::AcqRel);
             self.returned.notify_one();
         } else {
             self.slots.open.fetch_sub(1, Ordering::AcqRel);

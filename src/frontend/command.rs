@@ -179,7 +179,7 @@ impl Session {
         self.client.queue_packet(&[0xfe, 0, 0, s0, s1], 1);
     }
 
-    /// COM_RESET_CONNECTION: the session is as after login, but for its schema.
+    /// COM_RESET_CONNECTION: the session is as after login, but for its schema, its role and MySQL's character sets.
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
         self.forget_everything();
@@ -196,9 +196,9 @@ impl Session {
         self.acknowledge().await
     }
 
-    /// The session is as after login, in this schema.
+    /// The session is as after COM_RESET_CONNECTION, in this schema.
     pub(super) fn start_over(&mut self, schema: Option<&[u8]>) {
-        match self.pool_of_primary().and_then(|p| p.base()) {
+        match self.pool_of_primary().and_then(|p| p.base_after_reset()) {
             Some(base) => self.start_from(&base, schema),
             // Without a primary the base is not to be had: what the last one had is as good.
             None => self.start_from(&crate::session::SessionState::new(), schema),

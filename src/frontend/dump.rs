@@ -108,7 +108,11 @@ fn pump(
 ) -> Poll<Ended> {
     loop {
         let mut moved = false;
-        if client.unsent() < HIGH_WATER {
+        let full = |client: &PacketIo, server: &PacketIo| {
+            (client.unsent() >= HIGH_WATER, server.unsent() >= HIGH_WATER)
+        };
+        let before = full(client, server);
+        if !before.0 {
             match ended(server.poll_fill(cx)) {
                 Poll::Ready(None) => return Poll::Ready(Ended::Lost),
                 Poll::Ready(Some(())) => match pass_on(client, server, scanner, cx) {
@@ -119,7 +123,7 @@ fn pump(
                 Poll::Pending => {}
             }
         }
-        if server.unsent() < HIGH_WATER {
+        if !before.1 {
             match ended(client.poll_fill(cx)) {
                 Poll::Ready(None) => return Poll::Ready(Ended::Lost),
                 Poll::Ready(Some(())) => {
@@ -136,7 +140,8 @@ fn pump(
         if matches!(down, Poll::Ready(Err(_))) || matches!(up, Poll::Ready(Err(_))) {
             return Poll::Ready(Ended::Lost);
         }
-        if !moved {
+        // A side that was not read since the other was full has not been asked to wake us.
+        if !moved && full(client, server) == before {
             return Poll::Pending;
         }
     }
@@ -162,5 +167,58 @@ fn pass_on(
         if control.is_last() {
             return Ok(true);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tideover_protocol::capability::Capabilities;
+    use tideover_protocol::frame::FrameHeader;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::net::{BufferPool, Raw, Stream};
+
+    /// A client that reads more slowly than the server writes gets all of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_gets_everything() {
+        const EVENT: usize = 50_000;
+        let buffers = BufferPool::new();
+        let mut events = Vec::new();
+        for sequence in 1..=100_u8 {
+            events.extend_from_slice(&FrameHeader { payload_len: EVENT, sequence }.to_bytes());
+            events.extend_from_slice(&[0; EVENT]);
+        }
+        let last = [1, 0, 0, 101, 0xfe];
+        let (mut writer, server) = duplex(1 << 20);
+        // Less than is kept back for it, so that it is now full, now empty.
+        let (mut reader, client) = duplex(HIGH_WATER * 2);
+        let io = |end| PacketIo::new(Stream::Plain(Raw::Memory(end)), &buffers);
+        let (mut client, mut server) = (io(client), io(server));
+        let capabilities = Capabilities::ESSENTIAL;
+        let mut scanner = ResponseScanner::new(ResponseShape::BinlogStream, capabilities, 1);
+        let all = events.len() + last.len();
+        let write = async {
+            writer.write_all(&events).await.unwrap();
+            writer.write_all(&last).await.unwrap();
+        };
+        // A task of its own, which nobody else wakes.
+        let relay = tokio::spawn(async move {
+            poll_fn(|cx| pump(&mut client, &mut server, &mut scanner, cx)).await;
+            client.flush().await.unwrap();
+        });
+        let read = async {
+            let (mut got, mut piece) = (0, vec![0; 3 * HIGH_WATER]);
+            while got < all {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                got += reader.read(&mut piece).await.unwrap();
+            }
+            got
+        };
+        let done = async { tokio::join!(write, relay, read).2 };
+        let got = tokio::time::timeout(Duration::from_secs(60), done).await;
+        assert_eq!(got.ok(), Some(all));
     }
 }

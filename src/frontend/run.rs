@@ -383,7 +383,8 @@ impl Session {
         let before = self.tracker.pins();
         // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
         if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
-            // New sessions may begin with something else now.
+            // New sessions may begin with something else now, one that logs in before the monitor has looked among them.
+            self.lease.iter().for_each(|lease| self.shared.pools.doubt(lease.server));
             self.shared.monitor.kick();
         }
         let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);

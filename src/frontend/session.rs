@@ -185,9 +185,10 @@ impl Session {
         if schema.is_some() {
             state.set_schema(schema);
         }
-        // Servers may be told that nothing commits by itself (`autocommit=0` in their configuration).
+        // Servers may be told that nothing commits by itself (`autocommit=0` in their configuration), or how texts are read.
         let commits = state.variable("autocommit") != Some(b"OFF");
         self.status.set(StatusFlags::AUTOCOMMIT, commits);
+        self.status.set(StatusFlags::NO_BACKSLASH_ESCAPES, state.dialect(false, 0).no_backslash_escapes);
         self.tracker.reset(state);
     }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::topology::{GtidSet, ServerId, Topology};
 
 use super::choice::{Candidate, choose, is_fit, warmth};
+use super::delay::Delay;
 use super::position::Position;
 use super::rules::Rules;
 use super::why::Why;
@@ -93,6 +94,7 @@ struct Load {
     proven: ArcSwap<(u64, GtidSet)>,
     suspect_until: AtomicU64,
     behind_until: AtomicU64,
+    delay: Delay,
 }
 
 /// One server's part in serving reads, for status.
@@ -299,6 +301,21 @@ impl Desk {
         let Some(load) = self.loads.get(id.0) else { return false };
         let proven = load.proven.load();
         proven.0 == life && proven.1.covers(needs.set())
+    }
+
+    /// A read asked there for a commit this time after its answer, and found it there after `took`.
+    pub fn caught_up(&self, id: ServerId, since: Duration, took: Duration) {
+        if let Some(load) = self.loads.get(id.0) {
+            let latency = Duration::from_micros(load.latency.load(Ordering::Relaxed).into());
+            load.delay.note(since, took, latency);
+        }
+    }
+
+    /// How long a read had better wait before it asks there for a commit, this time after its answer: at most half of the time
+    /// that it may wait at all.
+    #[must_use]
+    pub fn ask_later(&self, id: ServerId, since: Duration) -> Option<Duration> {
+        self.loads.get(id.0)?.delay.left(since).map(|left| left.min(self.options.wait / 2))
     }
 
     /// A server was waited for in vain.

@@ -1,7 +1,7 @@
 //! The drivers, command-line clients and object mappers that applications use, each a small program of its own language
 //! (`../drivers/*/`): login with and without TLS, every column type, transactions, prepared statements, long values,
 //! variables, errors, cancelling; then small transactions with books while the primary is switched three times. All of
-//! them at once against one proxy. Those that are not installed are named (`scripts/drivers` gets them).
+//! them at once against one proxy. Those that are not installed are named (`scripts/drivers` gets them). And tools: see there.
 
 #![allow(clippy::print_stdout, reason = "what was skipped and what was done is for people")]
 
@@ -11,6 +11,7 @@ mod support;
 mod catalogue;
 mod native;
 mod program;
+mod tools;
 
 use std::{sync::Arc, time::Duration};
 

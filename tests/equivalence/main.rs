@@ -9,6 +9,7 @@
 mod answer;
 mod generate;
 mod ids;
+mod logins;
 mod packed;
 mod pair;
 mod script;

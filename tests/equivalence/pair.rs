@@ -45,7 +45,7 @@ const SETUP: &str = include_str!("setup.sql");
 
 /// Both sides.
 pub(crate) struct Pair {
-    direct: Cluster,
+    pub(crate) direct: Cluster,
     pub(crate) scene: Scene,
     pub(crate) flavor: Flavor,
     /// Differences found, as text.

@@ -8,6 +8,7 @@ use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD};
 use tideover_protocol::handshake::{ConnectOptions, ConnectStep, Connector, Secret};
 use tideover_protocol::packet::ChangeUser;
 use tideover_protocol::response::{Control, Next, ResponseScanner, ResponseShape};
+use tideover_protocol::status::StatusFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
@@ -41,6 +42,8 @@ pub(crate) struct Wire {
     challenge: Option<[u8; 20]>,
     /// The id in the greeting.
     pub(crate) id: u32,
+    /// The status flags of the OK that ended the login.
+    pub(crate) login_status: StatusFlags,
 }
 
 impl Wire {
@@ -54,7 +57,9 @@ impl Wire {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (input, packed, challenge) = (Vec::new(), None, None);
-        let mut wire = Self { stream, input, packed, capabilities, collation, challenge, id: 0 };
+        let login_status = StatusFlags::empty();
+        let mut wire =
+            Self { stream, input, packed, capabilities, collation, challenge, id: 0, login_status };
         let mut machine = Connector::new(ConnectOptions {
             user: user.into(),
             secret: Secret::Password(user.as_bytes().to_vec().into()),
@@ -80,6 +85,7 @@ impl Wire {
                     wire.capabilities = connected.capabilities;
                     wire.packed = capabilities.contains(Capabilities::COMPRESS).then(Packed::default);
                     wire.id = connected.greeting.connection_id;
+                    wire.login_status = connected.ok.status;
                     let mariadb = connected.greeting.server_version.contains("MariaDB");
                     wire.challenge = mariadb.then_some(connected.greeting.nonce);
                     return Ok(wire);

@@ -36,6 +36,11 @@ struct State {
     /// Answers nothing any more, and ends no connection.
     hangs: bool,
     connections: u32,
+    /// New connections are refused.
+    full: bool,
+    /// A variable that it does not know, and how often it has said so.
+    lacks: Option<&'static str>,
+    told: u32,
     /// What each login and each reset takes.
     pause: Duration,
     logins: Together,
@@ -88,6 +93,22 @@ impl FakeServer {
     /// The next statement that begins so is not answered: the connection ends instead.
     pub(crate) fn cut_at(&self, start: &'static str) {
         self.state.lock().cut_at = Some(start);
+    }
+
+    /// Whether it takes more connections than it has.
+    pub(crate) fn take_no_more(&self, full: bool) {
+        self.state.lock().full = full;
+    }
+
+    /// It does not know this global variable from now on; how often it says so is counted anew.
+    pub(crate) fn lack(&self, name: &'static str) {
+        let mut state = self.state.lock();
+        (state.lacks, state.told) = (Some(name), 0);
+    }
+
+    /// How often it has said that it does not know a variable.
+    pub(crate) fn told(&self) -> u32 {
+        self.state.lock().told
     }
 
     /// The next statement that begins so is the last thing that it does: from then on it hangs.
@@ -150,8 +171,13 @@ impl FakeServer {
     async fn serve(&self, mut io: PacketIo) -> io::Result<()> {
         let connection_id = {
             let mut state = self.state.lock();
-            state.connections += 1;
-            self.number * 1000 + state.connections
+            state.connections += u32::from(!state.full);
+            (!state.full).then_some(self.number * 1000 + state.connections)
+        };
+        let Some(connection_id) = connection_id else {
+            let mut payload = BytesMut::new();
+            ErrPacket::new(1040, "08004", "Too many connections").encode(Capabilities::empty(), &mut payload);
+            return io.send_packet(&payload, 0).await.map(drop);
         };
         let mut acceptor = Acceptor::new(Offer {
             server_version: VERSION.to_owned(),
@@ -242,7 +268,13 @@ impl FakeServer {
                 status.remove(StatusFlags::IN_TRANS);
                 Answer::Ok
             }
-            "SELECT" => self.select(text, &state),
+            "SELECT" => match state.lacks.filter(|name| text.contains(&format!("@@global.{name}"))) {
+                Some(name) => {
+                    state.told += 1;
+                    Answer::Error(1193, "HY000", format!("Unknown system variable '{name}'"))
+                }
+                None => self.select(text, &state),
+            },
             "SHOW" => show(text, &state),
             _ => Answer::Ok,
         }
@@ -273,8 +305,11 @@ impl FakeServer {
                 "NONE",
                 "ON",
                 "67108864",
+                "utf8mb4",
+                "utf8mb4",
+                "utf8mb4_general_ci",
             ];
-            return Answer::Rows(vec!["value"; 8], values.map(str::to_owned).to_vec());
+            return Answer::Rows(vec!["value"; 11], values.map(str::to_owned).to_vec());
         }
         Answer::Rows(vec!["server"], vec![self.number.to_string()])
     }

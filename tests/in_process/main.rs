@@ -3,6 +3,7 @@
 
 mod bench;
 mod fake_server;
+mod pools;
 
 use std::time::Duration;
 
@@ -259,4 +260,36 @@ async fn logins_and_rollbacks_take_turns() {
         done(&mut client, "INSERT 1").await;
     }
     assert_eq!(bench.a.connections(), opened, "connections were given up");
+}
+
+/// A server may not know a variable that the monitor watches: it counts as what it is all the same.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lacks_a_variable_is_looked_at_without_it() {
+    let bench = Bench::start().await;
+    for server in [&bench.a, &bench.b] {
+        server.lack("optimizer_switch");
+    }
+    for _ in 0..3 {
+        let topology = bench.look().await;
+        assert!(topology.primary().is_some_and(|primary| &*primary.address == "a:1"), "{topology:#?}");
+        assert!(topology.servers.iter().all(|server| server.is_up() && server.unanswered.is_none()));
+    }
+    assert_eq!((bench.a.told(), bench.b.told()), (1, 1), "it is not asked for that again");
+    // On the next connection it is: the server may be another version by then.
+    bench.a.cut_at("SHOW ALL SLAVES STATUS");
+    assert!(bench.look().await.primary().is_some());
+    assert_eq!(bench.a.told(), 2);
+}
+
+/// Who logs in while all is held needs no server if one has let the same account in before, whichever thread served that.
+#[tokio::test(start_paused = true)]
+async fn a_login_during_a_hold_waits_on_no_thread_for_what_another_knows() {
+    let bench = Bench::start().await;
+    done(&mut bench.client_of(0).await, "INSERT 1").await;
+    bench.gate.close(Reasons::HOLD);
+    let began = Instant::now();
+    for shard in [0, 1] {
+        bench.client_of(shard).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "waited at the gate for {:?}", began.elapsed());
 }

@@ -42,3 +42,4 @@ mod signals;
 mod stuck;
 mod tls;
 mod unheard;
+mod versions;

@@ -89,6 +89,18 @@ SELECT @@character_set_client, @@collation_connection, @@character_set_results
 !change_user eq
 SELECT @@character_set_client, @@collation_connection, @@character_set_results
 
+## the character sets behind a reset [old]
+!change_user eq 8
+SET NAMES latin1 COLLATE latin1_bin
+!reset_connection
+SELECT @@character_set_client, @@collation_connection, @@character_set_results, DATABASE()
+SELECT name, COLLATION(name), COLLATION('x') FROM items
+!reset_connection
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+!change_user eq
+SELECT @@character_set_client, @@collation_connection, @@character_set_results
+
 ## init db, ping, options [old]
 !init_db other
 SELECT DATABASE()
