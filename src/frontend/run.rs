@@ -233,18 +233,10 @@ impl Session {
                     exchange.heed(Signals::empty());
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
-                    // The server's own answer says what became of it. A transaction that is ending will be over soon.
-                    let ending = matches!(place, Place::Commit | Place::Rollback);
-                    if !ending && !work.statement.any(Effects::ENDS) {
-                        ended_by_us = true;
-                        self.kill_statement(false);
-                    }
+                    ended_by_us |= self.cut(work, place);
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
-                Answer::Interrupted(signals)
-                    if signals.contains(Signals::SERVER_LOST) && !in_vain && self.is_bound() =>
-                {
-                    self.handle.signal.lower(Signals::SERVER_LOST);
+                Answer::Interrupted(signals) if !in_vain && self.waits_out(signals) => {
                     until = Some(hold.deadline(self.shared.options().hold_timeout));
                 }
                 Answer::Differs => return Ok(self.differs(work, &exchange)),
@@ -259,6 +251,15 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// The unit is to end: the server's own answer says what became of it. A transaction that is ending will be over soon.
+    fn cut(&self, work: &Work, place: Place) -> bool {
+        if matches!(place, Place::Commit | Place::Rollback) || work.statement.any(Effects::ENDS) {
+            return false;
+        }
+        self.kill_statement(false);
+        true
     }
 
     /// An error was kept back.

@@ -21,6 +21,15 @@ impl Session {
         if self.in_transaction() { !replayable } else { pinned && !self.is_about_to_begin() }
     }
 
+    /// The server counts as lost while it runs a statement: whether that is waited for all the same.
+    pub(super) fn waits_out(&self, signals: Signals) -> bool {
+        let waits = signals.contains(Signals::SERVER_LOST) && self.is_bound();
+        if waits {
+            self.handle.signal.lower(Signals::SERVER_LOST);
+        }
+        waits
+    }
+
     /// A connection is used again: that its server is lost may have been said before it came back, and not have been heard.
     pub(super) fn renew_loss(&self, server: ServerId) {
         // In this order: who finds the server down says so after that is published.
