@@ -1,6 +1,5 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
-use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::frame::MAX_PAYLOAD;
 use tideover_protocol::response::ResponseScanner;
@@ -397,7 +396,7 @@ impl Session {
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
             // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
-            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+            let several = lease.takes_several();
             match lease.command(&[0x1b, u8::from(!several), 0]).await {
                 Ok(_) => self.status = lease.status,
                 Err(_) => lease.broken = true,
