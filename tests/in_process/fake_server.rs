@@ -241,8 +241,11 @@ impl FakeServer {
                 "NONE",
                 "ON",
                 "67108864",
+                "utf8mb4",
+                "utf8mb4",
+                "utf8mb4_general_ci",
             ];
-            return Answer::Rows(vec!["value"; 8], values.map(str::to_owned).to_vec());
+            return Answer::Rows(vec!["value"; 11], values.map(str::to_owned).to_vec());
         }
         Answer::Rows(vec!["server"], vec![self.number.to_string()])
     }
