@@ -20,8 +20,19 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Clients at once, and how long each turn is.
 const CLIENTS: u64 = 16;
-const TURN: Duration = Duration::from_secs(5);
-const ROUNDS: usize = 5;
+const TURN: Duration = Duration::from_secs(3);
+const ROUNDS: usize = 20;
+
+/// What one proxy has done in its turns.
+#[derive(Default)]
+struct Done {
+    /// Statements a second, one number for each turn.
+    rates: Vec<f64>,
+    statements: u64,
+    /// CPU time of proxies and servers.
+    cpu: Duration,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
     texts::print();
@@ -52,29 +63,57 @@ async fn shares(flavor: Flavor) -> Outcome {
     cluster.primary().run(&[format!("INSERT INTO app.kv VALUES {}", rows.join(","))]).await?;
     cluster.wait_in_sync().await?;
     // One turn more, which does not count.
-    let mut units = [Vec::new(), Vec::new()];
+    let mut done = [Done::default(), Done::default()];
     for round in 0..=ROUNDS {
-        for ((_, proxy), units) in proxies.iter().zip(&mut units) {
-            let done = turn(proxy).await?;
+        for at in [round % 2, (round + 1) % 2] {
+            let (Some((_, proxy)), Some(done)) = (proxies.get(at), done.get_mut(at)) else { continue };
+            let before = cpu_time(&cluster, proxy)?;
+            let statements = turn(proxy).await?;
             if round > 0 {
-                units.push(done as f64 / TURN.as_secs_f64());
+                done.rates.push(statements as f64 / TURN.as_secs_f64());
+                done.statements += statements;
+                done.cpu += cpu_time(&cluster, proxy)? - before;
             }
         }
     }
-    for ((consistency, proxy), units) in proxies.iter().zip(&units) {
-        let status = proxy.admin().json("/v1/status").await?;
-        let readers =
-            status.pointer("/routing/readers").and_then(|r| r.as_array()).cloned().unwrap_or_default();
-        let on_replicas: u64 = readers.iter().filter_map(|reader| reader["reads"].as_u64()).sum();
-        let reads = status.pointer("/routing/reasons/reads").and_then(serde_json::Value::as_u64).unwrap_or(1);
-        println!(
-            "{flavor}, {consistency:<8}: {:>8.0} statements a second (of {ROUNDS} turns: {:.0} to {:.0}); {:.1} % of reads on replicas",
-            units.iter().sum::<f64>() / units.len() as f64,
-            units.iter().copied().fold(f64::MAX, f64::min),
-            units.iter().copied().fold(0.0, f64::max),
-            100.0 * on_replicas as f64 / reads as f64,
-        );
+    for ((consistency, proxy), done) in proxies.iter().zip(&done) {
+        report(flavor, consistency, proxy, done).await?;
     }
+    let [session, eventual] = done;
+    let ratios: Vec<f64> =
+        session.rates.iter().zip(&eventual.rates).map(|(one, other)| one / other).collect();
+    let of_cpu = |done: &Done| done.cpu.as_secs_f64() / done.statements as f64;
+    println!(
+        "{flavor}: statements with the rule {:.3} of those without; CPU time of one {:.3}",
+        (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp(),
+        of_cpu(&session) / of_cpu(&eventual),
+    );
+    Ok(())
+}
+
+fn cpu_time(cluster: &Cluster, proxy: &Proxy) -> Outcome<Duration> {
+    let mut all = proxy.cpu_time()?;
+    for server in cluster.servers() {
+        all += server.cpu_time()?;
+    }
+    Ok(all)
+}
+
+async fn report(flavor: Flavor, consistency: &str, proxy: &Proxy, done: &Done) -> Outcome {
+    let status = proxy.admin().json("/v1/status").await?;
+    let readers = status.pointer("/routing/readers").and_then(|r| r.as_array()).cloned().unwrap_or_default();
+    let on_replicas: u64 = readers.iter().filter_map(|reader| reader["reads"].as_u64()).sum();
+    let reads = status.pointer("/routing/reasons/reads").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let range = |pick: fn(f64, f64) -> f64, from| done.rates.iter().copied().fold(from, pick);
+    println!(
+        "{flavor}, {consistency:<8}: {:>8.0} statements a second (of {ROUNDS} turns: {:.0} to {:.0}), {:.0} us of CPU each; \
+         {:.1} % of reads on replicas",
+        done.statements as f64 / (ROUNDS as f64 * TURN.as_secs_f64()),
+        range(f64::min, f64::MAX),
+        range(f64::max, 0.0),
+        1e6 * done.cpu.as_secs_f64() / done.statements as f64,
+        100.0 * on_replicas as f64 / reads as f64,
+    );
     Ok(())
 }
 

@@ -73,7 +73,7 @@ fn measure(texts: &[String], mut run: impl FnMut(&str)) -> (f64, usize) {
 
 /// Of some 500 bytes, with other names, joins and conditions each time.
 fn join(n: usize) -> String {
-    let mut draw = n as u32 * 2_654_435_761 + 1;
+    let mut draw = (n as u32).wrapping_mul(2_654_435_761).wrapping_add(1);
     let mut next = |below: u32| {
         draw ^= draw << 13;
         draw ^= draw >> 17;

@@ -1,4 +1,5 @@
 //! Starts a cluster and keeps it until its standard input ends: `cargo run -p tideover-sandbox --example cluster mysql-9`.
+//! With `semi-sync` as a second argument nothing that was acknowledged is lost with the primary.
 
 use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
 
@@ -6,7 +7,8 @@ use tideover_sandbox::servers::{Cluster, ClusterOptions, Flavor};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let flavor: Flavor = std::env::args().nth(1).as_deref().unwrap_or("mariadb-10.11").parse()?;
     flavor.provision().await?;
-    let cluster = Cluster::start(ClusterOptions::new(flavor)).await?;
+    let semi_sync = std::env::args().nth(2).as_deref() == Some("semi-sync");
+    let cluster = Cluster::start(ClusterOptions { semi_sync, ..ClusterOptions::new(flavor) }).await?;
     for address in cluster.addresses() {
         #[allow(clippy::print_stdout)]
         {

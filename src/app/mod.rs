@@ -207,8 +207,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::new().map_err(|e| StartError::System(e.to_string()))?);
         let phases = Phase::WORK.map(Phase::name);
         metrics.announce(&phases, &PinReason::ALL.map(PinReason::name));
-        let gate =
-            Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pool.per_server as u64 });
+        let gate = Gate::new(Limits { waiting: settings.hold_sessions, pace: settings.pace() });
         gate.close(Reasons::NO_PRIMARY);
         let tls = settings.server_tls().map_err(StartError::Tls)?;
         let connector = Connector::new(tls.clone(), BufferPool::new()).over(settings.wire);
@@ -262,6 +261,7 @@ impl Parts {
         Changeable {
             sessions,
             pools: self.pools.clone(),
+            gate: self.gate.clone(),
             control: self.control.clone(),
             accounts: accounts.clone(),
             coordinator: commands.coordinator.clone(),

@@ -12,6 +12,7 @@ use tideover_config::{Config, LogLevel, diff};
 use crate::admin::Reloaded;
 use crate::backend::{Account, Pools};
 use crate::frontend::{AccountDirectory, SessionOptions};
+use crate::gate::Gate;
 use crate::net::{ClientTls, ServerTls};
 use crate::switchover::{Coordinator, Holder};
 
@@ -40,6 +41,7 @@ pub(super) type ShutdownTimes = Arc<Mutex<(Duration, Duration)>>;
 pub(super) struct Changeable {
     pub(super) sessions: Arc<ArcSwap<SessionOptions>>,
     pub(super) pools: Arc<Pools>,
+    pub(super) gate: Arc<Gate>,
     /// The monitor's account.
     pub(super) control: Arc<Account>,
     pub(super) accounts: Arc<AccountDirectory>,
@@ -125,6 +127,7 @@ impl Reloader {
             parts.control.renew(new.monitor_secret());
         }
         parts.pools.set_limits(new.pool);
+        parts.gate.set_pace(new.pace());
         if let Some(users) = new.users {
             parts.accounts.set_users(users);
         }

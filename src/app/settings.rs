@@ -92,6 +92,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How many of the held are let in at once: as many as the pool serves.
+    pub(super) fn pace(&self) -> u64 {
+        self.pool.per_server as u64
+    }
+
     pub(super) fn monitor_secret(&self) -> Secret {
         let password = Zeroizing::new(self.monitor_password.as_bytes().to_vec());
         if password.is_empty() { Secret::Empty } else { Secret::Password(password) }

@@ -1,8 +1,13 @@
-use std::sync::Arc;
+//! What new sessions of an account start from on a server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use crate::session::SessionState;
+
+use super::pool::Key;
 
 /// What sessions on new connections start from, as a connection has found it.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +18,26 @@ pub(super) struct Start {
     pub(super) reset: Arc<SessionState>,
     /// The longest command that the server takes, bytes: its `max_allowed_packet`.
     pub(super) largest: usize,
+}
+
+/// What is known of all accounts on all servers, for as long as there is a pool that has use for it. A client that comes to
+/// another thread than the one before finds the same, and need not wait at a closed gate to learn it.
+#[derive(Debug, Default)]
+pub(super) struct Bases(Mutex<HashMap<Key, Weak<Base>>>);
+
+impl Bases {
+    /// For a pool: the same for the pools of all shards.
+    pub(super) fn of(&self, key: Key) -> Arc<Base> {
+        let mut bases = self.0.lock();
+        let key = Key { shard: 0, ..key };
+        if let Some(base) = bases.get(&key).and_then(Weak::upgrade) {
+            return base;
+        }
+        bases.retain(|_, base| base.strong_count() > 0);
+        let base = Arc::<Base>::default();
+        bases.insert(key, Arc::downgrade(&base));
+        base
+    }
 }
 
 /// What the sessions of a pool start from: what its first connection of a generation found. A server may be told otherwise
@@ -62,7 +87,30 @@ impl Base {
 
 #[cfg(test)]
 mod tests {
+    use tideover_protocol::capability::{Capabilities, Dialect};
+
+    use crate::topology::ServerId;
+
+    use super::super::pool::Use;
     use super::*;
+
+    fn key(shard: usize, server: usize) -> Key {
+        let dialect = Dialect::new(Capabilities::empty(), 45);
+        Key { shard, server: ServerId(server), account: 1, dialect, use_: Use::Anything }
+    }
+
+    #[test]
+    fn shards_share_what_they_know_and_servers_do_not() {
+        let bases = Bases::default();
+        let (here, there, elsewhere) = (bases.of(key(0, 0)), bases.of(key(3, 0)), bases.of(key(0, 1)));
+        here.learn(0, Start { state: Arc::default(), reset: Arc::default(), largest: 5 });
+        assert_eq!(there.of(0).map(|start| start.largest), Some(5));
+        assert!(elsewhere.of(0).is_none());
+        // Nobody has use for it any more: it is forgotten.
+        drop((here, there));
+        assert!(bases.of(key(1, 0)).of(0).is_none());
+        assert_eq!(bases.0.lock().len(), 2);
+    }
 
     #[test]
     fn a_new_generation_is_looked_at_anew() {

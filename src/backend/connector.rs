@@ -85,6 +85,12 @@ impl ConnectFailure {
         matches!(self, Self::Refused { error, .. } if matches!(error.code, 1040 | 1203 | 1226))
     }
 
+    /// Whether it is this account that has as many connections as it may have.
+    #[must_use]
+    pub fn is_full_for_account(&self) -> bool {
+        matches!(self, Self::Refused { error, .. } if matches!(error.code, 1203 | 1226))
+    }
+
     /// Whether it cannot be there at all, as opposed to being slow.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -157,8 +157,9 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let deadline = Instant::now() + within;
         let (io, connected) = connector.login(target, account, control_dialect(), deadline).await?;
-        let version = connected.greeting.server_version.clone();
-        let flavor = flavor_of(&version);
+        let greeted = &connected.greeting.server_version;
+        let flavor = flavor_of(greeted);
+        let version = version_of(greeted).to_owned();
         let thread = connected.greeting.connection_id;
         let offers = connected.greeting.capabilities;
         Ok(Self { io, address: target.address.clone(), flavor, version, thread, offers })
@@ -170,7 +171,7 @@ impl Control {
         self.flavor
     }
 
-    /// The version in its greeting.
+    /// Its version, as `@@version` has it.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -265,6 +266,11 @@ fn control_dialect() -> Dialect {
 /// MariaDB says so in its version text; everything else is taken for MySQL.
 pub(super) fn flavor_of(version: &str) -> Flavor {
     if version.contains("MariaDB") || version.starts_with("5.5.5-") { Flavor::MariaDb } else { Flavor::MySql }
+}
+
+/// MariaDB before 11 puts this in front of its version in a greeting, for the sake of old replicas.
+fn version_of(greeted: &str) -> &str {
+    greeted.strip_prefix("5.5.5-").unwrap_or(greeted)
 }
 
 fn invalid(error: impl std::fmt::Debug) -> std::io::Error {

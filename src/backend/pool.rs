@@ -2,21 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tideover_protocol::capability::Dialect;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::session::SessionState;
 use crate::topology::ServerId;
 
 use super::account::Account;
 use super::acquire::AcquireError;
-use super::base::{Base, Start};
+use super::base::{Base, Bases, Start};
 use super::connection::{Opened, ServerConnection, SetUpRefused};
 use super::connector::{ConnectFailure, Connector, Target};
 use super::control::flavor_of;
@@ -63,6 +63,7 @@ pub struct Pools {
     connector: Connector,
     pub(super) slots: Vec<Arc<Slots>>,
     pub(super) pools: Mutex<HashMap<Key, Arc<AccountPool>>>,
+    bases: Bases,
     tags: TagSource,
     marks: Arc<Marks>,
 }
@@ -85,6 +86,7 @@ impl Pools {
             connector,
             slots: slots.collect(),
             pools: Mutex::default(),
+            bases: Bases::default(),
             tags: TagSource::new(&signature),
             marks: Marks::new(signature.instance),
         })
@@ -130,8 +132,9 @@ impl Pools {
                 idle: Mutex::default(),
                 leased: AtomicUsize::new(0),
                 returned: Notify::new(),
+                given_back: AtomicU64::new(0),
                 queued: AtomicUsize::new(0),
-                base: Base::default(),
+                base: self.bases.of(key),
             })
         });
         pool.clone()
@@ -196,9 +199,13 @@ impl Pools {
         self.pools.lock().iter().filter(|(k, _)| k.server == server).map(|(_, p)| p.clone()).collect()
     }
 
-    /// Makes room under the server's limit by closing an idle connection of any account. Says whether there was one.
-    pub(super) fn evict(&self, server: ServerId) -> bool {
-        for pool in self.of_server(server) {
+    /// Makes room under the server's limit by closing an idle connection of any account, or of this one. Says whether there
+    /// was one. Who has most gives it.
+    pub(super) fn evict(&self, server: ServerId, of: Option<u64>) -> bool {
+        let mut pools = self.of_server(server);
+        pools.retain(|pool| of.is_none_or(|account| pool.account.id() == account));
+        pools.sort_by_cached_key(|pool| std::cmp::Reverse(pool.idle.lock().len()));
+        for pool in pools {
             let mut idle = pool.idle.lock();
             if !idle.is_empty() {
                 idle.remove(0);
@@ -224,10 +231,12 @@ pub struct AccountPool {
     pub(super) leased: AtomicUsize,
     /// An idle one was given back.
     pub(super) returned: Notify,
+    /// How often.
+    pub(super) given_back: AtomicU64,
     /// Who wait for that rather than log in.
     pub(super) queued: AtomicUsize,
-    /// Of a new connection's session, and the longest command it takes.
-    base: Base,
+    /// Of a new connection's session, and the longest command it takes: known to all shards.
+    base: Arc<Base>,
 }
 
 impl AccountPool {
@@ -265,7 +274,7 @@ impl AccountPool {
         };
         match self.take_in_turn(wanted) {
             Some(connection) => Ok(Lease::new(connection, self.clone(), permit)),
-            None => Box::pin(self.lease_other(permit, wanted)).await,
+            None => Box::pin(self.lease_other(permit, Some(wanted))).await,
         }
     }
 
@@ -335,10 +344,7 @@ impl AccountPool {
     /// [`AcquireError`].
     pub async fn acquire_new(self: &Arc<Self>) -> Result<Lease, AcquireError> {
         let permit = self.wait().await?;
-        let time = self.owner.limits().connect;
-        let _turn = self.slots.turn_to_log_in(time).await?;
-        let connection = self.connect_within_limit(time).await?;
-        Ok(Lease::new(connection, self.clone(), permit))
+        self.lease_other(permit, None).await
     }
 
     /// Connections of this pool.
@@ -440,6 +446,7 @@ impl AccountPool {
         if current && connection.is_reusable() && connection.idle_since - connection.opened < limits.lifetime
         {
             self.idle.lock().push(connection);
+            self.given_back.fetch_add(1, Ordering::AcqRel);
             self.returned.notify_one();
         } else {
             self.slots.open.fetch_sub(1, Ordering::AcqRel);
@@ -451,10 +458,13 @@ impl AccountPool {
 async fn restored(mut lease: Lease, wanted: &SessionState) -> Result<Lease, AcquireError> {
     // Cancelled half-way it must not be reused.
     lease.broken = true;
-    match lease.restore(wanted).await {
-        Ok(Ok(())) => lease.broken = false,
-        Ok(Err(error)) => return Err(AcquireError::Restore(error)),
-        Err(error) => return Err(AcquireError::Lost(error)),
+    let within = lease.pool().owner.limits().connect;
+    match timeout(within, lease.restore(wanted)).await {
+        Ok(Ok(Ok(()))) => lease.broken = false,
+        Ok(Ok(Err(error))) => return Err(AcquireError::Restore(error)),
+        Ok(Err(error)) => return Err(AcquireError::Lost(error)),
+        // A server that hangs ends no connection.
+        Err(_) => return Err(AcquireError::Lost(std::io::ErrorKind::TimedOut.into())),
     }
     Ok(lease)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::topology::ServerId;
 
@@ -32,6 +32,8 @@ pub(super) struct Slots {
     pub(super) permits: Arc<Semaphore>,
     logins: Semaphore,
     scrubs: Semaphore,
+    /// When the last connection was closed that made room for nobody of ours. Locked by whoever tries to make some.
+    pub(super) in_vain: tokio::sync::Mutex<Option<Instant>>,
     /// Who wait for a permit.
     waiting: AtomicUsize,
     /// Permits that are kept back because the server takes no more connections.
@@ -54,6 +56,7 @@ impl Slots {
             permits: Arc::new(Semaphore::new(limit)),
             logins: Semaphore::new(LOGINS),
             scrubs: Semaphore::new(SCRUBS),
+            in_vain: tokio::sync::Mutex::default(),
             waiting: AtomicUsize::new(0),
             withheld: AtomicUsize::new(0),
             open: AtomicUsize::new(0),

@@ -1,14 +1,17 @@
 //! What each command of the protocol leads to.
 
+use std::io;
 use std::ops::Range;
 
 use tideover_protocol::command::{CommandKind, query_text};
 use tideover_protocol::response::ResponseShape;
 
+use crate::relay::Signals;
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
+use super::marking::unless_lost;
 use super::session::{End, Session};
 use super::work::{Text, Work};
 
@@ -33,7 +36,7 @@ impl Session {
     async fn dispatch_rare(&mut self, kind: CommandKind) -> Result<(), End> {
         match kind {
             CommandKind::Quit => Err(End::Client),
-            CommandKind::Ping if self.lost.is_none() => self.acknowledge().await,
+            CommandKind::Ping => self.acknowledge().await,
             CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
             CommandKind::StmtPrepare => self.prepare().await,
             CommandKind::StmtSendLongData => self.long_data().await,
@@ -240,19 +243,20 @@ impl Session {
             while self.client.input().len() < whole {
                 self.more_of_file().await?;
             }
-            let Some(lease) = &mut self.lease else { return Err(End::Client) };
             if self.client.stream().is_compressed()
                 && let Some(number) = self.client.input_mut().get_mut(HEADER_LEN - 1)
             {
                 *number = sequence;
             }
             sequence = sequence.wrapping_add(1);
-            lease.io.queue(self.client.input().get(..whole).unwrap_or_default());
-            self.client.consume(whole);
-            if lease.io.flush().await.is_err() {
+            let Self { lease, client, handle, .. } = self;
+            let Some(lease) = lease else { return Err(End::Client) };
+            if !lease.broken {
+                lease.io.queue(client.input().get(..whole).unwrap_or_default());
                 // The server is gone amid the file: the answer's relay finds that out. The client sends on to the end.
-                lease.broken = true;
+                lease.broken = unless_lost(&handle.signal, lease.io.flush()).await.is_err();
             }
+            client.consume(whole);
             if header.payload_len == 0 {
                 let compressed = self.client.stream().is_compressed();
                 return Ok(if compressed { sequence } else { header.sequence.wrapping_add(1) });
@@ -261,7 +265,10 @@ impl Session {
     }
 
     async fn more_of_file(&mut self) -> Result<(), End> {
-        let filled = self.client.fill().await;
+        let filled = tokio::select! {
+            filled = self.client.fill() => filled,
+            _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(io::ErrorKind::Interrupted.into()),
+        };
         if !matches!(filled, Ok(count) if count > 0) {
             // Half a file must not be loaded: the connection is cut, the server rolls the statement back.
             self.break_lease();

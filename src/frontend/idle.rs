@@ -22,6 +22,11 @@ impl Session {
         } else {
             ("the connection to its server was lost", true)
         };
+        if look && self.is_bound() {
+            // It can be done nowhere else; the next statement finds out.
+            self.handle.signal.lower(Signals::SERVER_LOST);
+            return Ok(());
+        }
         if self.journal.is_none() {
             self.lose_transaction(why);
             return Ok(());

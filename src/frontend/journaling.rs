@@ -44,6 +44,8 @@ impl Recorded {
 /// The session before a command.
 pub(super) struct Before {
     inside: bool,
+    /// Statements commit by themselves.
+    by_itself: bool,
     pins: Pins,
     last_insert_id: u64,
 }
@@ -56,6 +58,7 @@ impl Session {
     pub(super) fn before(&self) -> Before {
         Before {
             inside: self.in_transaction(),
+            by_itself: self.status.contains(StatusFlags::AUTOCOMMIT),
             pins: self.tracker.pins(),
             last_insert_id: self.tracker.last_insert_id(),
         }
@@ -227,6 +230,8 @@ impl Session {
             pieces: &pieces,
             inside_before: before.inside,
             failed: error.is_some(),
+            by_itself: before.by_itself,
+            keeps: self.wrap.keeps,
             reads_tables: work.kind == CommandKind::StmtFetch || names_tables(text, work, isolation),
             committed: done.track.iter().any(is_commit),
             isolation,

@@ -4,13 +4,17 @@ use tideover_protocol::frame::HEADER_LEN;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::status::StatusFlags;
 
+use crate::backend::Swallow;
 use crate::relay::Exchange;
-use crate::replay::{Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_read_only_refusal};
+use crate::replay::{
+    Broke, Failure, Place, Sent, Verdict, decide, is_not_ready, is_open_after, is_read_only_refusal,
+};
 use crate::sql::{Effects, Kind, Statement};
 
 use super::answer::Completion;
 use super::doubt;
 use super::error::{self, ClientError};
+use super::marking::unless_lost;
 use super::run::Attempt;
 use super::session::{End, MOVED, Resume, Session};
 use super::unit::Hold;
@@ -94,13 +98,20 @@ impl Session {
             return Ok(self.replica_failed(broke, false));
         }
         let failure = Failure { sent, broke, delivered, place, flavor: self.flavor() };
-        let verdict = decide(&failure);
+        let mut verdict = decide(&failure);
+        if verdict == Verdict::Replay && sent == Sent::Something && self.may_have_committed(work, place).await
+        {
+            verdict = Verdict::Ask;
+        }
         tracing::debug!(session = self.handle.id, ?failure, ?verdict, "a command did not go as expected");
         let Some(server) = self.lease.as_ref().map(|l| l.server) else { return Ok(Attempt::Again) };
         let lost = matches!(broke, Broke::Lost | Broke::NotReady | Broke::Answered(_));
         let pinned = !self.tracker.pins().for_session().is_empty();
         if lost {
             self.break_lease();
+        }
+        if !lost && matches!(verdict, Verdict::HoldAndRun | Verdict::Reread) {
+            Box::pin(self.undo_begun()).await;
         }
         match verdict {
             Verdict::HoldAndRun | Verdict::Reread if lost && pinned => {
@@ -128,7 +139,11 @@ impl Session {
                 self.acknowledge().await?;
                 Ok(Attempt::Done)
             }
-            Verdict::Ask => Box::pin(self.ask(work, hold, delivered)).await,
+            Verdict::Ask => {
+                // The guard ends what it asks about: nobody else may have that connection.
+                self.break_lease();
+                Box::pin(self.ask(work, hold, delivered)).await
+            }
             Verdict::Reread if self.resume.is_some() => match self.after_failure(server, hold).await {
                 Ok(()) => Ok(Attempt::Again),
                 Err(error) => Ok(Attempt::Refused(error)),
@@ -139,6 +154,17 @@ impl Session {
             }
             Verdict::Surface => Ok(Attempt::Refused(error::unknown_outcome("the server broke the protocol"))),
         }
+    }
+
+    /// Without autocommit, what a statement did before it was refused is in a transaction that began with it, of which no
+    /// status flag has told. The connection lives, and may be kept or go to others.
+    async fn undo_begun(&mut self) {
+        if self.status.contains(StatusFlags::AUTOCOMMIT) || self.in_transaction() {
+            return;
+        }
+        let Some(lease) = &mut self.lease else { return };
+        let undone = unless_lost(&self.handle.signal, lease.query("ROLLBACK")).await;
+        lease.broken |= !matches!(undone, Ok(Swallow::Done(_)));
     }
 
     /// A result was to go on where it broke off, and is another one now.
@@ -187,6 +213,20 @@ impl Session {
         })
     }
 
+    /// The connection was lost behind an error, before the server could say whether a transaction is open still.
+    pub(super) fn guess_status(&mut self, work: &Work, code: u16) {
+        let begins = work.statement.any(Effects::BEGINS | Effects::MULTI);
+        match is_open_after(code, self.place(&work.statement), begins) {
+            Some(true) => {}
+            Some(false) => self.status.remove(StatusFlags::IN_TRANS),
+            None => {
+                let why = "the connection to its server was lost behind an error";
+                self.lose_transaction(why);
+                self.lost = Some(error::rolled_back(why));
+            }
+        }
+    }
+
     /// What the statement is to the transaction.
     pub(super) fn place(&self, statement: &Statement) -> Place {
         if self.wrap.open {
@@ -195,14 +235,17 @@ impl Session {
         if self.in_transaction() {
             return match statement.kind {
                 Kind::Rollback => Place::Rollback,
+                // Of several statements, those in front of the refused one may have been committed.
+                Kind::Multi if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Code,
+                Kind::Call | Kind::Execute if self.wrap.keeps => Place::Inside,
                 _ if statement.any(Effects::ENDS | Effects::IMPLICIT_COMMIT) => Place::Commit,
                 _ if doubt::is_code(statement) => Place::Code,
                 _ => Place::Inside,
             };
         }
-        let own_transaction = !self.status.contains(StatusFlags::AUTOCOMMIT)
-            && !statement
-                .any(Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE);
+        let others = Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE;
+        let own_transaction =
+            !self.status.contains(StatusFlags::AUTOCOMMIT) && (self.wrap.keeps || !statement.any(others));
         if statement.any(Effects::READS_ONLY) {
             Place::Read
         } else if own_transaction

@@ -152,6 +152,7 @@ impl Session {
             let _ = self.refuse(&refused).await;
             return Ok(false);
         }
+        self.has_left = Sent::Something;
         let ahead = self.queue_ahead(work);
         self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };

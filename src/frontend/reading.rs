@@ -57,6 +57,10 @@ pub(super) struct Floor {
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) needs: Position,
+    /// When the last of its own commits was answered.
+    pub(super) committed: Option<Instant>,
+    /// So long the present read has waited before it asked a replica for that.
+    pub(super) deferred: Duration,
     /// When it last read on a replica, if the primary may not show yet what it saw there.
     pub(super) ahead: Option<Instant>,
     pub(super) floor: Option<Floor>,
@@ -133,6 +137,7 @@ impl Session {
         for _ in 0..self.shared.routing.options().shares.len() {
             match self.choose_reader(work).await {
                 Reader::Replica(chosen) if self.reading.waited && chosen.wait => break,
+                Reader::Replica(chosen) if chosen.wait && self.let_it_catch_up(chosen.server).await => {}
                 Reader::Replica(chosen) => {
                     if self.lease_replica(chosen, at_once).await {
                         return Ok(true);
@@ -147,6 +152,22 @@ impl Session {
         }
         self.reading.avoid = avoid;
         Box::pin(self.insist_on_replica(work, hold)).await
+    }
+
+    /// Waits a little, once for each statement, if the replica will hardly have the session's commit yet.
+    async fn let_it_catch_up(&mut self, server: ServerId) -> bool {
+        let Some(committed) = self.reading.committed.filter(|_| self.reading.deferred.is_zero()) else {
+            return false;
+        };
+        let Some(left) = self.shared.routing.ask_later(server, committed.elapsed()) else { return false };
+        self.reading.deferred = left;
+        Box::pin(sleep(left)).await;
+        true
+    }
+
+    /// For how long the replica may be waited for now.
+    fn patience(&self) -> Duration {
+        self.shared.routing.options().wait.saturating_sub(self.reading.deferred)
     }
 
     /// No replica served at once: waits for one if so configured.
@@ -235,7 +256,7 @@ impl Session {
         let lease = if !chosen.wait {
             Some(lease)
         } else if at_once {
-            let within = self.shared.routing.options().wait;
+            let within = self.patience();
             self.reading.ask = self.reading.needs.wait(lease.flavor, within);
             self.reading.ask.is_some().then_some(lease)
         } else {
@@ -258,7 +279,7 @@ impl Session {
 
     /// Waits on the replica until it has all that is needed. `None`: not within the time that there is for it.
     async fn caught_up(&mut self, mut lease: Lease) -> Option<Lease> {
-        let within = self.shared.routing.options().wait;
+        let within = self.patience();
         let sql = self.reading.needs.wait(lease.flavor, within)?;
         let life = self.shared.life(lease.server);
         // Cancelled or refused it must not be used again.
@@ -277,6 +298,10 @@ impl Session {
         let answer = timeout(within, lease.read_row(1)).await;
         let answered = matches!(answer, Ok(Ok(_)));
         if self.note_position(answer.ok(), (server, life)) {
+            if let (Some(committed), Some((_, left))) = (self.reading.committed, self.reading.left) {
+                let since = left.saturating_duration_since(committed);
+                self.shared.routing.caught_up(server, since, left.elapsed());
+            }
             return Ok(());
         }
         let mut clean = false;

@@ -40,7 +40,7 @@ pub struct SessionHandle {
     held: AtomicBool,
     /// Server in the upper half, thread id in the lower, both plus one; 0 for none.
     server_thread: AtomicU64,
-    pins: Mutex<Pins>,
+    pins: AtomicU32,
     /// How many are just ending a statement of this session on its server.
     kills: AtomicUsize,
     /// Counts up when a statement leaves for the server and when its answer is there: odd in between.
@@ -165,7 +165,11 @@ impl SessionHandle {
 
     /// Why it cannot move now.
     pub fn set_pins(&self, pins: Pins) {
-        *self.pins.lock() = pins;
+        self.pins.store(pins.bits(), Ordering::Relaxed);
+    }
+
+    fn pins(&self) -> Pins {
+        Pins::from_bits(self.pins.load(Ordering::Relaxed))
     }
 
     fn view(&self) -> SessionView {
@@ -183,7 +187,7 @@ impl SessionHandle {
             user: self.user.lock().clone(),
             client: self.peer().map_or_else(|| "unix".to_owned(), |p| p.to_string()),
             state,
-            pins: self.pins.lock().iter().map(|pin| pin.name()).collect(),
+            pins: self.pins().iter().map(|pin| pin.name()).collect(),
             server: self.server().map(|(id, thread)| (id.0, thread)),
             age_s: self.started.elapsed().as_secs(),
         }
@@ -225,7 +229,7 @@ impl SessionRegistry {
                 place: Mutex::default(),
                 held: AtomicBool::new(false),
                 server_thread: AtomicU64::new(0),
-                pins: Mutex::default(),
+                pins: AtomicU32::default(),
                 kills: AtomicUsize::new(0),
                 turns: AtomicU32::new(0),
                 looked: AtomicU32::new(0),
@@ -370,7 +374,7 @@ impl SessionRegistry {
     pub fn pins(&self) -> std::collections::BTreeMap<&'static str, usize> {
         let mut counts = std::collections::BTreeMap::new();
         for entry in &self.sessions {
-            for pin in entry.value().pins.lock().iter() {
+            for pin in entry.value().pins().iter() {
                 *counts.entry(pin.name()).or_default() += 1;
             }
         }

@@ -1,11 +1,9 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
 use tideover_protocol::command::CommandKind;
-use tideover_protocol::frame::MAX_PAYLOAD;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
 
-use crate::backend::ServerConnection;
 use crate::relay::{Answer, Exchange, Signals};
 use crate::replay::{Broke, Place, Sent};
 use crate::session::{Change, Outcome, PinReason};
@@ -13,15 +11,12 @@ use crate::sql::{Effects, Kind};
 
 use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
-use super::doubt;
 use super::error::{self, ClientError};
+use super::marking::unless_lost;
 use super::outcome::resume_from;
 use super::session::{End, MOVED, Session};
 use super::unit::{Hold, Leased};
-use super::work::{Text, Work, tagged};
-
-/// More bytes than a commit tag has.
-const LONGEST_TAG: usize = 96;
+use super::work::Work;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -115,13 +110,14 @@ impl Session {
                     return Ok(Err(Box::new(error)));
                 }
             }
+            Ok(Leased::Ready) if self.calls_inside(work) => Box::pin(self.look_up_call(work)).await,
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
         self.handle.set_movable(self.is_movable(work));
-        match self.send(work).await {
+        match self.send_unless_lost(work, hold).await? {
             Ok(true) => {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
@@ -167,75 +163,6 @@ impl Session {
         asked && self.in_transaction() && self.journal.is_some() && !work.statement.any(Effects::ENDS)
     }
 
-    /// Sends the command. `Ok(false)`: the client has its answer already. `Err`: the server is gone; how much was sent.
-    async fn send(&mut self, work: &Work) -> Result<bool, Sent> {
-        if self.must_settle(work) && !Box::pin(self.settle_or_tell()).await? {
-            return Ok(false);
-        }
-        self.note_sending(work);
-        if work.prepared.is_some() && work.kind != CommandKind::StmtPrepare {
-            return self.send_prepared(work).await;
-        }
-        if !self.restore_unless_ahead(work).await? {
-            return Ok(false);
-        }
-        let takes_tags = !work.tags.is_empty() && self.fits_tagged(work);
-        let ahead = self.queue_ahead(work);
-        self.queue_opening(work);
-        let prelude = self.prelude(work);
-        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        if let Some(set) = &prelude {
-            lease.queue_query(set);
-        }
-        let connection: &mut ServerConnection = lease;
-        let tag = match work.kind {
-            CommandKind::Query => connection.commits.numbered_tag(),
-            _ => connection.commits.tag(),
-        };
-        if takes_tags {
-            let parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
-            connection.io.queue_parts(&parts, 0);
-        } else {
-            connection.io.queue_packet(&self.command, 0);
-        }
-        connection.io.flush().await.map_err(|_| Sent::Something)?;
-        self.after_all(work, ahead, prelude.is_some()).await
-    }
-
-    /// Whether tags can be put in without another frame becoming necessary: the numbers of the answer would not be those
-    /// that the client expects. And whether the server takes a command that long.
-    fn fits_tagged(&self, work: &Work) -> bool {
-        let (length, tags) = match &work.text {
-            Text::Prepared(prepared) => (prepared.key.text().len() + 1, &prepared.statement.tags),
-            _ => (self.command.len(), &work.tags),
-        };
-        let tagged = length + tags.len() * LONGEST_TAG;
-        let largest = self.lease.as_ref().map_or(usize::MAX, |lease| lease.largest);
-        tagged / MAX_PAYLOAD == length / MAX_PAYLOAD && tagged < largest
-    }
-
-    /// Before a command is sent: what the guard needs if its answer should be lost.
-    pub(super) fn note_sending(&mut self, work: &Work) {
-        let fresh = !self.in_transaction();
-        if doubt::may_commit(self.place(&work.statement)) {
-            self.unit.mark(self.shared.store.load());
-        }
-        let blind = if doubt::may_write(&work.statement) { self.blind_spot(work) } else { None };
-        let Some(lease) = &mut self.lease else { return };
-        self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
-        if work.kind == CommandKind::Query && !work.tags.is_empty() {
-            lease.commits.begin_command();
-        }
-    }
-
-    pub(super) fn blind_spot(&self, work: &Work) -> Option<&'static str> {
-        if !self.fits_tagged(work) {
-            return Some("the statement is as long as a packet can be, so it carries no commit tag");
-        }
-        let logs = self.tracker.state().variable("sql_log_bin").is_none_or(|v| !matches!(v, b"OFF" | b"0"));
-        doubt::blind_spot(&work.statement, logs)
-    }
-
     /// What the answer goes through on its way to the client, and the number of its first packet.
     fn exchange(&mut self, work: &Work) -> Option<(Exchange, AnswerControls, u8)> {
         let journaled = self.is_journaled(work);
@@ -269,11 +196,11 @@ impl Session {
         let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
             return Ok(Attempt::Again);
         };
-        let mut ended_by_us = false;
+        let (mut ended_by_us, mut until) = (false, None);
         loop {
-            let Some(lease) = &mut self.lease else { return Ok(Attempt::Again) };
-            let answer =
-                exchange.run(&mut self.client, &mut lease.io, &mut controls, &self.handle.signal).await;
+            let Some((answer, in_vain)) = self.relay(&mut exchange, &mut controls, until).await else {
+                return Ok(Attempt::Again);
+            };
             self.answer_at = exchange.next_sequence();
             controls.done.result_set = exchange.scanner().saw_result_set();
             controls.done.rows = exchange.scanner().rows();
@@ -306,11 +233,18 @@ impl Session {
                 }
                 Answer::Interrupted(signals) if signals.contains(Signals::CUT) => {
                     // The server's own answer says what became of it. A transaction that is ending will be over soon.
-                    if !matches!(place, Place::Commit | Place::Rollback) {
+                    let ending = matches!(place, Place::Commit | Place::Rollback);
+                    if !ending && !work.statement.any(Effects::ENDS) {
                         ended_by_us = true;
                         self.kill_statement(false);
                     }
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
+                }
+                Answer::Interrupted(signals)
+                    if signals.contains(Signals::SERVER_LOST) && !in_vain && self.is_bound() =>
+                {
+                    self.handle.signal.lower(Signals::SERVER_LOST);
+                    until = Some(hold.deadline(self.shared.options().hold_timeout));
                 }
                 Answer::Differs => return Ok(self.differs(work, &exchange)),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
@@ -396,10 +330,13 @@ impl Session {
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
             // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
-            let several = lease.takes_several();
-            match lease.command(&[0x1b, u8::from(!several), 0]).await {
+            let ask = [0x1b, u8::from(!lease.takes_several()), 0];
+            match unless_lost(&self.handle.signal, lease.command(&ask)).await {
                 Ok(_) => self.status = lease.status,
-                Err(_) => lease.broken = true,
+                Err(_) => {
+                    lease.broken = true;
+                    self.guess_status(work, code);
+                }
             }
         }
         self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
@@ -459,8 +396,9 @@ impl Session {
             for pin in pins.iter().filter(|pin| !before.contains(*pin)) {
                 self.shared.metrics.pins.with_label_values(&[pin.name()]).inc();
             }
-            self.handle.set_pins(pins);
         }
+        // Those that lapsed with the statement are gone too.
+        self.handle.set_pins(pins);
         let Some(lease) = &mut self.lease else { return };
         if lease.state.fingerprint() != self.tracker.state().fingerprint() {
             if let Some(journal) = &mut self.journal {

@@ -105,6 +105,7 @@ impl Session {
         let unclear = failed || lease.commits.is_unclear() || work.statement.any(MAY_SEE_MORE);
         if let Some(gtid) = gtid {
             self.reading.needs.committed(gtid);
+            self.reading.committed = Some(Instant::now());
             // Commits become visible in the order of the log.
             self.reading.ahead = None;
             // All that it saw before was committed before, and is in front of this in the log.
@@ -132,7 +133,7 @@ impl Session {
     pub(super) fn read_is_over(&mut self) -> bool {
         (self.reading.avoid, self.reading.counted, self.reading.waited) = (0, false, false);
         self.reading.transaction &= self.in_transaction();
-        self.reading.ask = None;
+        (self.reading.ask, self.reading.deferred) = (None, Duration::ZERO);
         self.read_ended(false);
         if !std::mem::take(&mut self.reading.noted) && self.shared.routing.is_on() {
             self.set_floor(NOWHERE, 0);

@@ -18,7 +18,7 @@ use crate::backend::{Account, AccountPool, Lease};
 use crate::gate::{Pass, Returning};
 use crate::net::PacketIo;
 use crate::relay::{Mark, Signals};
-use crate::replay::{Fixed, Journal};
+use crate::replay::{Fixed, Journal, Sent};
 use crate::session::{Pins, PreparedStatements, SessionState, Tracker};
 use crate::topology::{Flavor, ServerId};
 
@@ -99,6 +99,8 @@ pub(super) struct Session {
     pub(super) returning: Option<Returning>,
     /// What was set for the present statement, so that it can be done again with the same.
     pub(super) fixed: Fixed,
+    /// How much of the present command has left for the server.
+    pub(super) has_left: Sent,
     /// The execution of a prepared statement as it was sent.
     pub(super) outgoing: Vec<u8>,
     /// How far the client has the present statement's answer, if that broke off.
@@ -151,6 +153,7 @@ impl Session {
             journal: None,
             returning: None,
             fixed: Fixed::default(),
+            has_left: Sent::Nothing,
             outgoing: Vec::new(),
             resume: None,
             status: StatusFlags::AUTOCOMMIT,

@@ -9,20 +9,22 @@ use tideover_protocol::capability::Capabilities;
 use tokio::time::timeout;
 
 use crate::backend::Lease;
-use crate::session::{PinReason, Pins};
+use crate::session::{PinReason, Pins, Unread, UserValue};
 use crate::sql::{Effects, Kind, may_name_id};
 
 use super::aftermath::{Aftermath, show_warnings};
 use super::journaling::LOOKS_BACK;
+use super::marking::unless_lost;
 use super::session::Session;
 use super::work::{Text, Work};
 
-/// Time for reading.
+/// Time for reading what is given up if it cannot be read.
 const READ: Duration = Duration::from_secs(2);
 /// The same where a switchover waits for it.
 const READ_AT_ONCE: Duration = Duration::from_millis(200);
 
-/// What a session can take along that has been silent for a while.
+/// What a session can take along that has been silent for a while: what the last statement left, and what can be read back.
+const READABLE: [PinReason; 3] = [PinReason::UserVariable, PinReason::LastInsertId, PinReason::CallResult];
 const LEFT: [PinReason; 3] = [PinReason::Warnings, PinReason::FoundRows, PinReason::RowCount];
 
 impl Session {
@@ -42,9 +44,11 @@ impl Session {
         let Some(unread) = self.tracker.unread(at_once) else { return true };
         let Some(lease) = &mut self.lease else { return true };
         self.here.found_rows = false;
-        let limit = if at_once { READ_AT_ONCE } else { READ };
+        // A server that is only slow keeps what it has: whoever speaks to it directly waits too.
+        let limit = if at_once { READ_AT_ONCE } else { self.shared.options().hold_timeout };
+        let read = unless_lost(&self.handle.signal, lease.read_session(&unread));
         let read = tokio::select! {
-            read = timeout(limit, lease.read_session(&unread)) => Some(read),
+            read = timeout(limit, read) => Some(read),
             () = self.client.stream().hung_up() => None,
         };
         let Some(read) = read else {
@@ -72,14 +76,13 @@ impl Session {
     /// can be had without it.
     pub(super) fn could_leave(&self) -> bool {
         let pins = self.tracker.pins();
-        // To read either changes the other.
-        let both = pins.contains(PinReason::Warnings) && pins.contains(PinReason::FoundRows);
+        let taken =
+            |pin| LEFT.contains(&pin) || (READABLE.contains(&pin) && self.tracker.unread(true).is_some());
         self.lease.is_some()
-            && !both
             && self.pass.is_none()
             && self.journal.is_none()
             && !pins.is_empty()
-            && pins.iter().all(|pin| LEFT.contains(&pin))
+            && pins.iter().all(taken)
     }
 
     /// Whether others wait for a server connection.
@@ -90,16 +93,17 @@ impl Session {
     /// Gives the server connection to those who wait for one, and keeps what the last statement has left there. `false`:
     /// the client left meanwhile.
     pub(super) async fn leave(&mut self) -> bool {
-        let pins = self.tracker.pins();
+        let (pins, unread) = (self.tracker.pins(), self.tracker.unread(true));
         let Some(lease) = &mut self.lease else { return true };
+        let left = taken_along(lease, (pins, unread.as_ref()), self.capabilities);
         let left = tokio::select! {
-            left = timeout(READ, taken_along(lease, pins, self.capabilities)) => left.ok().flatten(),
+            left = timeout(READ, left) => left.ok().flatten(),
             () = self.client.stream().hung_up() => {
                 lease.broken = true;
                 return false;
             }
         };
-        let Some((warnings, found_rows)) = left else {
+        let Some(Left { warnings, found_rows, read }) = left else {
             self.break_lease();
             self.lose_transaction("the connection to its server was lost");
             return true;
@@ -115,6 +119,14 @@ impl Session {
         }
         for pin in LEFT {
             self.tracker.unpin(pin);
+        }
+        match (&unread, read) {
+            (Some(unread), Some((values, last_insert_id))) => {
+                self.tracker.learn(unread, &values, last_insert_id);
+                lease.state = self.tracker.state().clone();
+            }
+            (Some(_), None) => self.tracker.cannot_learn(),
+            (None, _) => {}
         }
         self.handle.set_pins(self.tracker.pins());
         self.end_unit_if_over();
@@ -151,10 +163,12 @@ impl Session {
             return;
         }
         let Some(lease) = &mut self.lease else { return };
-        if let Ok(Ok(row)) = timeout(READ, lease.query_row("SELECT LAST_INSERT_ID()", 1)).await {
+        let asked = lease.query_row("SELECT LAST_INSERT_ID()", 1);
+        if let Ok(row) = unless_lost(&self.handle.signal, asked).await {
             let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
             self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
         } else {
+            // The answer may still come: the transaction goes on elsewhere, or on another connection.
             lease.broken = true;
         }
     }
@@ -178,17 +192,36 @@ impl Session {
     }
 }
 
-/// What the last statement has left on a connection: the answer to SHOW WARNINGS, and FOUND_ROWS(), as far as `pins` say that
-/// there is something. `None`: it is not to be had.
-async fn taken_along(lease: &mut Lease, pins: Pins, client: Capabilities) -> Option<(BytesMut, Option<u64>)> {
-    let mut warnings = BytesMut::new();
+/// What a session takes along.
+struct Left {
+    /// The answer to SHOW WARNINGS; empty if there were none.
+    warnings: BytesMut,
+    /// FOUND_ROWS(), if only the server knew.
+    found_rows: Option<u64>,
+    /// Values of user variables and LAST_INSERT_ID(); `None` if nothing was to be read or it cannot be.
+    read: Option<(Vec<UserValue>, u64)>,
+}
+
+/// What the last statement has left on a connection, as far as `pins` say that there is something, and what is `unread`. `None`:
+/// the connection does not give it.
+///
+/// In an order in which nothing is lost: SHOW WARNINGS leaves FOUND_ROWS() as it is (seen on all three), while any query takes
+/// MySQL's warnings away.
+async fn taken_along(
+    lease: &mut Lease,
+    (pins, unread): (Pins, Option<&Unread>),
+    client: Capabilities,
+) -> Option<Left> {
+    let mut left = Left { warnings: BytesMut::new(), found_rows: None, read: None };
     if pins.contains(PinReason::Warnings) {
-        warnings = show_warnings(lease, client).await?;
+        left.warnings = show_warnings(lease, client).await?;
     }
-    if !pins.contains(PinReason::FoundRows) {
-        return Some((warnings, None));
+    if pins.contains(PinReason::FoundRows) {
+        let row = lease.query_row("SELECT FOUND_ROWS()", 1).await.ok()?;
+        left.found_rows = Some(String::from_utf8_lossy(row.first()?).parse().ok()?);
     }
-    let row = lease.query_row("SELECT FOUND_ROWS()", 1).await.ok()?;
-    let rows = String::from_utf8_lossy(row.first()?).parse().ok()?;
-    Some((warnings, Some(rows)))
+    if let Some(unread) = unread {
+        left.read = lease.read_session(unread).await.ok()?;
+    }
+    Some(left)
 }

@@ -146,14 +146,19 @@ impl Session {
         hold.refused(EnterError::TimedOut { waited: Duration::ZERO, reasons })
     }
 
-    /// A server was not what the topology says: lets the monitor look, gives pass and lease up, and waits a moment
-    /// longer each time. Afterwards the caller tries again from the gate.
+    /// A server was not what the topology says: lets the monitor look, gives pass and lease up (a lease that cannot be
+    /// replaced is kept), and waits a moment longer each time. Afterwards the caller tries again from the gate.
     pub(super) async fn after_failure(
         &mut self,
         server: ServerId,
         hold: &mut Hold,
     ) -> Result<(), ClientError> {
-        self.end_unit();
+        if self.is_tied() {
+            self.pass = None;
+            self.handle.set_in_unit(false);
+        } else {
+            self.end_unit();
+        }
         let deadline = hold.deadline(self.shared.options().hold_timeout);
         if Instant::now() >= deadline {
             return Err(self.timed_out(hold));
@@ -174,6 +179,13 @@ impl Session {
         };
         drop(waiting);
         result.map_err(|gone| gone.unwrap_or_else(|| self.timed_out(hold)))
+    }
+
+    /// Whether a connection that lives has what no other one has. Its server may become writable again: as long as it is not
+    /// replaced, nothing is lost.
+    fn is_tied(&self) -> bool {
+        let lives = self.lease.as_ref().is_some_and(|lease| !lease.broken && !lease.reading);
+        lives && !self.in_transaction() && !self.tracker.pins().for_session().is_empty()
     }
 
     /// A lease on the present primary. `restored`: in the session's state; else [`queue_ahead`](Self::queue_ahead) sees
@@ -237,9 +249,10 @@ impl Session {
         let Some(lease) = &self.lease else { return Leased::Again };
         if !lease.reading && primary.is_some_and(|primary| primary != lease.server) {
             Leased::Lost(MOVED)
-        } else if lease.io.stream().has_input() {
+        } else if lease.broken || lease.io.stream().has_input() {
             Leased::Lost("the connection to its server was lost")
         } else {
+            self.renew_loss(lease.server);
             Leased::Ready
         }
     }

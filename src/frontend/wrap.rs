@@ -38,6 +38,8 @@ pub(super) struct Wrap {
     pub(super) open: bool,
     /// What the called procedure was when it was first sent.
     identity: Option<Identity>,
+    /// The statement calls a procedure that certainly ends no transaction.
+    pub(super) keeps: bool,
     /// How many answers come before the statement's.
     answers: usize,
     /// The statement is to run by itself after all.
@@ -73,7 +75,7 @@ impl Kept {
 impl Wrap {
     /// Whether anything of it is to be forgotten with the statement.
     pub(super) fn identity_or_off(&self) -> bool {
-        self.open || self.off || self.identity.is_some() || self.kept.is_some()
+        self.open || self.off || self.keeps || self.identity.is_some() || self.kept.is_some()
     }
 }
 
@@ -141,7 +143,7 @@ impl Session {
         Ok(())
     }
 
-    fn called(&self, work: &Work) -> Option<(crate::topology::ServerId, Name)> {
+    pub(super) fn called(&self, work: &Work) -> Option<(crate::topology::ServerId, Name)> {
         let server = self.lease.as_ref()?.server;
         let name = callee(work.text.of(&self.command), work.dialect)?;
         let own = self.tracker.state().schema().map(|schema| String::from_utf8_lossy(schema).into_owned());

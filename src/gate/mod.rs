@@ -3,10 +3,10 @@
 //! pool can serve. The only hand-made concurrency in the project. It must not know what a unit, a session or a
 //! switchover is.
 
+mod error;
 mod queue;
 mod word;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+pub use error::EnterError;
 use queue::Queue;
 use word::Word;
 
@@ -85,40 +86,6 @@ pub struct Limits {
     pub pace: u64,
 }
 
-/// Why entering failed. Nothing was executed in either case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EnterError {
-    /// Waited to the deadline.
-    TimedOut {
-        /// How long this caller waited.
-        waited: Duration,
-        /// Why the gate was closed.
-        reasons: Reasons,
-    },
-    /// As many wait already as may.
-    Full {
-        /// `hold.max_sessions`.
-        limit: usize,
-        /// Why the gate was closed.
-        reasons: Reasons,
-    },
-}
-
-impl fmt::Display for EnterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut { waited, reasons } => {
-                write!(f, "held for {} ms ({})", waited.as_millis(), reasons.names().join(", "))
-            }
-            Self::Full { limit, reasons } => write!(
-                f,
-                "{limit} sessions are held already (hold.max_sessions = {limit}; {})",
-                reasons.names().join(", ")
-            ),
-        }
-    }
-}
-
 /// The gate. Shared by everyone as an `Arc`.
 #[derive(Debug)]
 pub struct Gate {
@@ -127,12 +94,14 @@ pub struct Gate {
     emptied: Notify,
     returned: Notify,
     stopped: Notify,
-    limits: Limits,
+    /// How many may wait at once.
+    places: usize,
 }
 
 #[derive(Debug)]
 struct Inner {
     reasons: Reasons,
+    pace: u64,
     closed_at: Option<Instant>,
     queue: Queue,
     /// Who takes up again what was interrupted, and goes first.
@@ -167,6 +136,7 @@ impl Gate {
             word: Word::new(),
             inner: Mutex::new(Inner {
                 reasons: Reasons::empty(),
+                pace: limits.pace,
                 closed_at: None,
                 queue: Queue::default(),
                 first: Queue::default(),
@@ -178,8 +148,15 @@ impl Gate {
             emptied: Notify::new(),
             returned: Notify::new(),
             stopped: Notify::new(),
-            limits,
+            places: limits.waiting,
         })
+    }
+
+    /// Another pace from here on ([`Limits::pace`]). Who is inside stays.
+    pub fn set_pace(self: &Arc<Self>, pace: u64) {
+        let mut inner = self.inner.lock();
+        inner.pace = pace;
+        self.admit(&mut inner);
     }
 
     /// Enters at once, or not at all. The hot path: one atomic step.
@@ -208,8 +185,8 @@ impl Gate {
             if self.word.try_enter() {
                 return Ok(Pass { gate: self.clone(), armed: true });
             }
-            if inner.queue.len() >= self.limits.waiting {
-                return Err(EnterError::Full { limit: self.limits.waiting, reasons: inner.reasons });
+            if inner.queue.len() >= self.places {
+                return Err(EnterError::Full { limit: self.places, reasons: inner.reasons });
             }
             inner.queue.push()
         };
@@ -393,7 +370,7 @@ impl Gate {
         if !inner.reasons.is_empty() {
             return;
         }
-        while self.word.inside() < self.limits.pace {
+        while self.word.inside() < inner.pace {
             let rest = inner.returning == 0 || !inner.waits_for_the_first();
             let Some(waiter) = inner.first.pop().or_else(|| if rest { inner.queue.pop() } else { None })
             else {

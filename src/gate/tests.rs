@@ -1,4 +1,5 @@
 use bitflags::Flags;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -37,6 +38,40 @@ async fn held_units_enter_in_order_and_paced() {
     assert_eq!(gate.inside(), 0);
 }
 
+/// A pool that has become larger or smaller is served as it is now.
+#[tokio::test(start_paused = true)]
+async fn the_pace_can_change() {
+    let gate = gate(100, 1);
+    gate.close(Reasons::HOLD);
+    let (sender, mut entered) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..5 {
+        let (gate, sender) = (gate.clone(), sender.clone());
+        tokio::spawn(async move { sender.send(gate.enter(soon(), || ()).await.expect("enters")) });
+    }
+    tokio::task::yield_now().await;
+    gate.set_pace(2);
+    assert_eq!((gate.held(), gate.inside()), (5, 0), "a pace lets nobody into a closed gate");
+    gate.open(Reasons::HOLD);
+    let mut next =
+        async || timeout(Duration::from_secs(1), entered.recv()).await.ok().flatten().expect("enters");
+    let first = next().await;
+    let second = next().await;
+    assert_eq!((gate.held(), gate.inside()), (3, 2));
+    gate.set_pace(3);
+    let third = next().await;
+    assert_eq!((gate.held(), gate.inside()), (2, 3));
+    // Fewer: who is inside stays, and nobody follows before enough have left.
+    gate.set_pace(1);
+    drop((first, second));
+    assert_eq!((gate.held(), gate.inside()), (2, 1));
+    drop(third);
+    let fourth = next().await;
+    assert_eq!((gate.held(), gate.inside()), (1, 1));
+    drop(fourth);
+    drop(next().await);
+    drop(gate.try_enter().expect("nobody waits any more"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn drained_only_when_the_last_pass_is_gone() {
     let gate = gate(10, 10);
@@ -46,7 +81,7 @@ async fn drained_only_when_the_last_pass_is_gone() {
     assert_eq!(gate.state(), GateState::Draining);
     assert!(gate.try_enter().is_none());
     drop(first);
-    assert!(tokio::time::timeout(Duration::from_millis(1), gate.drained()).await.is_err());
+    assert!(timeout(Duration::from_millis(1), gate.drained()).await.is_err());
     drop(second);
     gate.drained().await;
     assert_eq!(gate.state(), GateState::Held);
@@ -117,7 +152,7 @@ async fn those_who_return_go_first() {
     assert!(!waiting.is_finished(), "it is not done yet");
     let another = gate.returning();
     drop(returning);
-    let waits = tokio::time::timeout(Duration::from_millis(1), gate.all_returned()).await;
+    let waits = timeout(Duration::from_millis(1), gate.all_returned()).await;
     assert!(waits.is_err(), "what is done again does not go on before the others are");
     drop(another);
     gate.all_returned().await;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::backend::{Control, ControlError};
 use crate::sql::Dialect;
-use crate::sql::program::{Name, Program, program};
+use crate::sql::program::{Name, Program, keeps_open, program};
 use crate::topology::{Flavor, ServerId};
 
 /// What was read is believed for this long; a procedure that is altered may be wrongly put between BEGIN and COMMIT until
@@ -29,6 +29,8 @@ type Verdict = Result<Identity, String>;
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     known: Mutex<HashMap<(ServerId, Name), (Instant, Verdict)>>,
+    /// Whether a transaction that calls it is certainly open still behind it.
+    keeping: Mutex<HashMap<(ServerId, Name), (Instant, bool)>>,
 }
 
 impl Programs {
@@ -46,6 +48,46 @@ impl Programs {
         }
         known.insert((server, name), (now, verdict));
     }
+}
+
+impl Programs {
+    /// Whether a procedure ends no transaction, if that is known and fresh enough.
+    pub(super) fn keeps(&self, server: ServerId, name: &Name, now: Instant) -> Option<bool> {
+        let keeping = self.keeping.lock();
+        let (since, keeps) = keeping.get(&(server, name.clone()))?;
+        (now.saturating_duration_since(*since) < BELIEVED).then_some(*keeps)
+    }
+
+    pub(super) fn learn_keeps(&self, (server, name): (ServerId, Name), keeps: bool, now: Instant) {
+        let mut keeping = self.keeping.lock();
+        if keeping.len() >= KEPT {
+            keeping.clear();
+        }
+        keeping.insert((server, name), (now, keeps));
+    }
+}
+
+/// Reads a procedure and all that it calls: whether none of them can end a transaction.
+pub(super) async fn read_keeps(
+    control: &mut Control,
+    name: &Name,
+    within: Duration,
+) -> Result<bool, ControlError> {
+    let mut reached = vec![name.clone()];
+    let mut at = 0;
+    while let Some(name) = reached.get(at).cloned() {
+        at += 1;
+        let Ok(row) = row_of(control, &name, within).await? else { return Ok(false) };
+        let calls = keeps_open(&row.body, dialect_of(control));
+        let Some(calls) = calls.filter(|_| reached.len() <= REACHED) else { return Ok(false) };
+        for called in calls {
+            let called = Name { schema: called.schema.or_else(|| name.schema.clone()), ..called };
+            if !reached.contains(&called) {
+                reached.push(called);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Reads a procedure and all that it calls. The inner error says why it must not be put between BEGIN and COMMIT.
@@ -94,6 +136,31 @@ async fn read_one(
     name: &Name,
     within: Duration,
 ) -> Result<Result<(Program, Vec<Option<String>>), String>, ControlError> {
+    let row = match row_of(control, name, within).await? {
+        Ok(row) => row,
+        Err(why) => return Ok(Err(why)),
+    };
+    let found = program(&row.body, &row.parameters, dialect_of(control));
+    Ok(found.map(|found| (found, row.stamp)))
+}
+
+/// How the bodies that we read are written.
+fn dialect_of(control: &Control) -> Dialect {
+    Dialect { mariadb: control.flavor() == Flavor::MariaDb, multibyte_unsafe: false, ..Dialect::default() }
+}
+
+/// What the data dictionary says of a procedure.
+struct Row {
+    body: Vec<u8>,
+    parameters: Vec<String>,
+    stamp: Vec<Option<String>>,
+}
+
+async fn row_of(
+    control: &mut Control,
+    name: &Name,
+    within: Duration,
+) -> Result<Result<Row, String>, ControlError> {
     let schema = name.schema.as_deref().unwrap_or_default();
     let (schema, routine) = (text(schema), text(&name.name));
     let sql = format!(
@@ -119,14 +186,9 @@ async fn read_one(
     if odd.is_some() || row.at(2).as_deref() != Some("SQL") {
         return Ok(Err("it was written in another dialect (sql_mode)".to_owned()));
     }
-    let parameters: Vec<String> = row.at(5).unwrap_or_default().split(',').map(str::to_owned).collect();
-    let dialect = Dialect {
-        mariadb: control.flavor() == Flavor::MariaDb,
-        multibyte_unsafe: false,
-        ..Dialect::default()
-    };
+    let parameters = row.at(5).unwrap_or_default().split(',').map(str::to_owned).collect();
     let stamp = (0..6).map(|at| row.at(at)).collect();
-    Ok(program(body, &parameters, dialect).map(|found| (found, stamp)))
+    Ok(Ok(Row { body: body.to_vec(), parameters, stamp }))
 }
 
 /// Whether a table is InnoDB's. Views are not; nor, for us, are names that the file system cannot hold as they are.

@@ -168,6 +168,23 @@ impl Guard {
         verdict
     }
 
+    /// Whether a procedure, and all that it calls, certainly ends no transaction. `false` also where that cannot be read.
+    pub async fn keeps_transaction(&self, server: ServerId, name: &Name) -> bool {
+        let known = || self.programs.keeps(server, name, Instant::now());
+        if let Some(keeps) = known() {
+            return keeps;
+        }
+        let _one = self.reading.lock().await;
+        if let Some(keeps) = known() {
+            return keeps;
+        }
+        let Some(desk) = self.desks.get(server.0) else { return false };
+        let Ok(mut control) = desk.link.control(Instant::now() + QUERY).await else { return false };
+        let Ok(keeps) = programs::read_keeps(&mut control, name, QUERY).await else { return false };
+        self.programs.learn_keeps((server, name.clone()), keeps, Instant::now());
+        keeps
+    }
+
     /// Looks at every server that is up, all at once.
     pub async fn inspect_all(self: &Arc<Self>) {
         let topology = self.store.load();

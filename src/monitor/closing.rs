@@ -36,7 +36,8 @@ fn closes(text: &str) -> bool {
     }
     let Some((_, value)) = rest.split_once("read_only") else { return false };
     let value = value.trim_start_matches([' ', '`', '\t', ':', '=', '\'', '"']);
-    ["1", "on", "true"].iter().any(|on| value.starts_with(on))
+    // The last is MariaDB's from 12 on, with more behind it.
+    ["1", "on", "true", "2", "3", "no_lock"].iter().any(|on| value.starts_with(on))
 }
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ mod tests {
             "SET @@GLOBAL.read_only := TRUE",
             "SET GLOBAL `read_only` = 'on'",
             "set persist read_only=on",
+            "SET GLOBAL read_only=NO_LOCK_NO_ADMIN",
         ];
         for text in closing {
             assert!(closes(text), "{text}");

@@ -6,6 +6,7 @@ mod judge;
 mod observation;
 mod probe;
 mod task;
+mod wording;
 
 pub use closing::closers;
 pub use judge::{Memory, judge};

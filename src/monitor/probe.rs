@@ -7,10 +7,15 @@ use crate::backend::{Account, ConnectFailure, Connector, Control, ControlError, 
 use crate::topology::{BinlogPosition, Flavor, Replication};
 
 use super::observation::{Seen, Unseen};
+use super::wording::Wording;
 
 /// ER_SERVER_SHUTDOWN and ER_NORMAL_SHUTDOWN: it will be gone. Every other error is the answer of a server that lives
 /// and refuses only us: a wrong password, a missing right, a blocked host, too many connections.
 const STOPPING: [u16; 2] = [1053, 1077];
+
+/// What belongs into the digest beside what all have: limits of transactions and statements, by this family's names.
+const OWN_OF_MARIADB: [&str; 3] = ["tx_isolation", "tx_read_only", "max_statement_time"];
+const OWN_OF_MYSQL: [&str; 3] = ["transaction_isolation", "transaction_read_only", "max_execution_time"];
 
 /// Looks at one server.
 #[derive(Debug)]
@@ -19,14 +24,30 @@ pub struct Probe {
     target: Target,
     account: Arc<Account>,
     timeout: Duration,
-    control: Option<Control>,
+    /// Variables whose global values are watched, in place of the usual ones.
+    watched: Option<Vec<String>>,
+    line: Option<Line>,
+}
+
+/// A connection, and how the server at its other end is asked.
+#[derive(Debug)]
+struct Line {
+    control: Control,
+    wording: Wording,
 }
 
 impl Probe {
     /// A probe; connects when first used.
     #[must_use]
     pub fn new(connector: Connector, target: Target, account: Arc<Account>, timeout: Duration) -> Self {
-        Self { connector, target, account, timeout, control: None }
+        Self { connector, target, account, timeout, watched: None, line: None }
+    }
+
+    /// Watches the global values of these variables instead of the usual ones ([`Seen::globals`]). Those that the server does
+    /// not know are left out.
+    #[must_use]
+    pub fn watching(self, names: &[&str]) -> Self {
+        Self { watched: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..self }
     }
 
     /// Looks once. A kept connection that turns out dead is replaced within the same look: only a server that refuses a
@@ -35,25 +56,32 @@ impl Probe {
     /// # Errors
     /// [`Unseen`]: what kept us from seeing.
     pub async fn look(&mut self) -> Result<Seen, Unseen> {
-        if let Some(mut control) = self.control.take() {
-            match observe(&mut control, self.timeout).await {
+        if let Some(mut line) = self.line.take() {
+            match observe(&mut line, self.timeout).await {
                 Ok(seen) => {
-                    self.control = Some(control);
+                    self.line = Some(line);
                     return Ok(seen);
                 }
                 Err(error) if matches!(error, ControlError::TimedOut { .. }) => return Err(unseen(&error)),
                 Err(_) => {}
             }
         }
-        let mut control = Control::connect(&self.connector, &self.target, &self.account, self.timeout)
+        let control = Control::connect(&self.connector, &self.target, &self.account, self.timeout)
             .await
             .map_err(|e| unseen(&e))?;
-        let seen = observe(&mut control, self.timeout).await.map_err(|e| match e {
+        // Asked for all again: it may be another version by now.
+        let wording = match (&self.watched, control.flavor()) {
+            (Some(names), _) => Wording::of(names),
+            (None, Flavor::MariaDb) => Wording::new(&OWN_OF_MARIADB),
+            (None, Flavor::MySql) => Wording::new(&OWN_OF_MYSQL),
+        };
+        let mut line = Line { control, wording };
+        let seen = observe(&mut line, self.timeout).await.map_err(|e| match e {
             // Whoever hangs as a whole gives no greeting.
             ControlError::TimedOut { .. } => Unseen::Stuck(e.to_string()),
             _ => unseen(&e),
         })?;
-        self.control = Some(control);
+        self.line = Some(line);
         Ok(seen)
     }
 }
@@ -71,19 +99,41 @@ fn unseen(error: &ControlError) -> Unseen {
     }
 }
 
-async fn observe(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
-    match control.flavor() {
-        Flavor::MariaDb => mariadb(control, within).await,
-        Flavor::MySql => mysql(control, within).await,
+async fn observe(line: &mut Line, within: Duration) -> Result<Seen, ControlError> {
+    match line.control.flavor() {
+        Flavor::MariaDb => mariadb(line, within).await,
+        Flavor::MySql => mysql(line, within).await,
     }
 }
 
-async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
-    let sql = "SELECT @@version, @@server_id, @@global.read_only, @@global.gtid_current_pos, @@global.log_bin, \
-               @@global.log_slave_updates, @@global.binlog_annotate_row_events, @@global.gtid_binlog_state, ";
-    let sql = format!("{sql}{}", globals(&["tx_isolation", "tx_read_only", "max_statement_time"]));
-    let rows = control.query(&sql, within).await?;
-    let row = rows.first().cloned();
+/// What a server says of itself: `columns`, and behind them the digest of its global values. A server that refuses the whole
+/// may only not know one of those: then it is asked without.
+async fn say(line: &mut Line, columns: &str, within: Duration) -> Result<Option<Row>, ControlError> {
+    loop {
+        let sql = format!("SELECT {columns}, {}", line.wording.digest());
+        let error = match line.control.query(&sql, within).await {
+            Ok(rows) => return Ok(rows.first().cloned()),
+            Err(error) => error,
+        };
+        let stops = error.code().is_none_or(|code| STOPPING.contains(&code));
+        if error.is_fatal() || stops || !line.wording.can_narrow() {
+            return Err(error);
+        }
+        let known = match line.control.query(&line.wording.which(), within).await {
+            Ok(rows) => rows.rows.iter().filter_map(|row| row.at(0)).collect(),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(_) => Vec::new(),
+        };
+        line.wording.narrow(&known);
+        tracing::debug!(server = %line.control.address(), "asked for fewer global variables: {error}");
+    }
+}
+
+async fn mariadb(line: &mut Line, within: Duration) -> Result<Seen, ControlError> {
+    let columns = "@@version, @@server_id, @@global.read_only, @@global.gtid_current_pos, @@global.log_bin, \
+                   @@global.log_slave_updates, @@global.binlog_annotate_row_events, @@global.gtid_binlog_state";
+    let row = say(line, columns, within).await?;
+    let control = &mut line.control;
     let replicas = control.query("SHOW ALL SLAVES STATUS", within).await?;
     let binlog = binlog(control, &["SHOW MASTER STATUS"], within).await?;
     let value = |at: usize| row.as_ref().and_then(|r| r.at(at)).unwrap_or_default();
@@ -92,7 +142,7 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, Contro
         version: value(0),
         number: value(1).parse().unwrap_or(0),
         offers: control.offers().bits(),
-        read_only: is_on(&value(2)),
+        read_only: is_closed(&value(2)),
         replication: replicas.first().map(replication),
         gtid: value(3),
         logs_replica_updates: is_on(&value(4)) && is_on(&value(5)),
@@ -103,13 +153,11 @@ async fn mariadb(control: &mut Control, within: Duration) -> Result<Seen, Contro
     })
 }
 
-async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlError> {
-    let sql = "SELECT @@version, @@server_id, @@global.read_only, @@global.super_read_only, @@global.gtid_executed, \
-               @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events, ";
-    let own = ["transaction_isolation", "transaction_read_only", "max_execution_time"];
-    let sql = format!("{sql}{}", globals(&own));
-    let rows = control.query(&sql, within).await?;
-    let row = rows.first().cloned();
+async fn mysql(line: &mut Line, within: Duration) -> Result<Seen, ControlError> {
+    let columns = "@@version, @@server_id, @@global.read_only, @@global.super_read_only, @@global.gtid_executed, \
+                   @@global.log_bin, @@global.log_replica_updates, @@global.binlog_rows_query_log_events";
+    let row = say(line, columns, within).await?;
+    let control = &mut line.control;
     let replicas = control.query("SHOW REPLICA STATUS", within).await?;
     let binlog = binlog(control, &["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"], within).await?;
     let value = |at: usize| row.as_ref().and_then(|r| r.at(at)).unwrap_or_default();
@@ -128,41 +176,6 @@ async fn mysql(control: &mut Control, within: Duration) -> Result<Seen, ControlE
         binlog,
         globals: value(8).parse().unwrap_or(0),
     })
-}
-
-/// What asks for a digest of the global values that new sessions begin with: those that somebody may set on a running
-/// server, by names that all servers know, and `own` ones of the family.
-fn globals(own: &[&str]) -> String {
-    const OF_ALL: [&str; 26] = [
-        "autocommit",
-        "character_set_client",
-        "character_set_results",
-        "character_set_server",
-        "collation_connection",
-        "collation_server",
-        "default_storage_engine",
-        "div_precision_increment",
-        "foreign_key_checks",
-        "group_concat_max_len",
-        "innodb_lock_wait_timeout",
-        "interactive_timeout",
-        "join_buffer_size",
-        "lc_time_names",
-        "lock_wait_timeout",
-        "long_query_time",
-        "max_allowed_packet",
-        "max_heap_table_size",
-        "net_read_timeout",
-        "net_write_timeout",
-        "optimizer_switch",
-        "sort_buffer_size",
-        "sql_mode",
-        "time_zone",
-        "tmp_table_size",
-        "wait_timeout",
-    ];
-    let values = OF_ALL.iter().chain(own).map(|name| format!("@@global.{name}")).collect::<Vec<_>>();
-    format!("CRC32(CONCAT_WS('|', {}))", values.join(", "))
 }
 
 /// The end of the server's own binary log, in the first of several spellings that it knows; `None` when it keeps none
@@ -211,4 +224,25 @@ fn replication(row: &Row) -> Replication {
 
 fn is_on(value: &str) -> bool {
     matches!(value, "1" | "ON" | "on")
+}
+
+/// Whether this value of `read_only` refuses writes: MariaDB from 12 on has several that do (`ON`, `NO_LOCK`,
+/// `NO_LOCK_NO_ADMIN`).
+fn is_closed(value: &str) -> bool {
+    !matches!(value.to_ascii_uppercase().as_str(), "" | "0" | "OFF")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_read_only_is_closed() {
+        for value in ["1", "ON", "on", "NO_LOCK", "NO_LOCK_NO_ADMIN", "2"] {
+            assert!(is_closed(value), "{value}");
+        }
+        for value in ["0", "OFF", "off", ""] {
+            assert!(!is_closed(value), "{value}");
+        }
+    }
 }

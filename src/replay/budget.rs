@@ -63,8 +63,14 @@ impl Share {
     }
 
     pub(super) fn clear(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+        self.shrink_to(0);
+    }
+
+    /// Gives back all but this.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.budget.used.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
     }
 
     pub(super) fn budget(&self) -> &Budget {

@@ -16,6 +16,8 @@ const OVERHEAD: usize = 400;
 #[derive(Debug)]
 pub struct Journal<C> {
     entries: Vec<Entry<C>>,
+    /// Of each entry, what it costs, and whether it is soft.
+    costs: Vec<(usize, bool)>,
     /// The session as it was when the transaction began; `None` while it is the same.
     start: Option<SessionState>,
     /// LAST_INSERT_ID() at that time; 0 for none.
@@ -74,6 +76,7 @@ impl<C> Journal<C> {
     pub fn new(budget: Arc<Budget>, last_insert_id: u64, lost: &[&str]) -> Self {
         let mut journal = Self {
             entries: Vec::new(),
+            costs: Vec::new(),
             start: None,
             last_insert_id,
             sees_commits: false,
@@ -110,6 +113,7 @@ impl<C> Journal<C> {
         match self.share.grow(bytes + OVERHEAD) {
             Ok(()) => {
                 self.soft |= soft;
+                self.costs.push((bytes + OVERHEAD, soft));
                 self.entries.push(entry);
             }
             Err(Exceeded::Transaction) => {
@@ -125,7 +129,7 @@ impl<C> Journal<C> {
     pub fn spoil(&mut self, why: impl Into<Cow<'static, str>>) {
         if self.spoiled.is_none() {
             self.spoiled = Some(why.into());
-            self.entries = Vec::new();
+            (self.entries, self.costs) = (Vec::new(), Vec::new());
             self.share.clear();
         }
     }
@@ -137,6 +141,9 @@ impl<C> Journal<C> {
             self.spoil("a transaction before it, which it continues, was not begun by a statement");
         }
         self.entries.truncate(kept);
+        self.costs.truncate(kept);
+        self.share.shrink_to(self.costs.iter().map(|(cost, _)| cost).sum());
+        self.soft = self.costs.iter().any(|(_, soft)| *soft);
         self.start = None;
         self.last_insert_id = last_insert_id;
     }
@@ -236,6 +243,24 @@ mod tests {
         journal.chain(|command| *command == "BEGIN", 9);
         let kept: Vec<&str> = journal.entries().expect("kept").iter().map(|e| e.command).collect();
         assert_eq!((kept, journal.last_insert_id()), (vec!["SET TRANSACTION READ WRITE", "BEGIN"], 9));
+    }
+
+    /// However many there are, each has the whole bound for itself.
+    #[test]
+    fn chained_transactions_do_not_add_up() {
+        let budget = Budget::new(5 * OVERHEAD, 1 << 20);
+        let mut journal = Journal::new(budget.clone(), 0, &[]);
+        journal.record(entry("BEGIN"), 5, false);
+        for _ in 0..100 {
+            journal.record(entry("INSERT"), 6, false);
+            journal.record(entry("SELECT"), 6, true);
+            assert!(!journal.is_firm());
+            journal.chain(|command| *command == "BEGIN", 0);
+            assert!(journal.is_firm(), "{:?}", journal.spoiled());
+            assert_eq!(budget.used(), OVERHEAD + 5);
+        }
+        drop(journal);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

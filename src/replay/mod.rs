@@ -11,6 +11,7 @@ pub use budget::Budget;
 pub use digest::{Digest, Results};
 pub use journal::{Entry, Fixed, Journal};
 pub use policy::{
-    Broke, Failure, OutcomeClass, Place, Sent, Verdict, class, decide, is_not_ready, is_read_only_refusal,
+    Broke, Failure, OutcomeClass, Place, Sent, Verdict, class, decide, is_not_ready, is_open_after,
+    is_read_only_refusal,
 };
 pub use recording::{Ended, Isolation, Recording, recording};

@@ -181,6 +181,24 @@ pub fn decide(failure: &Failure) -> Verdict {
     }
 }
 
+/// ER_LOCK_DEADLOCK.
+const DEADLOCK: u16 = 1213;
+/// ER_LOCK_WAIT_TIMEOUT, which `innodb_rollback_on_timeout` makes a rollback, and ER_CHECKREAD, of which MariaDB's
+/// `innodb_snapshot_isolation` makes one.
+const MAY_ROLL_BACK: [u16; 2] = [1205, 1020];
+
+/// Whether a transaction is open after a statement has failed, where the server cannot say so any more; `begins`: the command
+/// may have begun one before it failed. `None`: it may be or not.
+#[must_use]
+pub fn is_open_after(code: u16, place: Place, begins: bool) -> Option<bool> {
+    match place {
+        _ if code == DEADLOCK => Some(false),
+        Place::Inside if !begins && !MAY_ROLL_BACK.contains(&code) => Some(true),
+        Place::Read | Place::Session | Place::Autocommit | Place::Wrapped if !begins => Some(false),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +283,25 @@ mod tests {
                 let failure = failure(place, Sent::Something, broke, true);
                 assert_ne!(decide(&failure), Verdict::HoldAndRun, "{failure:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_open_behind_an_error() {
+        for (code, place, begins, open) in [
+            (1062, Place::Inside, false, Some(true)),
+            (1213, Place::Inside, false, Some(false)),
+            (1213, Place::Commit, false, Some(false)),
+            (1205, Place::Inside, false, None),
+            (1020, Place::Inside, false, None),
+            (1062, Place::Inside, true, None),
+            (1062, Place::Code, false, None),
+            (1180, Place::Commit, false, None),
+            (1062, Place::Session, false, Some(false)),
+            (1062, Place::Autocommit, true, None),
+            (1062, Place::Program, false, None),
+        ] {
+            assert_eq!(is_open_after(code, place, begins), open, "{code} {place:?} {begins}");
         }
     }
 

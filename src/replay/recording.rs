@@ -43,6 +43,10 @@ pub struct Ended<'a> {
     pub inside_before: bool,
     /// It ended with an error, after which the transaction was still open.
     pub failed: bool,
+    /// Statements outside a transaction commit by themselves (`autocommit`).
+    pub by_itself: bool,
+    /// It is a CALL of a procedure that certainly ends no transaction.
+    pub keeps: bool,
     /// It names tables (or may).
     pub reads_tables: bool,
     /// The server reported a commit with its answer.
@@ -127,8 +131,11 @@ fn spoils(ended: &Ended<'_>) -> Option<&'static str> {
         Some("it wrote a file on its server")
     } else if code && ended.committed {
         Some("a stored program committed a part of it")
-    } else if code && !ended.inside_before {
+    } else if code && !ended.inside_before && ended.by_itself {
         Some("a stored program began it")
+    } else if code && ended.failed && !ended.keeps && statement.kind != Kind::Execute {
+        // Errors do not tell what was committed.
+        Some("a stored program failed, and may have committed a part of it")
     } else {
         None
     }
@@ -193,6 +200,8 @@ mod tests {
             pieces: &pieces,
             inside_before,
             failed,
+            by_itself: true,
+            keeps: true,
             reads_tables,
             committed,
             isolation,
@@ -291,6 +300,39 @@ mod tests {
             (None, false),
         ] {
             assert_eq!(Isolation::sees_commits(value), wanted);
+        }
+    }
+
+    /// Without autocommit a transaction begins with any statement; and what fails half-way may have ended one before.
+    #[test]
+    fn stored_programs() {
+        let statement = classify(b"CALL p()", Dialect::default());
+        let recorded = |inside_before, failed, by_itself, keeps, committed| {
+            recording(&Ended {
+                statement: &statement,
+                pieces: &[],
+                inside_before,
+                failed,
+                by_itself,
+                keeps,
+                reads_tables: true,
+                committed,
+                isolation: Isolation::Repeatable,
+                sees_commits: false,
+            })
+        };
+        let entry = Recording::Entry { soft: true };
+        assert_eq!(recorded(false, false, false, false, false), entry);
+        assert_eq!(recorded(true, false, true, false, false), entry);
+        assert_eq!(recorded(true, true, true, true, false), entry);
+        for (inside, failed, by_itself, keeps, committed) in [
+            (false, false, true, true, false),
+            (false, false, false, false, true),
+            (true, true, true, false, false),
+            (false, true, false, false, false),
+        ] {
+            let is = recorded(inside, failed, by_itself, keeps, committed);
+            assert!(matches!(is, Recording::Spoiled(_)), "{inside} {failed} {by_itself} {keeps}: {is:?}");
         }
     }
 

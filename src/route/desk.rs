@@ -1,12 +1,14 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::topology::{GtidSet, ServerId, Topology};
 
 use super::choice::{Candidate, choose, is_fit, warmth};
+use super::delay::Delay;
 use super::position::Position;
 use super::rules::Rules;
 use super::why::Why;
@@ -89,9 +91,10 @@ struct Load {
     /// Connections to it are being opened ahead of need, so that it gets no reads yet.
     warming: AtomicBool,
     /// What it was seen to have in one of its lives, beyond what the monitor saw.
-    proven: Mutex<(u64, GtidSet)>,
+    proven: ArcSwap<(u64, GtidSet)>,
     suspect_until: AtomicU64,
     behind_until: AtomicU64,
+    delay: Delay,
 }
 
 /// One server's part in serving reads, for status.
@@ -109,8 +112,8 @@ pub struct ReaderView {
     pub reads: u64,
 }
 
-/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics; a lock only where a session needs
-/// more of a replica than it was known to have.
+/// Who serves reads: what the sessions of all shards know of the replicas together. Atomics alone: no session waits
+/// for another.
 #[derive(Debug)]
 pub struct Desk {
     options: RoutingOptions,
@@ -284,10 +287,11 @@ impl Desk {
     /// In this life of a server all that `needs` names was found there.
     pub fn prove(&self, id: ServerId, life: u64, needs: &mut Position) {
         let Some(load) = self.loads.get(id.0) else { return };
-        let (mut proven, needs) = (load.proven.lock(), needs.set());
-        // Sets of single commits say little of others' needs, and would pile up: one that has all of the last is kept.
+        let (proven, needs) = (load.proven.load(), needs.set());
+        // Sets of single commits say little of others' needs, and would pile up: one that has all of the last is kept. If
+        // two are proven at once, one of them is: each is true.
         if proven.0 != life || needs.covers(&proven.1) {
-            *proven = (life, needs.clone());
+            load.proven.store(Arc::new((life, needs.clone())));
         }
     }
 
@@ -295,8 +299,23 @@ impl Desk {
     #[must_use]
     pub fn has_proven(&self, id: ServerId, life: u64, needs: &mut Position) -> bool {
         let Some(load) = self.loads.get(id.0) else { return false };
-        let proven = load.proven.lock();
+        let proven = load.proven.load();
         proven.0 == life && proven.1.covers(needs.set())
+    }
+
+    /// A read asked there for a commit this time after its answer, and found it there after `took`.
+    pub fn caught_up(&self, id: ServerId, since: Duration, took: Duration) {
+        if let Some(load) = self.loads.get(id.0) {
+            let latency = Duration::from_micros(load.latency.load(Ordering::Relaxed).into());
+            load.delay.note(since, took, latency);
+        }
+    }
+
+    /// How long a read had better wait before it asks there for a commit, this time after its answer: at most half of the time
+    /// that it may wait at all.
+    #[must_use]
+    pub fn ask_later(&self, id: ServerId, since: Duration) -> Option<Duration> {
+        self.loads.get(id.0)?.delay.left(since).map(|left| left.min(self.options.wait / 2))
     }
 
     /// A server was waited for in vain.

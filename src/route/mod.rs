@@ -1,10 +1,11 @@
 //! Where reads go: to the primary, or to which replica.
 //!
 //! `route` says what a text allows. `Position` is what a server must have so that a session never sees less than it has
-//! seen. `Desk` knows the replicas' loads and picks one. All but `desk` and the counters of `rules` is PURE.
+//! seen. `Desk` knows the replicas' loads and picks one. All but `delay`, `desk` and the counters of `rules` is PURE.
 
 mod choice;
 mod classify;
+mod delay;
 mod desk;
 mod position;
 mod rules;

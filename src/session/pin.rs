@@ -127,6 +127,18 @@ impl Pins {
     /// No reason: the session is free to go.
     pub const NONE: Self = Self(0);
 
+    /// As a number, for an atomic.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From what [`bits`](Self::bits) gave.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -153,7 +153,8 @@ impl Tracker {
     }
 
     /// The text that an EXECUTE runs, or an EXECUTE IMMEDIATE, if it is known.
-    pub(super) fn executed(&self, text: &[u8], dialect: Dialect) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn executed(&self, text: &[u8], dialect: Dialect) -> Option<Vec<u8>> {
         let name = details::prepared_name(text, dialect)?;
         if self.pins.contains(PinReason::SqlPrepare) {
             return None;

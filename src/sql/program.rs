@@ -91,6 +91,72 @@ pub fn program(body: &[u8], parameters: &[String], dialect: Dialect) -> Result<P
     Ok(reader.program)
 }
 
+/// Words with which a transaction may end or be committed implicitly, or which run what is not in the text.
+const MAY_END: [&str; 40] = [
+    "commit",
+    "rollback",
+    "start",
+    "work",
+    "autocommit",
+    "completion_type",
+    "xa",
+    "lock",
+    "unlock",
+    "alter",
+    "create",
+    "drop",
+    "rename",
+    "truncate",
+    "analyze",
+    "optimize",
+    "repair",
+    "check",
+    "checksum",
+    "grant",
+    "revoke",
+    "password",
+    "flush",
+    "reset",
+    "prepare",
+    "execute",
+    "immediate",
+    "load",
+    "install",
+    "uninstall",
+    "kill",
+    "change",
+    "stop",
+    "cache",
+    "purge",
+    "shutdown",
+    "import",
+    "clone",
+    "outfile",
+    "dumpfile",
+];
+
+/// The procedures that a body calls; `None` if it may end a transaction itself, or was not understood.
+#[must_use]
+pub fn keeps_open(body: &[u8], dialect: Dialect) -> Option<Vec<Name>> {
+    if memchr::memmem::find(body, b"/*!").is_some() || memchr::memmem::find(body, b"/*M!").is_some() {
+        return None;
+    }
+    let mut reader =
+        Reader { lexer: Lexer::new(body, dialect), variables: Vec::new(), program: Program::default() };
+    let mut calls = Vec::new();
+    loop {
+        let token = reader.lexer.token();
+        match (token.kind, reader.word(token).as_str()) {
+            (TokenKind::End, _) => return (!reader.lexer.trouble).then_some(calls),
+            // Another name for a variable that ends one, perhaps.
+            (TokenKind::SystemVariable, _) => return None,
+            (_, word) if MAY_END.contains(&word) => return None,
+            (_, "call") => calls.push(reader.name().ok()?),
+            _ => {}
+        }
+    }
+}
+
 /// The procedure that `CALL [schema.]name …` names; `None` if the text is not of that plain form.
 #[must_use]
 pub fn callee(text: &[u8], dialect: Dialect) -> Option<Name> {
@@ -309,6 +375,35 @@ mod tests {
         assert_eq!(called("CALL a.b.c()"), None);
         assert_eq!(called("SELECT p(1)"), None);
         assert_eq!(called("CALL"), None);
+    }
+
+    #[test]
+    fn what_keeps_a_transaction_open() {
+        let keeps = |body: &str| keeps_open(body.as_bytes(), Dialect::default());
+        for body in [
+            "INSERT INTO t (v) VALUES (x)",
+            "BEGIN UPDATE t SET a = 'commit'; DO SLEEP(1); SELECT GET_LOCK('a', 1); END",
+            "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION SET @a = 1; INSERT INTO t VALUES (1); END",
+            "BEGIN SAVEPOINT a; RELEASE SAVEPOINT a; /* COMMIT */ UPDATE t, u SET a = 1; END",
+        ] {
+            assert_eq!(keeps(body), Some(Vec::new()), "{body}");
+        }
+        let q = Name { schema: Some("s".to_owned()), name: "q".to_owned() };
+        assert_eq!(keeps("BEGIN CALL s.q(1); END"), Some(vec![q]));
+        for body in [
+            "COMMIT",
+            "BEGIN INSERT INTO t VALUES (1); COMMIT; END",
+            "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; END",
+            "BEGIN SET autocommit = 1; END",
+            "BEGIN SET @@autocommit = 1; END",
+            "BEGIN /*!50000 COMMIT */; END",
+            "BEGIN PREPARE s FROM 'COMMIT'; EXECUTE s; END",
+            "TRUNCATE t",
+            "BEGIN START TRANSACTION; END",
+            "BEGIN INSERT INTO t VALUES ('a; END",
+        ] {
+            assert_eq!(keeps(body), None, "{body}");
+        }
     }
 
     #[test]

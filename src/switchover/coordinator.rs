@@ -401,7 +401,11 @@ impl Run<'_> {
         let mut tries = PROMOTIONS;
         while let Err(error) = accept_writes(&mut new).await {
             tries -= 1;
-            let certain = error.code().is_some();
+            // A refusal says nothing of what came before on a connection that broke.
+            let certain = error.code().is_some() && tries + 1 == PROMOTIONS;
+            if error.code().is_some() {
+                tries = 0;
+            }
             if certain || tries == 0 {
                 self.state.problems.push(format!("could not make the target writable: {error}"));
                 return if certain { Event::Failed } else { Event::Uncertain };

@@ -56,7 +56,7 @@ pub(super) async fn fence(
             }
         }
     }
-    let Some(strays) = statements::strays(flavor, account) else { return Ok(fenced) };
+    let Some(strays) = statements::strays(flavor, helper.version(), account) else { return Ok(fenced) };
     fenced.strays = end(helper, &strays).await.map_err(|e| format!("could not end stray writers: {e}"))?;
     if fenced.strays > 0 {
         await_gone(helper, &strays, deadline).await?;

@@ -68,12 +68,12 @@ pub(super) fn start_receiver(flavor: Flavor) -> &'static str {
     }
 }
 
-/// Asks for the end of a server's binary log: by a lock that a commit which cannot be written holds. (Old versions of MySQL
-/// know another spelling, and answer with an error.)
-pub(super) fn log_status(flavor: Flavor) -> &'static str {
+/// Asks for the end of a server's binary log: by a lock that a commit which cannot be written holds. The second spelling is
+/// for MySQL before 8.2, which refuses the first one without a look at its log.
+pub(super) fn log_status(flavor: Flavor) -> &'static [&'static str] {
     match flavor {
-        Flavor::MariaDb => "SHOW MASTER STATUS",
-        Flavor::MySql => "SHOW BINARY LOG STATUS",
+        Flavor::MariaDb => &["SHOW MASTER STATUS"],
+        Flavor::MySql => &["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"],
     }
 }
 
@@ -141,19 +141,34 @@ pub(super) fn blockers(account: &str) -> String {
 }
 
 /// Connections to end once the fence stands: accounts that may write in spite of it. MySQL's `super_read_only` knows
-/// none; MariaDB's `read_only` lets the privileged through. Everybody else's COMMIT is refused.
-pub(super) fn strays(flavor: Flavor, account: &str) -> Option<String> {
+/// none; MariaDB's `read_only` lets the privileged through, before 10.11 those with SUPER too. Everybody else's COMMIT is
+/// refused. `version`: the server's version text.
+pub(super) fn strays(flavor: Flavor, version: &str, account: &str) -> Option<String> {
+    let rights = if is_before(version, (10, 11)) {
+        "'READ_ONLY ADMIN', 'READ ONLY ADMIN', 'SUPER'"
+    } else {
+        "'READ_ONLY ADMIN', 'READ ONLY ADMIN'"
+    };
     (flavor == Flavor::MariaDb).then(|| {
         format!(
             "SELECT p.id FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
              AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
              AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') \
              AND EXISTS (SELECT 1 FROM information_schema.user_privileges u \
-             WHERE u.privilege_type IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN') \
+             WHERE u.privilege_type IN ({rights}) \
              AND u.grantee LIKE CONCAT('''', p.user, '''@%'))",
             quoted(account)
         )
     })
+}
+
+/// Whether a server's version is older. What cannot be read is taken for old.
+fn is_before(version: &str, than: (u32, u32)) -> bool {
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) => (major, minor) < than,
+        _ => true,
+    }
 }
 
 /// Transactions on a fenced server that have changed rows: their COMMIT will be refused, and until they end their row
@@ -170,6 +185,19 @@ pub(super) fn doomed(account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_writes_in_spite_of_the_fence_depends_on_the_version() {
+        let with_super =
+            |version| strays(Flavor::MariaDb, version, "tideover").is_some_and(|sql| sql.contains("SUPER"));
+        for old in ["10.5.29-MariaDB", "10.6.18-MariaDB-log", "what is this"] {
+            assert!(with_super(old), "{old}");
+        }
+        for new in ["10.11.19-MariaDB", "11.4.1-MariaDB", "12.1.0-MariaDB"] {
+            assert!(!with_super(new), "{new}");
+        }
+        assert_eq!(strays(Flavor::MySql, "8.0.36", "tideover"), None);
+    }
 
     #[test]
     fn literals_cannot_be_broken_out_of() {

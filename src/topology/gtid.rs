@@ -125,7 +125,15 @@ impl GtidSet {
     /// Whether `other` has nothing that is not in this one.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.minus(self).is_empty()
+        // Intervals that touch are one: what is there lies in a single one.
+        let has = |here: &[(u64, u64)], (first, last): &(u64, u64)| {
+            let at = here.partition_point(|(_, end)| end < first);
+            here.get(at).is_some_and(|(begin, end)| begin <= first && last <= end)
+        };
+        other.sources.iter().all(|(source, intervals)| {
+            let here = self.sources.get(source).map(Vec::as_slice).unwrap_or_default();
+            intervals.iter().all(|interval| has(here, interval))
+        })
     }
 
     /// Whether there is nothing in it.

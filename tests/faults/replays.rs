@@ -62,6 +62,14 @@ const CASE: Case = Case {
     stored: "SELECT COUNT(*) FROM app.r",
     ends: Ends::Committed,
 };
+/// A row that the transaction has read is another one when it is done again.
+const READ_AND_CHANGED: Case = Case {
+    before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
+    meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+    ends: Ends::RolledBack("SELECT n FROM c"),
+    ..CASE
+};
+const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 const OTHERS_INSERT: &[&str] = &["INSERT INTO r (v) VALUES ('others'), ('others')"];
 const MINE: &str = "SELECT id, v, n, f, at FROM app.r WHERE v <> 'others' ORDER BY id";
 
@@ -194,68 +202,48 @@ const CASES: &[Case] = &[
         stored: MINE,
         ..CASE
     },
-    Case {
-        name: "what was read has changed",
-        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
-        ends: Ends::RolledBack("SELECT n FROM c"),
-        ..CASE
-    },
+    Case { name: "what was read has changed", ..READ_AND_CHANGED },
     Case {
         name: "at READ COMMITTED what was read may change",
-        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"],
-        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        first: &[READ_COMMITTED],
         seen: &[MINE],
         stored: MINE,
-        ..CASE
+        ends: Ends::Committed,
+        ..READ_AND_CHANGED
     },
     Case {
         name: "at READ COMMITTED, without BEGIN",
-        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET autocommit = 0"],
-        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
+        first: &[READ_COMMITTED, "SET autocommit = 0"],
         seen: &[MINE],
         stored: MINE,
-        ..CASE
+        ends: Ends::Committed,
+        ..READ_AND_CHANGED
     },
     Case {
         name: "at READ COMMITTED what was locked may not",
-        first: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"],
+        first: &[READ_COMMITTED],
         before: &["SELECT n FROM c WHERE id = 1 FOR UPDATE", "INSERT INTO r (v) VALUES ('a')"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
-        ends: Ends::RolledBack("SELECT n FROM c"),
-        ..CASE
+        ..READ_AND_CHANGED
     },
     Case {
         name: "this one transaction is at another level",
-        first: &[
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        ],
-        before: &["SELECT n FROM c WHERE id = 1", "INSERT INTO r (v) VALUES ('a')"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
-        ends: Ends::RolledBack("SELECT n FROM c"),
-        ..CASE
+        first: &[READ_COMMITTED, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"],
+        ..READ_AND_CHANGED
     },
     Case {
         name: "the level is changed for the transactions after this one",
         before: &[
             "SELECT n FROM c WHERE id = 1",
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            READ_COMMITTED,
             "SELECT n FROM c WHERE id = 1",
             "INSERT INTO r (v) VALUES ('a')",
         ],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
-        ends: Ends::RolledBack("SELECT n FROM c"),
-        ..CASE
+        ..READ_AND_CHANGED
     },
     Case {
         name: "what was locked and read has changed",
         before: &["SELECT n FROM c WHERE id = 1 FOR UPDATE", "UPDATE c SET n = 100 WHERE id = 1"],
-        meanwhile: &["UPDATE c SET n = n + 1 WHERE id = 1"],
-        ends: Ends::RolledBack("SELECT n FROM c"),
-        ..CASE
+        ..READ_AND_CHANGED
     },
     Case {
         name: "a row count has changed",

@@ -15,6 +15,7 @@ use tideover::guard::{Guard, GuardMode, GuardParts};
 use tideover::metrics::Metrics;
 use tideover::monitor::{Monitor, MonitorOptions};
 use tideover::net::{Accepted, BufferPool, ClientTls, ClientTlsFiles, ClientTlsMode, Raw, RsaKey};
+use tideover::relay::Signals;
 use tideover::topology::{Topology, TopologyStore};
 use tideover_protocol::handshake::Secret;
 use tokio_util::sync::CancellationToken;
@@ -33,10 +34,12 @@ pub(crate) struct Bench {
     pub(crate) a: Arc<FakeServer>,
     pub(crate) b: Arc<FakeServer>,
     pub(crate) gate: Arc<Gate>,
-    shared: Arc<Shared>,
+    /// One for each thread that would serve clients.
+    shards: [Arc<Shared>; 2],
 }
 
-fn pool_limits(per_server: usize) -> PoolLimits {
+/// So many connections to each server at most.
+pub(crate) fn pool_limits(per_server: usize) -> PoolLimits {
     PoolLimits {
         per_server,
         acquire: Duration::from_secs(10),
@@ -85,7 +88,7 @@ impl Bench {
             account: account.clone(),
         });
         let accounts = AccountDirectory::new(users(), store.clone(), targets, connector, account.clone());
-        let shared = Arc::new(Shared {
+        let first = Shared {
             shard: 0,
             live: Arc::new(arc_swap::ArcSwap::from_pointee(options_of_sessions())),
             gate: gate.clone(),
@@ -107,15 +110,25 @@ impl Bench {
             visible: Default::default(),
             texts: Default::default(),
             buffers: BufferPool::new(),
-        });
+        };
         monitor.look_at_all().await;
-        tokio::spawn(keep(store, gate.clone()));
-        Self { a, b, gate, shared }
+        tokio::spawn(keep(store, gate.clone(), first.registry.clone()));
+        Self { a, b, gate, shards: with_second(first) }
+    }
+
+    /// Looks at both servers; gives what is published then.
+    pub(crate) async fn look(&self) -> Arc<Topology> {
+        self.shards[0].monitor.look_at_all().await
     }
 
     /// A client that has logged in.
     pub(crate) async fn client(&self) -> Control {
-        let shared = self.shared.clone();
+        self.client_of(0).await
+    }
+
+    /// The same, served by one of two threads.
+    pub(crate) async fn client_of(&self, shard: usize) -> Control {
+        let shared = self.shards[shard].clone();
         let connector = connector(move |_| {
             let (ours, theirs) = tokio::io::duplex(1 << 16);
             tokio::spawn(welcome(shared.clone(), Accepted { raw: Raw::Memory(theirs), peer: None }));
@@ -124,6 +137,34 @@ impl Bench {
         let target = Target { address: "proxy:1".into() };
         Control::connect(&connector, &target, &account("app"), PATIENCE).await.expect("a login")
     }
+}
+
+/// And what another thread has: its own number, and all else that `app` gives to every thread.
+fn with_second(first: Shared) -> [Arc<Shared>; 2] {
+    let second = Shared {
+        shard: 1,
+        live: first.live.clone(),
+        gate: first.gate.clone(),
+        store: first.store.clone(),
+        pools: first.pools.clone(),
+        monitor: first.monitor.clone(),
+        guard: first.guard.clone(),
+        journals: first.journals.clone(),
+        flights: first.flights.clone(),
+        acknowledged: first.acknowledged.clone(),
+        routing: first.routing.clone(),
+        registry: first.registry.clone(),
+        accounts: first.accounts.clone(),
+        control: first.control.clone(),
+        metrics: first.metrics.clone(),
+        tls: None,
+        rsa: first.rsa.clone(),
+        bounds: Default::default(),
+        visible: Default::default(),
+        texts: Default::default(),
+        buffers: BufferPool::new(),
+    };
+    [first, second].map(Arc::new)
 }
 
 fn users() -> AuthMode {
@@ -145,10 +186,13 @@ fn routing() -> tideover::route::RoutingOptions {
     }
 }
 
-/// What `app::keeper` does for the gate.
-async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
+/// What `app::keeper` does for the gate, and for the sessions of a server that is down.
+async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>, registry: Arc<SessionRegistry>) {
     let mut now = store.load();
     loop {
+        for server in now.servers.iter().filter(|server| !server.is_up()) {
+            registry.tell(server.id, Signals::SERVER_LOST);
+        }
         if now.primary().is_some() {
             gate.open(Reasons::NO_PRIMARY);
         } else {
@@ -158,12 +202,12 @@ async fn keep(store: Arc<TopologyStore>, gate: Arc<Gate>) {
     }
 }
 
-fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
+pub(crate) fn connector(dial: impl Fn(&str) -> io::Result<Raw> + Send + Sync + 'static) -> Connector {
     let tls = ClientTls::new(ClientTlsMode::Off, ClientTlsFiles::default()).expect("no TLS");
     Connector::new(tls, BufferPool::new()).dialing(Arc::new(dial))
 }
 
-fn account(name: &str) -> Arc<Account> {
+pub(crate) fn account(name: &str) -> Arc<Account> {
     Account::new(name.as_bytes(), Secret::Password(Zeroizing::new(name.as_bytes().to_vec())))
 }
 

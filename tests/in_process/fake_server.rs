@@ -32,7 +32,15 @@ struct State {
     source: Option<u32>,
     executed: Vec<String>,
     cut_at: Option<&'static str>,
+    hang_at: Option<&'static str>,
+    /// Answers nothing any more, and ends no connection.
+    hangs: bool,
     connections: u32,
+    /// New connections are refused.
+    full: bool,
+    /// A variable that it does not know, and how often it has said so.
+    lacks: Option<&'static str>,
+    told: u32,
     /// What each login and each reset takes.
     pause: Duration,
     logins: Together,
@@ -54,6 +62,8 @@ enum Answer {
     Error(u16, &'static str, String),
     /// Nothing: the connection ends.
     Cut,
+    /// Nothing, and the connection stays.
+    None,
 }
 
 impl FakeServer {
@@ -83,6 +93,32 @@ impl FakeServer {
     /// The next statement that begins so is not answered: the connection ends instead.
     pub(crate) fn cut_at(&self, start: &'static str) {
         self.state.lock().cut_at = Some(start);
+    }
+
+    /// Whether it takes more connections than it has.
+    pub(crate) fn take_no_more(&self, full: bool) {
+        self.state.lock().full = full;
+    }
+
+    /// It does not know this global variable from now on; how often it says so is counted anew.
+    pub(crate) fn lack(&self, name: &'static str) {
+        let mut state = self.state.lock();
+        (state.lacks, state.told) = (Some(name), 0);
+    }
+
+    /// How often it has said that it does not know a variable.
+    pub(crate) fn told(&self) -> u32 {
+        self.state.lock().told
+    }
+
+    /// The next statement that begins so is the last thing that it does: from then on it hangs.
+    pub(crate) fn hang_at(&self, start: &'static str) {
+        self.state.lock().hang_at = Some(start);
+    }
+
+    /// Whether it hangs now.
+    pub(crate) fn hangs(&self) -> bool {
+        self.state.lock().hangs
     }
 
     /// From now on logging in and resetting a connection take this long; how many are at it is counted anew.
@@ -135,8 +171,13 @@ impl FakeServer {
     async fn serve(&self, mut io: PacketIo) -> io::Result<()> {
         let connection_id = {
             let mut state = self.state.lock();
-            state.connections += 1;
-            self.number * 1000 + state.connections
+            state.connections += u32::from(!state.full);
+            (!state.full).then_some(self.number * 1000 + state.connections)
+        };
+        let Some(connection_id) = connection_id else {
+            let mut payload = BytesMut::new();
+            ErrPacket::new(1040, "08004", "Too many connections").encode(Capabilities::empty(), &mut payload);
+            return io.send_packet(&payload, 0).await.map(drop);
         };
         let mut acceptor = Acceptor::new(Offer {
             server_version: VERSION.to_owned(),
@@ -151,6 +192,7 @@ impl FakeServer {
         });
         io.send_packet(&acceptor.greeting(), 0).await?;
         let (payload, sequence) = io.read_packet(1, 1 << 16).await?;
+        self.rest_if_hanging().await;
         self.take_time(|state| &mut state.logins).await;
         let Ok(Accepted::Login(login)) = acceptor.receive(&payload) else {
             return Err(io::ErrorKind::InvalidData.into());
@@ -159,6 +201,7 @@ impl FakeServer {
         talk.ok(sequence).await?;
         loop {
             let (payload, _) = talk.io.read_packet(0, 1 << 20).await?;
+            self.rest_if_hanging().await;
             let answer = match CommandKind::of(&payload) {
                 CommandKind::Quit => return Ok(()),
                 CommandKind::Query => {
@@ -175,11 +218,18 @@ impl FakeServer {
             };
             match answer {
                 Answer::Cut => return Ok(()),
+                Answer::None => self.rest_if_hanging().await,
                 Answer::Ok => talk.ok(1).await?,
                 Answer::Error(code, state, text) => talk.error(code, state, &text).await?,
                 Answer::NoRows => talk.rows(&["nothing"], None).await?,
                 Answer::Rows(names, values) => talk.rows(&names, Some(&values)).await?,
             }
+        }
+    }
+
+    async fn rest_if_hanging(&self) {
+        if self.hangs() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -190,6 +240,14 @@ impl FakeServer {
         if state.cut_at.is_some_and(|start| text.starts_with(start)) {
             state.cut_at = None;
             return Answer::Cut;
+        }
+        if state.hang_at.is_some_and(|start| text.starts_with(start)) {
+            state.hangs = true;
+            return if text.starts_with("UPDATE bad") {
+                Answer::Error(1062, "23000", "a duplicate".to_owned())
+            } else {
+                Answer::None
+            };
         }
         let refused = || Answer::Error(1290, "HY000", READ_ONLY.to_owned());
         match text.split(' ').next().unwrap_or_default() {
@@ -210,7 +268,13 @@ impl FakeServer {
                 status.remove(StatusFlags::IN_TRANS);
                 Answer::Ok
             }
-            "SELECT" => self.select(text, &state),
+            "SELECT" => match state.lacks.filter(|name| text.contains(&format!("@@global.{name}"))) {
+                Some(name) => {
+                    state.told += 1;
+                    Answer::Error(1193, "HY000", format!("Unknown system variable '{name}'"))
+                }
+                None => self.select(text, &state),
+            },
             "SHOW" => show(text, &state),
             _ => Answer::Ok,
         }

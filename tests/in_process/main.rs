@@ -3,6 +3,7 @@
 
 mod bench;
 mod fake_server;
+mod pools;
 
 use std::time::Duration;
 
@@ -98,6 +99,59 @@ async fn an_outcome_that_nobody_can_prove_is_said_to_be_unknown() {
     assert!(text.contains("outcome unknown"), "{text}");
     assert_eq!(bench.a.executed(), Vec::<String>::new(), "never run again");
     done(&mut client, "INSERT 2").await;
+}
+
+/// The server hangs when the proxy has sent something of its own, and another one takes its place.
+async fn goes_on_elsewhere(bench: &Bench, client: &mut Control, sql: &str) {
+    let (a, b) = (bench.a.clone(), bench.b.clone());
+    let promoter = tokio::spawn(async move {
+        while !a.hangs() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        b.promote();
+    });
+    let began = Instant::now();
+    done(client, sql).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    promoter.await.expect("promoted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_in_front_of_a_statement_is_left() {
+    let bench = Bench::start().await;
+    let mut client = bench.client().await;
+    done(&mut client, "BEGIN").await;
+    done(&mut client, "INSERT 1").await;
+    // What fixes the time for a statement that asks for it.
+    bench.a.hang_at("SET timestamp");
+    goes_on_elsewhere(&bench, &mut client, "UPDATE t SET a = NOW()").await;
+    done(&mut client, "COMMIT").await;
+    assert_eq!(bench.b.executed(), ["INSERT 1", "UPDATE t SET a = NOW()"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_behind_an_error_is_left() {
+    let bench = Bench::start().await;
+    let mut client = bench.client().await;
+    done(&mut client, "BEGIN").await;
+    done(&mut client, "INSERT 1").await;
+    // The proxy asks whether the transaction is open still.
+    bench.a.hang_at("UPDATE bad");
+    assert_eq!(refused(&mut client, "UPDATE bad").await.0, 1062);
+    goes_on_elsewhere(&bench, &mut client, "INSERT 2").await;
+    done(&mut client, "COMMIT").await;
+    assert_eq!(bench.b.executed(), ["INSERT 1", "INSERT 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_when_a_session_is_restored_is_left() {
+    let bench = Bench::with(1).await;
+    let (mut client, mut other) = (bench.client().await, bench.client().await);
+    done(&mut client, "SET @a = 1").await;
+    done(&mut other, "SET @a = 2").await;
+    bench.a.hang_at("SET @");
+    goes_on_elsewhere(&bench, &mut client, "BEGIN").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,4 +260,36 @@ async fn logins_and_rollbacks_take_turns() {
         done(&mut client, "INSERT 1").await;
     }
     assert_eq!(bench.a.connections(), opened, "connections were given up");
+}
+
+/// A server may not know a variable that the monitor watches: it counts as what it is all the same.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lacks_a_variable_is_looked_at_without_it() {
+    let bench = Bench::start().await;
+    for server in [&bench.a, &bench.b] {
+        server.lack("optimizer_switch");
+    }
+    for _ in 0..3 {
+        let topology = bench.look().await;
+        assert!(topology.primary().is_some_and(|primary| &*primary.address == "a:1"), "{topology:#?}");
+        assert!(topology.servers.iter().all(|server| server.is_up() && server.unanswered.is_none()));
+    }
+    assert_eq!((bench.a.told(), bench.b.told()), (1, 1), "it is not asked for that again");
+    // On the next connection it is: the server may be another version by then.
+    bench.a.cut_at("SHOW ALL SLAVES STATUS");
+    assert!(bench.look().await.primary().is_some());
+    assert_eq!(bench.a.told(), 2);
+}
+
+/// Who logs in while all is held needs no server if one has let the same account in before, whichever thread served that.
+#[tokio::test(start_paused = true)]
+async fn a_login_during_a_hold_waits_on_no_thread_for_what_another_knows() {
+    let bench = Bench::start().await;
+    done(&mut bench.client_of(0).await, "INSERT 1").await;
+    bench.gate.close(Reasons::HOLD);
+    let began = Instant::now();
+    for shard in [0, 1] {
+        bench.client_of(shard).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "waited at the gate for {:?}", began.elapsed());
 }

@@ -2,9 +2,10 @@
 
 use std::{fs, time::Duration};
 
-use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, prelude::Queryable};
 use serde_json::{Value, json};
 use tideover_sandbox::servers::{ClusterOptions, Flavor};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::support::{Scene, TestResult, code, eventually, open, refused};
@@ -108,11 +109,41 @@ async fn limits(scene: &Scene) -> TestResult {
         }
         assert!(Instant::now() < deadline, "more than one server connection is in use");
     }
+    paced(scene, [&mut holder, &mut other]).await?;
     edit(scene, "max_per_server = 1\n", "max_per_server = 100\n")?;
     reload(scene).await?;
     holder.query_drop("BEGIN").await?;
     holder.query_drop("DO 1").await?;
     other.query_drop("DO 1").await?;
+    Ok(())
+}
+
+/// Held sessions are let in as the pool can serve them now, and not as it could when the proxy was started: the second waits
+/// at the gate, where nothing is wrong with that, and not for a connection, which would be an error after 200 ms.
+async fn paced(scene: &Scene, sessions: [&mut Conn; 2]) -> TestResult {
+    let admin = scene.proxy.admin();
+    let held =
+        async |count: u32| scene.wait_status("/gate/held", json!(count), Duration::from_secs(20)).await;
+    admin.post("/v1/hold", r#"{"ttl": "30s"}"#).await?;
+    let begun = Notify::new();
+    let unit = async |session: &mut Conn| -> TestResult {
+        session.query_drop("BEGIN").await?;
+        session.query_drop("DO 1").await?;
+        // The first to be let in stays until the other is seen waiting.
+        begun.notified().await;
+        Ok(session.query_drop("COMMIT").await?)
+    };
+    let [one, other] = sessions;
+    let watch = async || -> TestResult {
+        held(2).await?;
+        admin.post("/v1/release", "").await?;
+        held(1).await?;
+        begun.notify_one();
+        held(0).await?;
+        begun.notify_one();
+        Ok(())
+    };
+    tokio::try_join!(unit(one), unit(other), watch())?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Flavor, command_line::start_read_only};
+use crate::measure;
 use crate::{
     SandboxError,
     process::{self, Keeper, Spawn},
@@ -73,6 +74,12 @@ impl Server {
     /// The process id, while it runs (frozen counts as running).
     pub fn pid(&self) -> Option<u32> {
         self.child().as_ref().map(Child::id)
+    }
+
+    /// CPU time that it has used so far, user and system; none while it does not run.
+    pub fn cpu_time(&self) -> Result<Duration, SandboxError> {
+        let used = self.pid().map_or(Ok(Duration::ZERO), measure::cpu_time);
+        used.map_err(SandboxError::io("read the server's CPU time"))
     }
 
     /// Whether the process runs. Notices a server that ended by itself, for example after SQL `SHUTDOWN`.

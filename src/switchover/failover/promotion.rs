@@ -141,9 +141,15 @@ impl Promotion<'_> {
     /// Whether the old primary answers after all. The end of its binary log is what one that hangs cannot tell.
     async fn answers(&self) -> bool {
         let Ok(mut control) = connect(self.parts, self.old.id, LAST_CHANCE).await else { return false };
-        let sql = statements::log_status(control.flavor());
+        for sql in statements::log_status(control.flavor()) {
+            match control.query(sql, LAST_CHANCE).await {
+                Ok(_) => return true,
+                Err(error) if error.is_fatal() => return false,
+                Err(_) => {}
+            }
+        }
         // An error is an answer too.
-        control.query(sql, LAST_CHANCE).await.map_or_else(|e| !e.is_fatal(), |_| true)
+        true
     }
 
     async fn candidate(&self, server: &Server, control: &mut Control) -> Candidate {
