@@ -63,7 +63,7 @@ pub struct ServerConnection {
     pub broken: bool,
     /// Holds state that only a reset removes.
     pub dirty: bool,
-    /// It was told by COM_SET_OPTION to take several statements in a text, or no more, other than at its login.
+    /// It was told by COM_SET_OPTION to take several statements in a text, or no more, and that is other than at its login.
     pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
@@ -291,7 +291,7 @@ impl ServerConnection {
     /// # Errors
     /// The socket's, also where it ends amid the answers.
     pub async fn query_each(&mut self, sql: &str) -> io::Result<(Vec<Vec<u8>>, Option<ErrPacket>)> {
-        let option = !self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+        let option = !self.takes_several();
         if option {
             self.io.queue_packet(&MULTI_STATEMENTS_ON, 0);
         }
@@ -392,6 +392,12 @@ impl ServerConnection {
                 Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()))
             }
         }
+    }
+
+    /// Whether it takes several statements in one text now.
+    #[must_use]
+    pub fn takes_several(&self) -> bool {
+        self.capabilities.contains(Capabilities::MULTI_STATEMENTS) != self.other_option
     }
 
     /// Whether it may serve somebody else now.

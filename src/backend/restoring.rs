@@ -116,8 +116,7 @@ impl ServerConnection {
             Flavor::MariaDb => "tx_read_only=DEFAULT",
             Flavor::MySql => "transaction_read_only=DEFAULT",
         };
-        let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
-        plan(&self.state, wanted, &self.base).as_one(lift, several)
+        plan(&self.state, wanted, &self.base).as_one(lift, self.takes_several())
     }
 
     /// Reads the answers to what [`queue_restore`](Self::queue_restore) queued and the caller sent. With an inner error

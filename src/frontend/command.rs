@@ -142,7 +142,7 @@ impl Session {
     /// COM_SET_OPTION switches multi statements on a connection, which the pool key says of all its connections alike.
     /// A server would apply it to this one: the session gets a pool of its own dialect from here on.
     async fn set_option(&mut self) -> Result<(), End> {
-        use tideover_protocol::capability::{Capabilities, Dialect};
+        use tideover_protocol::capability::Capabilities;
         // MariaDB takes what is missing for zeros.
         let on = match self.command.get(1..).unwrap_or_default() {
             [0, 0, ..] => true,
@@ -156,16 +156,25 @@ impl Session {
             let result =
                 self.run_plain(CommandKind::SetOption, plain(Kind::Set, Effects::SETS_SESSION)).await;
             if let Some(lease) = &mut self.lease {
-                (lease.dirty, lease.other_option) = (true, true);
+                lease.dirty = true;
+                lease.other_option = on != lease.capabilities.contains(Capabilities::MULTI_STATEMENTS);
             }
-            self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
+            self.take_several(on);
             return result;
         }
+        self.take_several(on);
+        self.say_end_of_option();
+        self.flush().await
+    }
+
+    /// The connections that it is given from here on take several statements in a text, or do not.
+    fn take_several(&mut self, on: bool) {
+        use tideover_protocol::capability::{Capabilities, Dialect};
         self.capabilities.set(Capabilities::MULTI_STATEMENTS, on);
         self.dialect = Dialect::new(self.capabilities, self.dialect.collation);
         (self.pool, self.reading_pool) = (None, None);
-        self.say_end_of_option();
-        self.flush().await
+        // By which the family of the server is known.
+        let _ = self.pool_of_primary();
     }
 
     /// Servers answer COM_SET_OPTION with EOF, or OK with DEPRECATE_EOF.

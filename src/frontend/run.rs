@@ -1,6 +1,5 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
-use tideover_protocol::capability::Capabilities;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
@@ -332,8 +331,7 @@ impl Session {
         let Some(lease) = &mut self.lease else { return };
         if doubtful {
             // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
-            let several = self.capabilities.contains(Capabilities::MULTI_STATEMENTS);
-            let ask = [0x1b, u8::from(!several), 0];
+            let ask = [0x1b, u8::from(!lease.takes_several()), 0];
             match unless_lost(&self.handle.signal, lease.command(&ask)).await {
                 Ok(_) => self.status = lease.status,
                 Err(_) => {

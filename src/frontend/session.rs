@@ -188,7 +188,10 @@ impl Session {
         // Servers may be told that nothing commits by itself (`autocommit=0` in their configuration), or how texts are read.
         let commits = state.variable("autocommit") != Some(b"OFF");
         self.status.set(StatusFlags::AUTOCOMMIT, commits);
-        self.status.set(StatusFlags::NO_BACKSLASH_ESCAPES, state.dialect(false, 0).no_backslash_escapes);
+        let texts = state.dialect(false, 0);
+        self.status.set(StatusFlags::NO_BACKSLASH_ESCAPES, texts.no_backslash_escapes);
+        let mariadb = self.shared.accounts.flavor() == Flavor::MariaDb;
+        self.status.set(StatusFlags::ANSI_QUOTES, mariadb && texts.ansi_quotes);
         self.tracker.reset(state);
     }
 
@@ -373,7 +376,8 @@ impl Session {
         let told = StatusFlags::AUTOCOMMIT
             | StatusFlags::IN_TRANS
             | StatusFlags::IN_TRANS_READONLY
-            | StatusFlags::NO_BACKSLASH_ESCAPES;
+            | StatusFlags::NO_BACKSLASH_ESCAPES
+            | StatusFlags::ANSI_QUOTES;
         self.status & told
     }
 

@@ -389,7 +389,8 @@ impl Tracker {
     }
 
     fn keep_insert_id(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
-        if outcome.error.is_some() {
+        // Of several statements those in front of the one that failed have done what they do.
+        if outcome.error.is_some() && (statement.kind != Kind::Multi || outcome.last_insert_id == 0) {
             return;
         }
         if outcome.last_insert_id > 0 && outcome.own_id {

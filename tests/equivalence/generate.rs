@@ -12,6 +12,10 @@ const PROBE: &str = "SELECT DATABASE(), @@time_zone, @@sql_mode, @@character_set
     @@collation_connection, @@group_concat_max_len, @@div_precision_increment, @@sql_select_limit, @@autocommit, \
     @@lc_time_names, @@foreign_key_checks, @@wait_timeout";
 
+/// How a session begins, also behind a reset. What columns say of a variable that was never set is not the same as of one
+/// that is NULL; nor is what FOUND_ROWS() and the like give a session that has never asked.
+const ASKED: &str = "SET @a = 1, @b = 'b', @c = 2.5, @d = 'd'\nSELECT 1\nSELECT FOUND_ROWS(), LAST_INSERT_ID()\nSELECT ROW_COUNT()";
+
 /// What a script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -24,18 +28,23 @@ pub(crate) enum Sort {
 /// Scripts in the corpus' own form, one for each seed.
 pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -> String {
     seeds.fold(String::new(), |mut text, seed| {
-        let mut generator = Generator { random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, flavor, prepared: Vec::new(), with_cursor: Vec::new() };
+        let mut generator = Generator {
+            random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            flavor,
+            prepared: Vec::new(),
+            with_cursor: Vec::new(),
+        };
         let _ = writeln!(text, "## seed {seed} {sort:?} [old]");
-        // What columns say of a variable that was never set is not the same as of one that is NULL.
-        // Nor is what FOUND_ROWS() and the like give a session that has never asked.
-        let _ = writeln!(text, "SET @a = 1, @b = 'b', @c = 2.5, @d = 'd'\nSELECT 1\nSELECT FOUND_ROWS(), LAST_INSERT_ID()\nSELECT ROW_COUNT()");
+        let _ = writeln!(text, "{ASKED}");
         for _ in 0..8 {
             generator.next();
         }
         for _ in 0..STEPS {
             let _ = writeln!(text, "{}", generator.line(sort));
         }
-        text + "ROLLBACK\n" + PROBE + "\nSET autocommit = 1, sql_select_limit = DEFAULT\nDROP TEMPORARY TABLE IF EXISTS scratch\n\
+        text + "ROLLBACK\n"
+            + PROBE
+            + "\nSET autocommit = 1, sql_select_limit = DEFAULT\nDROP TEMPORARY TABLE IF EXISTS scratch\n\
             DELETE FROM eq.plain\nDELETE FROM eq.counter\nDELETE FROM eq.keyed\n"
     })
 }
@@ -129,7 +138,8 @@ impl Generator {
         match self.below(17) {
             0 => format!("SET @{name} = {number}"),
             1 => format!("SET @{name} = 'text {number}'"),
-            2 => format!("SET @{name} = NULL, @{other} = -{number}.5"),
+            // Not NULL, for the same reason.
+            2 => format!("SET @{name} = '', @{other} = -{number}.5"),
             3 => format!("SET @{name} = COALESCE(@{other}, 3)"),
             4 => format!("SET @{name} = COALESCE(@{name}, 0) + {number}"),
             5 => format!("SET @{name} = (SELECT name FROM eq.items WHERE id = {})", 1 + number % 5),
@@ -316,8 +326,8 @@ impl Generator {
             19 | 20 if !self.flavor.is_mariadb() => "USE other".to_owned(),
             19 => "!init_db eq".to_owned(),
             20 => format!("!init_db {}", self.one_of(&["other", "nowhere"])),
-            21 => "!reset_connection".to_owned(),
-            22 => format!("!change_user {}", self.one_of(&["eq", "other"])),
+            21 => format!("!reset_connection\n{ASKED}"),
+            22 => format!("!change_user {}\n{ASKED}", self.one_of(&["eq", "other"])),
             23 if self.flavor.is_mariadb() => "!ping".to_owned(),
             23 => "SELECT 23".to_owned(),
             24 => format!("!multi {}", self.one_of(&["on", "off", "on"])),

@@ -9,11 +9,12 @@ use crate::support::TestResult;
 use crate::wire::Wire;
 
 /// What is set, with SET GLOBAL in front, and how it is read in a new session.
-const GLOBALS: [&str; 6] = [
+const GLOBALS: [&str; 7] = [
     "autocommit=0",
     "autocommit=1",
     "sql_mode='NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'",
     "sql_mode='NO_BACKSLASH_ESCAPES', GLOBAL autocommit=0",
+    "sql_mode='ANSI_QUOTES'",
     "sql_mode=DEFAULT",
     "autocommit=1",
 ];

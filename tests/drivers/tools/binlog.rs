@@ -1,7 +1,9 @@
 //! The binary log, read from afar: the files that come through the proxy are those of the server, and their text is the
 //! same as without the proxy.
 
-use std::{fs::File, path::Path, process::Stdio, time::Instant};
+use std::{fs::File, path::Path, process::Stdio};
+
+use tokio::time::Instant;
 
 use super::{Tools, between, dump::same, run};
 use crate::support::{TestResult, length};

@@ -5,11 +5,10 @@ use std::{
     io::{BufReader, Read},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Instant,
 };
 
 use mysql_async::{Row, prelude::Queryable};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::Instant};
 
 use super::{Tools, between};
 use crate::{

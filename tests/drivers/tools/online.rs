@@ -18,7 +18,7 @@ use crate::support::{Scene, TestResult, code, eventually, length};
 
 const TOOL: &str = "pt-online-schema-change";
 /// Rows before the load begins, and how many are copied at a time, with a pause behind.
-const ROWS: (u32, u32) = (4000, 60_000);
+const ROWS: (u32, u32) = (4000, 20_000);
 const CHUNK: u32 = 200;
 const CLIENTS: u32 = 6;
 
@@ -95,7 +95,7 @@ async fn switch_meanwhile(tools: &Tools<'_>) -> TestResult<u32> {
     let times = length(1, 3);
     for done in 0..times {
         let wanted = u64::from((done + 1) * length(ROWS.0, ROWS.1) / (times + 1));
-        eventually("rows are copied", Duration::from_secs(120), || async {
+        eventually("rows are copied", Duration::from_secs(900), || async {
             let sql = "SELECT COUNT(*) FROM app._changing_new";
             // Until the tool has made it there is none.
             let copied = tools.scene.cluster.find_primary().await?.query_one::<u64>(sql).await;

@@ -101,6 +101,34 @@ SELECT @@character_set_client, @@collation_connection, @@character_set_results
 !change_user eq
 SELECT @@character_set_client, @@collation_connection, @@character_set_results
 
+## several statements no more, from amid a transaction on [old]
+BEGIN
+!multi off
+SELECT 1; SELECT 2
+ROLLBACK
+SET autocommit = 0
+SELECT nonsense
+ROLLBACK
+SELECT 1; SELECT 2
+SET autocommit = 1
+SET div_precision_increment = 9, foreign_key_checks = 0
+DELETE FROM plain
+SET time_zone = '+02:00', sql_select_limit = 7
+INSERT INTO plain VALUES (1, 'x', '')
+DELETE FROM plain
+!reset_connection
+SELECT 1; SELECT 2
+SET div_precision_increment = 9, foreign_key_checks = 0
+DELETE FROM plain
+!multi on
+SELECT 1; SELECT 2
+BEGIN
+!multi off
+!multi on
+SELECT 1; SELECT 2
+ROLLBACK
+SELECT 1; SELECT 2
+
 ## init db, ping, options [old]
 !init_db other
 SELECT DATABASE()

@@ -187,3 +187,10 @@ SHOW WARNINGS
 SELECT 1 / 0
 SET @y = 3
 SHOW WARNINGS
+
+## an id from in front of a mistake, several statements in one text [old text]
+SELECT LAST_INSERT_ID()
+INSERT INTO counter (note) VALUES (NULL), (NULL); SET no_such_variable = 1; SELECT 1
+SELECT 1
+SELECT LAST_INSERT_ID() > 0, LAST_INSERT_ID() = (SELECT MIN(id) FROM counter)
+DELETE FROM counter
