@@ -20,6 +20,9 @@ use super::pool::{AccountPool, Use};
 const ENOUGH: usize = 8;
 /// It grows if none has come back within this time: what they are used for takes long.
 const PATIENCE: Duration = Duration::from_millis(25);
+/// And by one each time that one is missing so long after it last grew: who waits is woken, and that for each read costs more
+/// than the connection.
+const SLOWLY: Duration = Duration::from_millis(100);
 /// A server counts a connection that was closed until it has noticed that. Who has closed one to make room asks for its place
 /// again after each of these.
 const NOTICED: [Duration; 4] = [
@@ -112,7 +115,7 @@ impl AccountPool {
             return self.connect_within_limit(time).await;
         };
         let mut watch = Watch::new(self);
-        if self.use_ == Use::Reading && self.in_use_or_idle() >= ENOUGH {
+        if self.use_ == Use::Reading && self.in_use_or_idle() >= ENOUGH && !self.grows_slowly() {
             let _queued = Queued::new(self);
             if let Ok(connection) = timeout(PATIENCE, watch.next(wanted)).await {
                 return Ok(connection);
@@ -124,6 +127,17 @@ impl AccountPool {
             connection = watch.next(wanted) => return Ok(connection),
         };
         self.connect_within_limit(time).await
+    }
+
+    /// Whether it is time for one more.
+    fn grows_slowly(&self) -> bool {
+        let mut grown = self.grown.lock();
+        let now = Instant::now();
+        let due = grown.is_none_or(|at| now - at >= SLOWLY);
+        if due {
+            *grown = Some(now);
+        }
+        due
     }
 
     /// A new connection, for whose sake an idle one of any account is closed if there are as many as may be.

@@ -134,6 +134,7 @@ impl Pools {
                 returned: Notify::new(),
                 given_back: AtomicU64::new(0),
                 queued: AtomicUsize::new(0),
+                grown: Mutex::default(),
                 base: self.bases.of(key),
             })
         });
@@ -235,6 +236,8 @@ pub struct AccountPool {
     pub(super) given_back: AtomicU64,
     /// Who wait for that rather than log in.
     pub(super) queued: AtomicUsize,
+    /// When it last grew although it had many.
+    pub(super) grown: Mutex<Option<Instant>>,
     /// Of a new connection's session, and the longest command it takes: known to all shards.
     base: Arc<Base>,
 }

@@ -7,6 +7,7 @@ use tideover::backend::{AccountPool, AcquireError, Lease, Pools, Signature, Targ
 use tideover::session::SessionState;
 use tideover::topology::ServerId;
 use tideover_protocol::capability::{Capabilities, Dialect};
+use tokio::time::{Instant, sleep};
 
 use crate::bench::{account, connector, pool_limits};
 use crate::fake_server::FakeServer;
@@ -94,6 +95,25 @@ async fn few_idle_connections_are_given_up_in_vain() {
     scene.servers[0].take_no_more(false);
     drop(lease(&other, None).await);
     drop(lease(&one, None).await);
+}
+
+/// Readers that come all at once share what there is; if they are here to stay, the pool grows to what they need.
+#[tokio::test(start_paused = true)]
+async fn a_pool_for_reads_grows_one_by_one() {
+    let scene = Scene::new(20);
+    let pool = scene.pool(A, Use::Reading, "one");
+    let mut in_use = leases(&pool, 8, None).await;
+    let mut took = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..3 {
+            let began = Instant::now();
+            in_use.push(lease(&pool, None).await);
+            took.push(began.elapsed().as_millis());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(took, [0, 25, 25, 0, 25, 25]);
+    assert_eq!(scene.servers[0].connections(), 14);
 }
 
 /// A connection that comes back is for whoever it fits of those who wait, and not only for the first.
