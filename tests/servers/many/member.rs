@@ -17,7 +17,7 @@ pub(super) struct Member {
     pub(super) random: Random,
     /// Answers compared since this was last taken.
     pub(super) compared: u64,
-    /// What a newcomer has.
+    /// What a newcomer has, and who has reset its session.
     pub(super) fresh: BTreeMap<&'static str, String>,
     /// What was sent in this turn.
     pub(super) sent: Vec<String>,
@@ -48,7 +48,19 @@ impl Member {
         let values = SYSTEM.into_iter().zip(row.into_iter().map(Option::unwrap_or_default));
         member.fresh = values.collect();
         member.model.system = member.fresh.clone();
+        member.learn_reset().await?;
         Ok(member)
+    }
+
+    /// MySQL's COM_RESET_CONNECTION takes the global character sets, and not those of the login.
+    async fn learn_reset(&mut self) -> TestResult {
+        const NAMES: [&str; 3] = ["character_set_client", "character_set_results", "collation_connection"];
+        let globals = NAMES.map(|name| format!("@@global.{name}")).join(",");
+        let mut row = self.row(&format!("SELECT {globals}, VERSION()")).await?;
+        if row.pop().flatten().is_some_and(|version| !version.contains("MariaDB")) {
+            self.fresh.extend(NAMES.into_iter().zip(row.into_iter().map(Option::unwrap_or_default)));
+        }
+        Ok(())
     }
 
     /// Some steps and a look at everything. `may_keep`: it may hold on to a server connection meanwhile.
