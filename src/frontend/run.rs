@@ -105,11 +105,11 @@ impl Session {
             Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
                 return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
             }
-            Ok(Leased::Ready) if self.may_wrap(work) => {
-                if let Err(error) = Box::pin(self.decide_wrap(work)).await {
-                    return Ok(Err(Box::new(error)));
-                }
-            }
+            Ok(Leased::Ready) if self.may_wrap(work) => match Box::pin(self.decide_wrap(work)).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(self.leave_for_now(hold).await.map_err(Box::new)),
+                Err(error) => return Ok(Err(Box::new(error))),
+            },
             Ok(Leased::Ready) if self.calls_inside(work) => Box::pin(self.look_up_call(work)).await,
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
@@ -133,6 +133,14 @@ impl Session {
                 Box::pin(self.failed(work, hold, (sent, Broke::Lost, false, place), None)).await.map(Ok)
             }
         }
+    }
+
+    /// The leased server does not say what must be known first.
+    async fn leave_for_now(&mut self, hold: &mut Hold) -> Result<Attempt, ClientError> {
+        if let Some(server) = self.lease.as_ref().map(|lease| lease.server) {
+            Box::pin(self.after_failure(server, hold)).await?;
+        }
+        Ok(Attempt::Again)
     }
 
     /// Gets ready to lease: a replica, or a pass.

@@ -108,8 +108,9 @@ impl Session {
             }
     }
 
-    /// Decides whether the statement gets a transaction of ours. `Err`: it was sent before in one, and must not be sent again.
-    pub(super) async fn decide_wrap(&mut self, work: &Work) -> Result<(), ClientError> {
+    /// Decides whether the statement gets a transaction of ours. `Ok(false)`: it was sent before in one, and the server does not
+    /// say now whether it may be again. `Err`: it must not.
+    pub(super) async fn decide_wrap(&mut self, work: &Work) -> Result<bool, ClientError> {
         self.wrap.open = false;
         self.wrap.kept = None;
         let blind = self.blind_spot(work);
@@ -118,29 +119,33 @@ impl Session {
         }
         if work.statement.kind != Kind::Call {
             self.wrap.open = true;
-            return Ok(());
+            return Ok(true);
         }
-        let Some((server, name)) = self.called(work) else { return Ok(()) };
+        let Some((server, name)) = self.called(work) else { return Ok(true) };
         let anew = self.wrap.identity.is_some();
         match self.shared.guard.program(server, &name, anew).await {
-            Ok(identity) if self.wrap.identity.is_none_or(|before| before == identity) => {
+            Ok(Ok(identity)) if self.wrap.identity.is_none_or(|before| before == identity) => {
                 self.wrap.identity = Some(identity);
                 self.wrap.open = true;
-                Ok(())
+                Ok(true)
             }
-            Ok(_) => self.not_wrapped("its procedure was altered meanwhile"),
+            Ok(Ok(_)) => self.not_wrapped("its procedure was altered meanwhile"),
+            Ok(Err(why)) => self.not_wrapped(&why),
+            // It may be on its way down again.
+            Err(_) if anew => Ok(false),
             Err(why) => self.not_wrapped(&why),
         }
     }
 
     /// Nothing is lost by that if the statement was not sent before.
-    fn not_wrapped(&self, why: &str) -> Result<(), ClientError> {
+    fn not_wrapped(&self, why: &str) -> Result<bool, ClientError> {
         if self.wrap.identity.is_some() {
             let text = format!("the connection was lost before the answer, and {why}");
+            tracing::info!(session = self.handle.id, why, "a CALL was lost and is not sent again");
             return Err(error::unknown_outcome(&text));
         }
         self.count_mark("none");
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn called(&self, work: &Work) -> Option<(crate::topology::ServerId, Name)> {

@@ -145,18 +145,24 @@ impl Guard {
         self.markers.refused((server, user), (code, why.to_owned()), Instant::now());
     }
 
-    /// Whether a CALL of a procedure may be put between BEGIN and COMMIT; `anew`: whatever is known of it is read again.
+    /// Whether a CALL of a procedure may be put between BEGIN and COMMIT; `anew`: whatever is known of it is read again. The
+    /// inner error says why not.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn program(&self, server: ServerId, name: &Name, anew: bool) -> Result<Identity, String> {
+    /// The server could not be asked.
+    pub async fn program(
+        &self,
+        server: ServerId,
+        name: &Name,
+        anew: bool,
+    ) -> Result<Result<Identity, String>, String> {
         let known = || self.programs.known(server, name, Instant::now());
         if !anew && let Some(verdict) = known() {
-            return verdict;
+            return Ok(verdict);
         }
         let _one = self.reading.lock().await;
         if !anew && let Some(verdict) = known() {
-            return verdict;
+            return Ok(verdict);
         }
         let desk = self.desks.get(server.0).ok_or_else(|| "no such server".to_owned())?;
         let mut control = desk.link.control(Instant::now() + QUERY).await?;
@@ -165,7 +171,7 @@ impl Guard {
             tracing::debug!(?name, why, "a procedure cannot leave a mark");
         }
         self.programs.learn((server, name.clone()), verdict.clone(), Instant::now());
-        verdict
+        Ok(verdict)
     }
 
     /// Whether a procedure, and all that it calls, certainly ends no transaction. `false` also where that cannot be read.
