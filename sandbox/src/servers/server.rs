@@ -15,9 +15,8 @@ use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Flavor, command_line::start_read_only};
-use crate::measure;
 use crate::{
-    SandboxError,
+    SandboxError, measure,
     process::{self, Keeper, Spawn},
 };
 
@@ -28,6 +27,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How long a control statement may take. Waits that are meant to be long bring their own limit.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(60);
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// How long a server's threads may take to notice that they are to stop.
+const STOPS: Duration = Duration::from_secs(10);
 
 /// One database server, a process of its own on 127.0.0.1.
 #[derive(Debug)]
@@ -150,9 +151,18 @@ impl Server {
         ended.map(|_| ()).map_err(SandboxError::io("wait for a server's end"))
     }
 
-    /// Freezes it (SIGSTOP): its connections stay open and say nothing, as behind a broken network.
+    /// Freezes it (SIGSTOP): its connections stay open and say nothing, as behind a broken network. When this returns, it has
+    /// stopped: on a busy machine its threads go on for some milliseconds after the signal.
     pub fn freeze(&self) -> Result<(), SandboxError> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let sent = Instant::now();
+        while let Some(pid) = self.pid()
+            && !measure::is_stopped(pid).map_err(SandboxError::io("look whether the server has stopped"))?
+            && sent.elapsed() < STOPS
+        {
+            std::thread::yield_now();
+        }
+        Ok(())
     }
 
     /// Lets a frozen server go on (SIGCONT).
