@@ -23,8 +23,9 @@ const READ: Duration = Duration::from_secs(2);
 /// The same where a switchover waits for it.
 const READ_AT_ONCE: Duration = Duration::from_millis(200);
 
-/// What a session can take along that has been silent for a while: what the last statement left, and what can be read back.
+/// What a session can take along that has been silent for a while: what can be read back,
 const READABLE: [PinReason; 3] = [PinReason::UserVariable, PinReason::LastInsertId, PinReason::CallResult];
+/// and what the last statement left.
 const LEFT: [PinReason; 3] = [PinReason::Warnings, PinReason::FoundRows, PinReason::RowCount];
 
 impl Session {
