@@ -84,6 +84,8 @@ pub struct Exchange {
     kept: Vec<u8>,
     /// An OK has ended a result.
     results_ended: bool,
+    /// Where the last result ended: control frames and opaque bytes until then.
+    last_end: (u32, usize),
 }
 
 impl Exchange {
@@ -103,6 +105,7 @@ impl Exchange {
             skip: None,
             kept: Vec::new(),
             results_ended: false,
+            last_end: (0, 0),
         }
     }
 
@@ -162,6 +165,12 @@ impl Exchange {
     #[must_use]
     pub fn take_kept(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.kept)
+    }
+
+    /// Whether nothing has come behind the last result that is whole, but for a withheld error.
+    #[must_use]
+    pub fn is_between_results(&self) -> bool {
+        self.skip.is_none() && (self.mark.controls, self.mark.opaque) == self.last_end
     }
 
     /// Whether the answer has not come yet to where the one that it goes on with broke off.
@@ -303,6 +312,9 @@ impl Exchange {
                 self.mark.take_in(server.input().get(fresh).unwrap_or_default(), metadata);
             }
             let Ok(verdict) = self.count(verdict, last) else { return Ok(Step::Stop(Answer::Differs)) };
+            if self.scanner.is_at_head() {
+                self.last_end = (self.mark.controls, self.mark.opaque);
+            }
             let bytes = match verdict {
                 Verdict::Forward => None,
                 Verdict::Replace(bytes) => Some(bytes),
