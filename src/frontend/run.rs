@@ -67,7 +67,7 @@ impl Session {
         }
         self.unit.answered();
         self.renew_aftermath();
-        self.resume = None;
+        (self.resume, self.amid_text) = (None, false);
         if self.read_is_over() {
             Box::pin(self.capture()).await;
         }
@@ -199,6 +199,9 @@ impl Session {
         exchange.watch_client(self.status.contains(StatusFlags::IN_TRANS));
         if journaled {
             exchange.digest_rows();
+        }
+        if self.amid_text {
+            exchange.renumber();
         }
         if let Some(resume) = resume {
             exchange.skip(resume.mark, resume.next);

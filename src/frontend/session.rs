@@ -108,6 +108,8 @@ pub(super) struct Session {
     pub(super) resume: Option<Resume>,
     /// What is left of a text with several statements, of which some were answered.
     pub(super) rest: Option<Box<Work>>,
+    /// Such a rest is the present command: the client has the beginning of the answer.
+    pub(super) amid_text: bool,
     /// Status flags of the last answer.
     pub(super) status: StatusFlags,
     /// What the client is to hear of its open transaction, if that is gone and the client does not know yet.
@@ -160,6 +162,7 @@ impl Session {
             outgoing: Vec::new(),
             resume: None,
             rest: None,
+            amid_text: false,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
             lost_pins: Vec::new(),

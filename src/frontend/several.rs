@@ -68,7 +68,7 @@ impl Session {
             Place::Code | Place::Commit if refused => Place::Inside,
             place => place,
         };
-        self.resume = None;
+        (self.resume, self.amid_text) = (None, true);
         let failure = (Sent::Something, broke, false, place);
         let attempt = Box::pin(self.failed(&rest, hold, failure, None)).await?;
         self.rest = Some(Box::new(rest));

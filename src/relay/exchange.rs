@@ -86,6 +86,8 @@ pub struct Exchange {
     results_ended: bool,
     /// Where the last result ended: control frames and opaque bytes until then.
     last_end: (u32, usize),
+    /// The server numbers its frames otherwise than the client expects.
+    renumbers: bool,
 }
 
 impl Exchange {
@@ -106,12 +108,18 @@ impl Exchange {
             kept: Vec::new(),
             results_ended: false,
             last_end: (0, 0),
+            renumbers: false,
         }
     }
 
     /// Has all rows digested: for a journal. Otherwise that is done only while an answer might break off.
     pub fn digest_rows(&mut self) {
         self.digest_rows = true;
+    }
+
+    /// The answer goes on with what the client has of another: the server's frames get the numbers that are due there.
+    pub fn renumber(&mut self) {
+        self.renumbers = true;
     }
 
     /// The client has the answer up to `from`: that part is compared and left out. `next` is the number of the next
@@ -287,7 +295,7 @@ impl Exchange {
     ) -> Result<Step, Violation> {
         let mut run = 0;
         loop {
-            let scan = match server.scan(&mut self.scanner, run) {
+            let scan = match server.scan(&mut self.scanner, (run, self.renumbers)) {
                 Ok(scan) => scan,
                 Err(violation) => {
                     self.pass_on(run, client, server, cx);
