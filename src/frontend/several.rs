@@ -30,6 +30,7 @@ const PLAIN: Effects = Effects::READS_ONLY
     .union(Effects::READS_UUID)
     .union(Effects::READS_CONNECTION_ID)
     .union(Effects::READS_SERVER_STATE)
+    .union(Effects::SLEEPS)
     .union(Effects::VARIES)
     .union(Effects::HINT_PRIMARY)
     .union(Effects::HINT_REPLICA);
