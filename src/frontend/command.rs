@@ -11,8 +11,8 @@ use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
-use super::marking::unless_lost;
 use super::session::{End, Session};
+use super::staying::unless_lost;
 use super::work::{Text, Work};
 
 /// A command without text, with the effects that its text form would have.
@@ -249,12 +249,13 @@ impl Session {
                 *number = sequence;
             }
             sequence = sequence.wrapping_add(1);
-            let Self { lease, client, handle, .. } = self;
+            let patience = self.own_patience();
+            let Self { lease, client, .. } = self;
             let Some(lease) = lease else { return Err(End::Client) };
             if !lease.broken {
                 lease.io.queue(client.input().get(..whole).unwrap_or_default());
                 // The server is gone amid the file: the answer's relay finds that out. The client sends on to the end.
-                lease.broken = unless_lost(&handle.signal, lease.io.flush()).await.is_err();
+                lease.broken = unless_lost(&patience, lease.io.flush()).await.is_err();
             }
             client.consume(whole);
             if header.payload_len == 0 {

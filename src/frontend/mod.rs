@@ -35,6 +35,7 @@ mod seen;
 mod sending;
 mod session;
 mod settle;
+mod several;
 mod shared;
 mod staying;
 mod torn;
