@@ -222,7 +222,8 @@ impl ServerConnection {
         SetUpRefused::of(error)
     }
 
-    /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.
+    /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty. No values if
+    /// there is none.
     ///
     /// # Errors
     /// The socket's; also if the server refuses.
@@ -252,6 +253,10 @@ impl ServerConnection {
         if row.first() == Some(&0xff) {
             let error = ErrPacket::decode(&row, self.capabilities).map_err(invalid)?;
             return Err(io::Error::other(SetUpRefused(error)));
+        }
+        if row.first() == Some(&0xfe) {
+            // No row: the session has `sql_select_limit=0`.
+            return Ok(Vec::new());
         }
         self.io.read_packet(next, SMALL).await?;
         let mut reader = Reader::new(&row);

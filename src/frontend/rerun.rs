@@ -244,7 +244,7 @@ impl Runner<'_> {
 
     /// Whether the id that was set is still to be used: then the statement had one of its own.
     async fn is_insert_id_left(&mut self) -> io::Result<bool> {
-        let row = self.lease.query_row("SELECT @@insert_id", 1).await?;
+        let row = self.lease.query_row("SELECT @@insert_id LIMIT 1", 1).await?;
         Ok(row.first().is_some_and(|value| value != b"0"))
     }
 }
