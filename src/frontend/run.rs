@@ -279,7 +279,7 @@ impl Session {
         done.whole = exchange.is_between_results();
         let head = (&mut done, exchange.mark().rows());
         if exchange.delivered()
-            && let Some(attempt) = self.failed_amid_text(work, hold, head, Broke::Lost).await?
+            && let Some(attempt) = Box::pin(self.failed_amid_text(work, hold, head, Broke::Lost)).await?
         {
             return Ok(attempt);
         }
