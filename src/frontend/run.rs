@@ -71,7 +71,7 @@ impl Session {
         if self.read_is_over() {
             Box::pin(self.capture()).await;
         }
-        if self.wrap.identity_or_off() {
+        if self.wrap.remembers() {
             self.unwrap_statement();
         }
         self.end_unit_if_over();

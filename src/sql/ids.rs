@@ -1,7 +1,8 @@
 //! Connection ids in texts: `CONNECTION_ID()` with the number that it shall give in its place, and `KILL USER`.
 
 use super::key::Key;
-use super::lexer::{Lexer, Token, TokenKind};
+use super::lexer::Lexer;
+use super::token::{Token, TokenKind};
 use super::{Dialect, Kind, Statement};
 
 /// Where the servers' own numbers stand in tables and functions: there a text has to speak of them throughout.

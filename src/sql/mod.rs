@@ -20,6 +20,7 @@ pub mod program;
 mod session_verbs;
 mod statement;
 mod tags;
+mod token;
 mod walk;
 mod words;
 

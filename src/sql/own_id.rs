@@ -2,7 +2,8 @@
 
 use super::Dialect;
 use super::key::Key;
-use super::lexer::{Lexer, TokenKind};
+use super::lexer::Lexer;
+use super::token::TokenKind;
 
 /// Whether an INSERT or REPLACE that reports the id `id` may have given its AUTO_INCREMENT column that value itself: then the
 /// id is not LAST_INSERT_ID(), and the answer is the same. So it may if the number stands in the text or values come from
