@@ -67,6 +67,8 @@ pub struct ServerConnection {
     pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
+    /// What LAST_INSERT_ID() gives on it, if that is known.
+    pub insert_id: Option<u64>,
     /// When it was opened.
     pub opened: Instant,
     /// When it was last given back.
@@ -129,6 +131,7 @@ impl ServerConnection {
             dirty: false,
             other_option: false,
             clock_set: false,
+            insert_id: Some(0),
             opened: now,
             idle_since: now,
             generation: opened.generation,
@@ -368,6 +371,7 @@ impl ServerConnection {
         self.state = wanted;
         self.dirty = false;
         self.clock_set = false;
+        self.insert_id = Some(0);
         Ok(())
     }
 

@@ -78,7 +78,11 @@ impl Session {
         let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
             return self.refuse(&error::unknown_statement(id, what)).await;
         };
-        if let Some((refused, limit)) = self.refused.take_if(|(refused, _)| *refused == id) {
+        // Until a COM_STMT_RESET on MariaDB (seen on 10.11 and 11.8).
+        let stays = |limit: Option<usize>| !mysql && limit.is_none();
+        let refused = self.refused.filter(|(refused, _)| *refused == id);
+        if let Some((refused, limit)) = refused {
+            self.refused = self.refused.filter(|_| stays(limit));
             let why = match limit {
                 Some(limit) => error::long_data(refused, limit),
                 None if mysql => error::wrong_arguments(MYSQL_CHECKS),
@@ -120,7 +124,11 @@ impl Session {
     /// `Ok(false)`: it could not be prepared, and the client was told why.
     pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
         let id = work.prepared.unwrap_or_default();
-        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
+        let prepared = match &work.text {
+            Text::Prepared(prepared) => Some(prepared.clone()),
+            _ => self.prepared.get(id).map(|s| s.prepared().clone()),
+        };
+        let Some(prepared) = prepared else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let known = lease.prepared.get(&prepared.key);
         let server_id = match known {
@@ -255,6 +263,7 @@ impl Session {
             if let Some(lease) = &mut self.lease {
                 lease.prepared.insert(key.clone(), server_id);
             }
+            self.tracker.may_ask(&statement);
             let id = self.prepared.insert(Arc::new(Prepared { key, statement, params, columns }));
             self.last_prepared = id;
             return;
@@ -339,6 +348,7 @@ impl Session {
         }
         self.prepared.clear(id);
         self.refused.take_if(|(refused, _)| *refused == id);
+        self.clear_row_count();
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())

@@ -4,7 +4,9 @@
 //! into a session's state, `PreparedStatements` and `ServerStatements` map statement ids between the two sides.
 //! Nothing here knows of sockets, pools or time.
 
+mod found_rows;
 mod held;
+mod insert_id;
 mod pin;
 mod prepared;
 mod restore;

@@ -23,6 +23,12 @@ impl StatementKey {
         Self { hash: hasher.finish(), text, schema, environment }
     }
 
+    /// Of another text in the same environment.
+    #[must_use]
+    pub fn with_text(&self, text: Arc<[u8]>) -> Self {
+        Self::new(text, self.schema.clone(), self.environment)
+    }
+
     /// The text as it was prepared.
     #[must_use]
     pub fn text(&self) -> &[u8] {

@@ -16,6 +16,7 @@ mod script;
 mod session;
 #[path = "../support/mod.rs"]
 mod support;
+mod wide;
 mod wire;
 
 use generate::{Sort, scripts};
@@ -49,8 +50,11 @@ async fn mysql_9_answers_are_the_servers() -> TestResult {
     answers_are_the_servers(Flavor::Mysql9).await
 }
 
-/// Scripts that a generator makes up for each way to send them, in `make test` and in `make soak`.
-const MADE_UP: (u64, u64) = (12, 120);
+/// Scripts of either sort, plain and wide, that a generator makes up for each way to send them, in `make test` and in
+/// `make soak`.
+const MADE_UP: (u64, u64) = (8, 120);
+/// Wide ones have other seeds.
+const WIDE: u64 = 500;
 
 async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
     let mut pair = Pair::start(flavor).await?;
@@ -62,8 +66,10 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
         (Mode::Text, COMPRESSED),
     ];
     for (salt, (mode, capabilities)) in runs.into_iter().enumerate() {
-        let mut scripts: Vec<Script> =
-            CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect();
+        let mut scripts = match std::env::var("TIDEOVER_CORPUS") {
+            Ok(file) => parse("file", &std::fs::read_to_string(file)?, salt),
+            Err(_) => CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect(),
+        };
         scripts.extend(made_up(salt, mode, flavor));
         if let Ok(only) = std::env::var("TIDEOVER_ONLY") {
             scripts.retain(|script| script.title.contains(&only));
@@ -94,9 +100,14 @@ fn made_up(salt: usize, mode: Mode, flavor: Flavor) -> Vec<Script> {
     let first = std::env::var("TIDEOVER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let count = length(MADE_UP.0, MADE_UP.1);
     let first = first + salt as u64 * 1000;
-    let sort = if mode == Mode::Text { Sort::Commands } else { Sort::Plain };
+    let (plain, wide) = match mode {
+        Mode::Text => (Sort::Commands, Sort::WideCommands),
+        Mode::Prepared | Mode::Cursor => (Sort::Plain, Sort::Wide),
+    };
+    let wider = first + WIDE;
+    let texts = scripts(first..first + count, plain, flavor) + &scripts(wider..wider + count, wide, flavor);
     // The variables of each have names of their own, as those of the corpus have.
-    let mut scripts = parse("generated", &scripts(first..first + count, sort, flavor), 5 + salt);
+    let mut scripts = parse("generated", &texts, 5 + salt);
     if mode == Mode::Cursor {
         // A cursor's rows are not counted as they are fetched.
         let counts = |step: &Step| matches!(step, Step::Statement(text, _) if text.contains("FOUND_ROWS"));

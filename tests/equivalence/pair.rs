@@ -169,7 +169,8 @@ impl Pair {
     }
 
     fn differ(&mut self, script: &Script, (mode, step): (Mode, &Step), one: &[String], two: &[String]) {
-        let mut text = format!("{} ({mode:?}): {step:?}\n", script.title);
+        let before = script.steps.iter().take_while(|other| !std::ptr::eq(*other, step)).last();
+        let mut text = format!("{} ({mode:?}): {step:?}, behind {before:?}\n", script.title);
         for line in 0..one.len().max(two.len()) {
             let (a, b) = (one.get(line), two.get(line));
             if a != b {

@@ -2,6 +2,7 @@ CREATE DATABASE eq;
 CREATE DATABASE other COLLATE latin1_swedish_ci;
 GRANT ALL ON eq.* TO app@'%';
 GRANT ALL ON other.* TO app@'%';
+GRANT ALL ON passing.* TO app@'%';
 CREATE ROLE reader;
 CREATE ROLE writer;
 GRANT SELECT ON eq.* TO reader;
@@ -23,6 +24,11 @@ CREATE PROCEDURE eq.selects() BEGIN SELECT 1 AS one; SELECT name FROM items ORDE
 CREATE PROCEDURE eq.inserts() INSERT INTO counter (note) VALUES (NULL);
 CREATE PROCEDURE eq.sets() SET @hidden = 'from a procedure';
 CREATE PROCEDURE eq.fails() SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'on purpose';
+CREATE PROCEDURE eq.changes(IN n INT) UPDATE plain SET c = CONCAT(COALESCE(c, ''), 'x') WHERE a < n;
+CREATE PROCEDURE eq.warns() SELECT 1 / 0, CAST('x' AS SIGNED);
+CREATE PROCEDURE eq.handles() BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET @caught = 1; SELECT nonsense; SELECT 'after' AS handled; END;
+CREATE PROCEDURE eq.sets_zone() SET time_zone = '+07:00';
+CREATE FUNCTION eq.adds() RETURNS INT DETERMINISTIC BEGIN INSERT INTO counter (note) VALUES (NULL); RETURN LAST_INSERT_ID(); END;
 CREATE FUNCTION eq.twice(a INT) RETURNS INT DETERMINISTIC RETURN a * 2;
 CREATE FUNCTION eq.remembers(a INT) RETURNS INT DETERMINISTIC BEGIN SET @remembered = a; RETURN a; END;
 CREATE VIEW eq.names AS SELECT id, name FROM eq.items
