@@ -84,7 +84,8 @@ impl Session {
             Text::Prepared(prepared) if self.command.get(FLAGS_AT) == Some(&0) => {
                 let statement = classify(&text, work.dialect);
                 let key = Arc::new(prepared.key.with_text(text.into()));
-                let prepared = Prepared { key, statement: statement.clone(), ..(**prepared).clone() };
+                let prepared =
+                    Prepared { key, statement: statement.clone(), untyped: None, ..(**prepared).clone() };
                 Work { statement, text: Text::Prepared(Arc::new(prepared)), ..work.clone() }
             }
             _ => return None,

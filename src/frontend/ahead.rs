@@ -4,7 +4,7 @@
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseShape;
 
-use crate::backend::{Restoring, Swallow};
+use crate::backend::{Lease, Restoring, Swallow};
 use crate::replay::Sent;
 use crate::session::PinReason;
 use crate::sql::{Dialect, Effects, Kind, Statement, details};
@@ -36,11 +36,20 @@ pub(super) struct Ahead {
     restoring: Restoring,
     /// To `SET last_insert_id`, and what it sets.
     insert_id: Option<u64>,
-    /// To what gives FOUND_ROWS() and ROW_COUNT() their values.
+    /// To what gives FOUND_ROWS() and ROW_COUNT() their values, and closes a cursor.
     counts: usize,
 }
 
 impl Ahead {
+    /// Queues what closes the cursor of a statement.
+    pub(super) fn close_cursor(&mut self, lease: Option<&mut Lease>, statement: u32) {
+        const RESET: u8 = 0x1a;
+        let Some(lease) = lease else { return };
+        let [a, b, c, d] = statement.to_le_bytes();
+        lease.io.queue_packet(&[RESET, a, b, c, d], 0);
+        self.counts += 1;
+    }
+
     /// Whether there are none, but for the position's.
     fn is_empty(&self) -> bool {
         self.restoring.is_empty() && self.insert_id.is_none() && self.counts == 0

@@ -68,7 +68,9 @@ impl Session {
 
     pub(super) async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
         let keeps = self.keeps_warnings(&statement, b"", sql::Dialect::default());
-        self.tracker.begin(&statement, keeps);
+        if kind != CommandKind::Statistics {
+            self.tracker.begin(&statement, keeps);
+        }
         let tags = Tags::default();
         let dialect = sql::Dialect::default();
         let work =

@@ -373,6 +373,8 @@ impl Session {
         }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
+            // Nobody else may get it so: what it does not report is not known of them.
+            lease.dirty = true;
         }
     }
 
@@ -395,13 +397,17 @@ impl Session {
             changes: &changes,
         };
         let before = self.tracker.pins();
-        // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
+        // To prepare a statement, to fetch rows or to ask for statistics changes nothing of what the statement before left, but
+        // for warnings.
         if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
             // New sessions may begin with something else now, one that logs in before the monitor has looked among them.
             self.lease.iter().for_each(|lease| self.shared.pools.doubt(lease.server));
             self.shared.monitor.kick();
         }
-        let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
+        let quiet = matches!(
+            work.kind,
+            CommandKind::StmtPrepare | CommandKind::StmtFetch | CommandKind::Statistics
+        );
         if quiet && done.most_warnings > 0 {
             self.tracker.pin(PinReason::Warnings);
         }

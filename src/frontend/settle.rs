@@ -149,7 +149,9 @@ impl Session {
             let (number, digits) = (id.to_le_bytes(), id.to_string());
             // Integers have four or eight bytes in nearly all drivers.
             let number = number.get(..if id > u64::from(u32::MAX) { 8 } else { 4 }).unwrap_or_default();
+            let real = (id as f64).to_le_bytes();
             values.windows(number.len()).any(|piece| piece == number)
+                || values.windows(real.len()).any(|piece| piece == real)
                 || values.windows(digits.len()).any(|piece| piece == digits.as_bytes())
         };
         may_name_id(work.text.of(&self.command), work.dialect, id, self.tracker.asks_insert_id())

@@ -31,9 +31,9 @@ enum Touch {
 }
 
 /// Errors of a query that did not begin: syntax, names, rights, columns.
-const NOT_BEGUN: [u16; 28] = [
-    1, 1044, 1046, 1049, 1052, 1054, 1055, 1060, 1064, 1066, 1086, 1109, 1111, 1140, 1142, 1143, 1146, 1193, 1221,
-    1222, 1235, 1241, 1248, 1267, 1305, 1327, 1582, 1630,
+const NOT_BEGUN: [u16; 31] = [
+    1, 1044, 1045, 1046, 1049, 1052, 1054, 1055, 1060, 1064, 1066, 1086, 1109, 1111, 1140, 1142, 1143, 1146, 1193, 1221,
+    1222, 1227, 1235, 1241, 1248, 1267, 1305, 1327, 1370, 1582, 1630,
 ];
 
 impl Tracker {
@@ -116,7 +116,8 @@ fn touch_of_done(statement: &Statement, (text, dialect): (&[u8], Dialect), outco
     let counted = outcome.result_set
         && outcome.status & CURSOR_EXISTS == 0
         && !statement.any(Effects::CALCULATES_FOUND_ROWS)
-        && !(statement.any(Effects::LIMITS) && skips_rows(text, dialect));
+        && !(statement.any(Effects::LIMITS)
+            && (skips_rows(text, dialect) || details::mentions(text, dialect, &[b"union"])));
     if counted { Touch::Rows } else { Touch::Yes }
 }
 
@@ -152,6 +153,8 @@ mod tests {
             ("SELECT a FROM t LIMIT 2, 3", Touch::Yes),
             ("SELECT a FROM t LIMIT 3 OFFSET 2", Touch::Yes),
             ("SELECT a FROM t OFFSET 2 ROWS FETCH FIRST 3 ROWS ONLY", Touch::Yes),
+            ("SELECT a FROM t UNION SELECT b FROM u", Touch::Rows),
+            ("SELECT a FROM t UNION SELECT b FROM u LIMIT 3", Touch::Yes),
             ("SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 3", Touch::Yes),
             ("VALUES (1), (2)", Touch::No),
             ("SHOW WARNINGS", Touch::No),

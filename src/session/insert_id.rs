@@ -89,12 +89,8 @@ impl Tracker {
         } else if statement.any(CODE) && matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Other) {
             self.ask_for_insert_id();
         } else if statement.any(Effects::SETS_LAST_INSERT_ID) {
-            // A write that touched no row leaves it alone; SET is taken from its own text or report.
-            let dml = matches!(
-                statement.kind,
-                Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
-            );
-            if !dml && statement.kind != Kind::Set {
+            // SET is taken from its own text or report.
+            if statement.kind != Kind::Set {
                 self.own_id = None;
                 self.pins.insert(PinReason::LastInsertId);
             }

@@ -131,7 +131,8 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         if from.prepared().get(name) == Some(statement) {
             continue;
         }
-        let then = now.at_time_of(statement);
+        // With all else as it shall be: a part of it may decide too.
+        let then = to.at_time_of(statement);
         settings(&mut restore, &now, &then, base);
         restore.steps.extend(statement.statements(name).into_iter().map(Step::Query));
         now = Cow::Owned(then);

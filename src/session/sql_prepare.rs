@@ -1,7 +1,7 @@
 //! SQL-level PREPARE: what it takes to have the same statement on another server connection. PURE.
 
 use super::SessionState;
-use super::state::{DECIDES_PREPARATION, Setting};
+use super::state::Setting;
 use crate::sql::details::Source;
 
 /// Statements that one session may take along, and bytes of each text. With more it is pinned.
@@ -33,12 +33,11 @@ impl SqlStatement {
         if text.is_empty() || text.len() > LONGEST || state.prepared().len() >= MOST {
             return None;
         }
-        let settings = DECIDES_PREPARATION.iter().filter_map(|slot| state.settings().get(slot.as_bytes()));
         Some(Self {
             text,
             by_variable,
             schema: state.schema().map(<[u8]>::to_vec),
-            settings: settings.cloned().collect(),
+            settings: state.preparation(),
         })
     }
 

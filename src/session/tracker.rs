@@ -207,6 +207,9 @@ impl Tracker {
         {
             // What runs is known: it is taken for what the client sent.
             let statement = classify(&inner, dialect);
+            // Where its values come from, the text does not say.
+            let outcome = &Outcome { own_id: outcome.last_insert_id > 0, ..*outcome };
+            self.may_ask(&statement);
             return self.observe(&statement, &inner, dialect, outcome);
         }
         if !statement.any(Effects::SETS_FOR_STATEMENT) {
@@ -338,8 +341,9 @@ impl Tracker {
                 self.pins.insert(reason);
             }
         };
-        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, failed || outcome.warnings > 0);
+        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, outcome.warnings > 0);
         if failed {
+            self.pins.insert(PinReason::Warnings);
             self.row_count = -1;
             return;
         }

@@ -335,6 +335,8 @@ impl Generator {
             29 if !self.prepared.contains(&"l") => what = 23,
             _ => {}
         }
+        // MySQL 9.7 breaks the protocol when a statement with an open cursor is executed again without one.
+        let closed = if self.flavor.is_mariadb() { "" } else { &format!("\n!fetch {name} 1\n!reset {name}") };
         match what {
             0 => format!("!prepare {name} SELECT ? + 1, DATABASE()"),
             1 => format!("!prepare {name} SELECT id, name FROM items WHERE id > ? ORDER BY id"),
@@ -345,7 +347,7 @@ impl Generator {
             6..=10 => format!("!execute {name} i:{number}"),
             11 => format!("!execute {name} n"),
             12 => format!("!again {name} i:{number}"),
-            13..=14 => format!("!execute {name} cursor i:{}", number % 3),
+            13..=14 => format!("!execute {name} cursor i:{}", number % 3) + closed,
             15..=16 => format!("!fetch {name} {}", 1 + number % 3),
             17 => format!("!reset {name}"),
             18 => format!("!close {name}"),
