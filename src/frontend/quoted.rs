@@ -32,8 +32,7 @@ impl Session {
         }
         let packet = self.error_in(error);
         let lease = self.lease.as_mut()?;
-        let quotes =
-            packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
+        let quotes = packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
         quotes.then_some(())?;
         let rest = refused(work.text.of(&self.command), work, done.ends.0 + done.ends.1 / 2)?;
         let attributes: &[u8] =

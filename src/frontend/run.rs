@@ -404,10 +404,8 @@ impl Session {
             self.lease.iter().for_each(|lease| self.shared.pools.doubt(lease.server));
             self.shared.monitor.kick();
         }
-        let quiet = matches!(
-            work.kind,
-            CommandKind::StmtPrepare | CommandKind::StmtFetch | CommandKind::Statistics
-        );
+        let quiet =
+            matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch | CommandKind::Statistics);
         if quiet && done.most_warnings > 0 {
             self.tracker.pin(PinReason::Warnings);
         }

@@ -32,8 +32,8 @@ enum Touch {
 
 /// Errors of a query that did not begin: syntax, names, rights, columns.
 const NOT_BEGUN: [u16; 31] = [
-    1, 1044, 1045, 1046, 1049, 1052, 1054, 1055, 1060, 1064, 1066, 1086, 1109, 1111, 1140, 1142, 1143, 1146, 1193, 1221,
-    1222, 1227, 1235, 1241, 1248, 1267, 1305, 1327, 1370, 1582, 1630,
+    1, 1044, 1045, 1046, 1049, 1052, 1054, 1055, 1060, 1064, 1066, 1086, 1109, 1111, 1140, 1142, 1143, 1146,
+    1193, 1221, 1222, 1227, 1235, 1241, 1248, 1267, 1305, 1327, 1370, 1582, 1630,
 ];
 
 impl Tracker {
@@ -95,9 +95,13 @@ fn touch(statement: &Statement, text: &[u8], dialect: Dialect) -> Touch {
         Kind::Show if statement.any(Effects::READS_DIAGNOSTICS) => {
             if details::mentions(text, dialect, &[b"count"]) { Touch::Yes } else { Touch::No }
         }
-        Kind::Show | Kind::Explain | Kind::Update | Kind::Delete | Kind::Call | Kind::Execute | Kind::Multi => {
-            Touch::Perhaps
-        }
+        Kind::Show
+        | Kind::Explain
+        | Kind::Update
+        | Kind::Delete
+        | Kind::Call
+        | Kind::Execute
+        | Kind::Multi => Touch::Perhaps,
         Kind::Do if !dialect.mariadb => Touch::Perhaps,
         Kind::Set | Kind::Do | Kind::Insert | Kind::Replace | Kind::Ddl => if_queries(),
         _ if statement.any(Effects::UNSURE | Effects::STORED_CODE) => Touch::Perhaps,

@@ -157,7 +157,9 @@ fn settings(restore: &mut Restore, from: &SessionState, to: &SessionState, base:
     if has_wide_literals(&from) {
         // Names and words in quotes would not be understood.
         restore.query(Some("SET NAMES utf8mb4".to_owned()));
-        for name in [b"character_set_client".as_slice(), b"character_set_results", b"character_set_connection"] {
+        for name in
+            [b"character_set_client".as_slice(), b"character_set_results", b"character_set_connection"]
+        {
             from.to_mut().set_variable(name, b"utf8mb4");
         }
     }

@@ -342,8 +342,10 @@ impl Tracker {
             }
         };
         keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, outcome.warnings > 0);
+        // GET DIAGNOSTICS for a condition that there is not succeeds, and leaves another one.
+        let asked = statement.kind == Kind::Other && statement.any(Effects::READS_DIAGNOSTICS);
+        keep(PinReason::Warnings, Effects::empty(), failed || asked);
         if failed {
-            self.pins.insert(PinReason::Warnings);
             self.row_count = -1;
             return;
         }

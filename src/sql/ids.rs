@@ -56,8 +56,15 @@ pub fn with_connection_id(text: &[u8], statement: &Statement, dialect: Dialect, 
 pub fn with_row_count(text: &[u8], dialect: Dialect, rows: i64) -> Option<Vec<u8>> {
     // Behind the first of several statements it speaks of that one.
     let first = pieces(text, dialect).into_iter().next()?;
+    // An empty statement in front of it is a mistake, of which the error tells in the words of the text.
+    (!text.get(..first.start)?.contains(&b';')).then_some(())?;
     let by = format!("IF(1,{rows},ROW_COUNT())");
-    replaced(text, first, dialect, &Instead { function: b"row_count", by: &by, unless: &[b"create", b"alter"] })
+    replaced(
+        text,
+        first,
+        dialect,
+        &Instead { function: b"row_count", by: &by, unless: &[b"create", b"alter"] },
+    )
 }
 
 /// The user, without a host, of a `KILL [HARD | SOFT] [CONNECTION | QUERY] USER name`.
@@ -101,6 +108,21 @@ mod tests {
         assert_eq!(user("KILL SOFT CONNECTION USER `app`").as_deref(), Some("app"));
         assert_eq!(user("KILL 5"), None);
         assert_eq!(user("KILL USER"), None);
+    }
+
+    #[test]
+    fn row_counts_are_replaced_in_the_first_statement() {
+        let counted = |text: &str| {
+            let out = with_row_count(text.as_bytes(), Dialect::default(), 3)?;
+            Some(String::from_utf8(out).expect("text"))
+        };
+        for (text, wanted) in [
+            ("SET @a = ROW_COUNT(); SELECT 1", Some("SET @a = IF(1,3,ROW_COUNT()); SELECT 1")),
+            ("SELECT 1; SELECT ROW_COUNT()", None),
+            ("/* nothing */; DO ROW_COUNT()", None),
+        ] {
+            assert_eq!(counted(text).as_deref(), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -10,18 +10,54 @@ use super::lexer::{Lexer, Token, TokenKind};
 const LONGEST_NAME: usize = 200;
 /// What ends the list of columns.
 const BEHIND_LIST: [&[u8]; 11] = [
-    b"from", b"into", b"where", b"order", b"group", b"having", b"limit", b"for", b"set", b"union", b"procedure",
+    b"from",
+    b"into",
+    b"where",
+    b"order",
+    b"group",
+    b"having",
+    b"limit",
+    b"for",
+    b"set",
+    b"union",
+    b"procedure",
 ];
 /// Words behind which another one is a part of the expression and no alias.
 const OPERATORS: [&[u8]; 19] = [
-    b"and", b"or", b"xor", b"not", b"div", b"mod", b"is", b"in", b"like", b"between", b"regexp", b"rlike", b"collate",
-    b"binary", b"then", b"else", b"when", b"case", b"distinct",
+    b"and",
+    b"or",
+    b"xor",
+    b"not",
+    b"div",
+    b"mod",
+    b"is",
+    b"in",
+    b"like",
+    b"between",
+    b"regexp",
+    b"rlike",
+    b"collate",
+    b"binary",
+    b"then",
+    b"else",
+    b"when",
+    b"case",
+    b"distinct",
 ];
 
 /// What may stand between SELECT and the first column.
 const IN_FRONT: [&[u8]; 11] = [
-    b"all", b"distinct", b"distinctrow", b"high_priority", b"straight_join", b"sql_small_result", b"sql_big_result",
-    b"sql_buffer_result", b"sql_cache", b"sql_no_cache", b"sql_calc_found_rows",
+    b"all",
+    b"distinct",
+    b"distinctrow",
+    b"high_priority",
+    b"straight_join",
+    b"sql_small_result",
+    b"sql_big_result",
+    b"sql_buffer_result",
+    b"sql_cache",
+    b"sql_no_cache",
+    b"sql_calc_found_rows",
 ];
 
 /// What is to be put in place of what.
@@ -206,7 +242,10 @@ mod tests {
             ("SELECT 1 + ROW_COUNT() \"n\"", Some("SELECT 1 + 7 \"n\"")),
             ("SELECT 1 + row_count() > `a`;", Some("SELECT 1 + 7 > `a` AS `1 + row_count() > ``a```;")),
             ("SELECT ROW_COUNT() IS NULL", Some("SELECT 7 IS NULL AS `ROW_COUNT() IS NULL`")),
-            ("SELECT IF(ROW_COUNT(), 'a', 'b')", Some("SELECT IF(7, 'a', 'b') AS `IF(ROW_COUNT(), 'a', 'b')`")),
+            (
+                "SELECT IF(ROW_COUNT(), 'a', 'b')",
+                Some("SELECT IF(7, 'a', 'b') AS `IF(ROW_COUNT(), 'a', 'b')`"),
+            ),
             ("SELECT ROW_COUNT() INTO @a", Some("SELECT 7 AS `ROW_COUNT()` INTO @a")),
             ("SET @a = ROW_COUNT()", Some("SET @a = 7")),
             ("INSERT INTO t VALUES (ROW_COUNT(), 2)", Some("INSERT INTO t VALUES (7, 2)")),

@@ -318,7 +318,7 @@ impl Generator {
             "SET character_set_results = ucs2",
             "SET character_set_connection = utf16",
             "SET collation_connection = latin1_german1_ci",
-            "SET character_set_client = cp932",
+            "SET NAMES cp932",
             "SELECT v, s FROM eq.types WHERE id = 1",
             "SELECT COLLATION('x'), COLLATION(@a), COLLATION(@b), HEX('x')",
         ];
