@@ -221,7 +221,8 @@ impl ServerConnection {
         SetUpRefused::of(error)
     }
 
-    /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty.
+    /// One row of our own text query: for answers that are known to be one row of `columns` values. NULL is empty. No values if
+    /// there is none.
     ///
     /// # Errors
     /// The socket's; also if the server refuses.
@@ -248,6 +249,10 @@ impl ServerConnection {
             (_, sequence) = self.io.read_packet(sequence, SMALL).await?;
         }
         let (row, next) = self.io.read_packet(sequence, SMALL).await?;
+        if row.first() == Some(&0xfe) {
+            // No row: the session has `sql_select_limit=0`.
+            return Ok(Vec::new());
+        }
         self.io.read_packet(next, SMALL).await?;
         let mut reader = Reader::new(&row);
         (0..columns)

@@ -28,6 +28,8 @@ impl ServerConnection {
         for name in &unread.names {
             sql += &format!(",@`{name}`,HEX(@`{name}`),COLLATION(@`{name}`)");
         }
+        // Whatever the session's `sql_select_limit`.
+        sql += " LIMIT 1";
         self.queue_query(&sql);
         self.io.flush().await?;
         let Some(frames) = self.frames().await? else { return Ok(None) };

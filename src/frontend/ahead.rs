@@ -123,7 +123,7 @@ const MOST_ROWS: u64 = 1_000_000;
 fn leaves_found_rows(rows: u64) -> Option<String> {
     Some(match rows {
         0 => "SELECT 1 FROM DUAL WHERE 0".to_owned(),
-        1 => "SELECT 1".to_owned(),
+        1 => "SELECT 1 LIMIT 1".to_owned(),
         rows if rows <= MOST_ROWS => format!(
             "SELECT SQL_CALC_FOUND_ROWS 1 FROM JSON_TABLE(CONCAT('[',REPEAT('0,',{}),'0]'),'$[*]' \
              COLUMNS(a INT PATH '$')) AS t LIMIT 1",
@@ -138,7 +138,7 @@ const fn leaves_row_count(rows: i64) -> Option<&'static str> {
     match rows {
         -1 => Some("SELECT 1"),
         0 => Some("SET @`tideover text`=NULL"),
-        1 => Some("SELECT 1 INTO @`tideover text`"),
+        1 => Some("SELECT 1 LIMIT 1 INTO @`tideover text`"),
         _ => None,
     }
 }

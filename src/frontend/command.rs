@@ -206,7 +206,8 @@ impl Session {
         let role = self.tracker.state().role().map(str::to_owned);
         if self.tracker.pins().contains(PinReason::FoundRows)
             && let Some(lease) = &mut self.lease
-            && let Ok(row) = unless_lost(&self.handle.signal, lease.query_row("SELECT FOUND_ROWS()", 1)).await
+            && let Ok(row) =
+                unless_lost(&self.handle.signal, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
             && let Some(rows) = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok())
         {
             self.tracker.learn_found_rows(rows);

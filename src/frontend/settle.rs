@@ -197,7 +197,7 @@ impl Session {
             return;
         }
         let Some(lease) = &mut self.lease else { return };
-        let asked = lease.query_row("SELECT LAST_INSERT_ID()", 1);
+        let asked = lease.query_row("SELECT LAST_INSERT_ID() LIMIT 1", 1);
         if let Ok(row) = unless_lost(&self.handle.signal, asked).await {
             let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
             lease.insert_id = id;
@@ -252,7 +252,7 @@ async fn taken_along(
         left.warnings = show_warnings(lease, client).await?;
     }
     if pins.contains(PinReason::FoundRows) {
-        let row = lease.query_row("SELECT FOUND_ROWS()", 1).await.ok()?;
+        let row = lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1).await.ok()?;
         left.found_rows = Some(String::from_utf8_lossy(row.first()?).parse().ok()?);
     }
     if let Some(unread) = unread {
