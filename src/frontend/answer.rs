@@ -193,8 +193,8 @@ fn whole_frame(length: usize, sequence: u8, encode: impl FnOnce(&mut BytesMut)) 
     out
 }
 
-/// From 11 on MariaDB reports `character_set_connection` under the name of its collation, which our tracking names first. The
-/// client would have been told of it.
+/// From 11 on MariaDB reports `character_set_connection` under the name of its collation, which our tracking names first.
+/// SET NAMES and SET CHARACTER SET would have told the client of it.
 fn unreported_charset(track: &[SessionTrack]) -> Option<SessionTrack> {
     let value = |wanted: &[u8]| {
         track.iter().find_map(|item| match item {
@@ -203,7 +203,8 @@ fn unreported_charset(track: &[SessionTrack]) -> Option<SessionTrack> {
         })
     };
     let collation = value(b"collation_connection")?;
-    value(b"character_set_connection").is_none().then_some(())?;
+    (value(b"character_set_client").is_some() && value(b"character_set_connection").is_none())
+        .then_some(())?;
     let charset = collation.split(|byte| *byte == b'_').next()?.to_vec();
     Some(SessionTrack::SystemVariable { name: b"character_set_connection".to_vec(), value: charset })
 }

@@ -38,7 +38,7 @@ impl Session {
         match kind {
             CommandKind::Quit => Err(End::Client),
             CommandKind::Ping => {
-                self.clear_row_count();
+                self.set_row_count(0);
                 self.acknowledge().await
             }
             CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
@@ -194,9 +194,9 @@ impl Session {
         self.client.queue_packet(&[0xfe, 0, 0, s0, s1], 1);
     }
 
-    /// We answer in the server's place, where that would have set ROW_COUNT() to 0.
-    pub(super) fn clear_row_count(&mut self) {
-        self.tracker.clear_row_count();
+    /// We answer in the server's place, where that would have set ROW_COUNT().
+    pub(super) fn set_row_count(&mut self, rows: i64) {
+        self.tracker.set_row_count(rows);
         self.here.no_row_count = true;
         self.handle.set_pins(self.tracker.pins());
     }

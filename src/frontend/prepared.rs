@@ -75,6 +75,7 @@ impl Session {
             id = self.last_prepared;
         }
         let Some(mut prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
+            self.set_row_count(-1);
             return self.refuse(&error::unknown_statement(id, what)).await;
         };
         if mysql
@@ -100,6 +101,7 @@ impl Session {
         }
         let fetch = kind == CommandKind::StmtFetch;
         if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
+            self.set_row_count(-1);
             return self.refuse(&error::no_cursor(id, !mysql)).await;
         }
         let statement =
@@ -370,7 +372,7 @@ impl Session {
         }
         self.prepared.clear(id);
         self.refused.take_if(|(refused, _)| *refused == id);
-        self.clear_row_count();
+        self.set_row_count(0);
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())

@@ -40,7 +40,8 @@ impl Tracker {
     #[must_use]
     pub fn wants_insert_id(&self, statement: &Statement, several_rows: bool) -> bool {
         let called = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi | Kind::Other);
-        let told = statement.kind == Kind::Set && !statement.any(Effects::READS_LAST_INSERT_ID | CODE);
+        let computes = CODE | Effects::READS_LAST_INSERT_ID | Effects::COMPUTES_USER_VARIABLE;
+        let told = statement.kind == Kind::Set && !statement.any(computes);
         let writes = statement.kind == Kind::Multi && statement.any(Effects::WRITES);
         statement.any(Effects::READS_LAST_INSERT_ID)
             || (statement.any(Effects::SETS_LAST_INSERT_ID) && !told)
@@ -89,8 +90,8 @@ impl Tracker {
         } else if statement.any(CODE) && matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Other) {
             self.ask_for_insert_id();
         } else if statement.any(Effects::SETS_LAST_INSERT_ID) {
-            // SET is taken from its own text or report.
-            if statement.kind != Kind::Set {
+            // SET is taken from its own text or report, but for the function: `SET @a = LAST_INSERT_ID(5)`.
+            if statement.kind != Kind::Set || statement.any(Effects::COMPUTES_USER_VARIABLE) {
                 self.own_id = None;
                 self.pins.insert(PinReason::LastInsertId);
             }

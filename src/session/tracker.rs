@@ -130,9 +130,9 @@ impl Tracker {
         };
     }
 
-    /// Something was answered without a server that sets ROW_COUNT() to 0 on one.
-    pub const fn clear_row_count(&mut self) {
-        self.row_count = 0;
+    /// Something was answered without a server that sets ROW_COUNT() on one: to 0, or to -1 if it was refused.
+    pub const fn set_row_count(&mut self, rows: i64) {
+        self.row_count = rows;
         self.pins.remove(PinReason::RowCount);
     }
 

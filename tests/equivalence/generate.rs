@@ -48,7 +48,6 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
             random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             flavor,
             prepared: Vec::new(),
-            with_cursor: Vec::new(),
         };
         let _ = writeln!(text, "## seed {seed} {sort:?} [old]");
         let _ = writeln!(text, "{ASKED}");
@@ -73,8 +72,6 @@ pub(crate) struct Generator {
     flavor: Flavor,
     /// Names of binary statements. An error about one that is not there is the proxy's own, and leaves no warning.
     prepared: Vec<&'static str>,
-    /// Those of them that MySQL 9.7 survives with a cursor: it crashes when it executes others again.
-    with_cursor: Vec<&'static str>,
 }
 
 impl Generator {
@@ -92,6 +89,11 @@ impl Generator {
 
     pub(crate) fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len() as u64) as usize]
+    }
+
+    /// MariaDB from 11 on.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.flavor == Flavor::MariaDb118
     }
 
     pub(crate) fn is_mariadb(&self) -> bool {
@@ -321,22 +323,18 @@ impl Generator {
         match what {
             0..=5 => {
                 self.prepared.retain(|other| *other != name);
-                self.with_cursor.retain(|other| *other != name);
                 self.prepared.push(name);
-                if what == 1 {
-                    self.with_cursor.push(name);
-                }
             }
             6..=18 if missing => (what, name) = (23, "p"),
-            13 | 14 if !self.flavor.is_mariadb() && !self.with_cursor.contains(&name) => what = 10,
+            // MySQL 9.7 crashes on some statements with a cursor, and breaks the protocol when one that had a cursor is
+            // executed again without.
+            13 | 14 if !self.flavor.is_mariadb() => what = 10,
             18 => self.prepared.retain(|other| *other != name),
             21 | 22 => self.prepared.clear(),
             28 if !self.prepared.contains(&"l") => self.prepared.push("l"),
             29 if !self.prepared.contains(&"l") => what = 23,
             _ => {}
         }
-        // MySQL 9.7 breaks the protocol when a statement with an open cursor is executed again without one.
-        let closed = if self.flavor.is_mariadb() { "" } else { &format!("\n!fetch {name} 1\n!reset {name}") };
         match what {
             0 => format!("!prepare {name} SELECT ? + 1, DATABASE()"),
             1 => format!("!prepare {name} SELECT id, name FROM items WHERE id > ? ORDER BY id"),
@@ -347,7 +345,7 @@ impl Generator {
             6..=10 => format!("!execute {name} i:{number}"),
             11 => format!("!execute {name} n"),
             12 => format!("!again {name} i:{number}"),
-            13..=14 => format!("!execute {name} cursor i:{}", number % 3) + closed,
+            13..=14 => format!("!execute {name} cursor i:{}", number % 3),
             15..=16 => format!("!fetch {name} {}", 1 + number % 3),
             17 => format!("!reset {name}"),
             18 => format!("!close {name}"),

@@ -1,5 +1,5 @@
 # Character sets, texts, commands, several statements, and settings that decide what is said.
-## strange character sets [text]
+## strange character sets [text not11]
 SET NAMES gbk
 SELECT 'x', HEX('x'), @@character_set_client, COLLATION('x')
 SET @a = 'abc'
