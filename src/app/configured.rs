@@ -68,6 +68,7 @@ impl From<&Config> for Settings {
                 tls_like_servers: config.tls.files.is_none() && config.tls.mode != TlsMode::Required,
                 tls_required: config.tls.mode == TlsMode::Required,
                 keeps_connection: config.pool.mode == PoolMode::Session,
+                waits_for_primary: config.failover.mode != FailoverMode::Auto,
                 proxy_networks: config.proxy_protocol_networks.iter().map(network).collect(),
                 tells_address: config.pool.proxy_protocol != ProxyProtocol::Off,
             },

@@ -37,7 +37,7 @@ impl ServerConnection {
         loop {
             let scan = self
                 .io
-                .scan(scanner, 0)
+                .scan(scanner, (0, false))
                 .map_err(|v| io::Error::new(io::ErrorKind::InvalidData, v.to_string()))?;
             opaque(self.io.input().get(..scan.opaque).unwrap_or_default(), scan.metadata);
             self.io.consume(scan.opaque);

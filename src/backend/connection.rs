@@ -17,6 +17,7 @@ use crate::session::{Change, ServerStatements, SessionState, tracker_setup};
 use crate::topology::{Flavor, ServerId};
 
 use super::answers::Swallow;
+use super::asking::Asking;
 use super::base::Start;
 use super::commits::Commits;
 use super::marks::Marks;
@@ -51,6 +52,8 @@ pub struct ServerConnection {
     pub(super) after_reset: Arc<SessionState>,
     /// Statements prepared on it.
     pub prepared: ServerStatements,
+    /// How it asks whether the server has a position.
+    pub(super) asking: Asking,
     /// What the commits of this connection are known by.
     pub commits: Commits,
     /// Memory to put a command together in, kept from one to the next. Says nothing.
@@ -123,6 +126,7 @@ impl ServerConnection {
             base: Arc::default(),
             after_reset: Arc::default(),
             prepared: ServerStatements::new(STATEMENTS),
+            asking: Asking::Never,
             commits: Commits::new(opened.tag, opened.marks),
             scratch: BytesMut::new(),
             status: StatusFlags::empty(),
@@ -253,6 +257,10 @@ impl ServerConnection {
             // No row: the session has `sql_select_limit=0`.
             return Ok(Vec::new());
         }
+        if row.first() == Some(&0xff) {
+            let error = ErrPacket::decode(&row, self.capabilities).map_err(invalid)?;
+            return Err(io::Error::other(SetUpRefused(error)));
+        }
         self.io.read_packet(next, SMALL).await?;
         let mut reader = Reader::new(&row);
         (0..columns)
@@ -349,6 +357,7 @@ impl ServerConnection {
             return Err(io::Error::other(String::from_utf8_lossy(&error.message).into_owned()));
         }
         self.prepared = ServerStatements::new(STATEMENTS);
+        self.asking = Asking::Never;
         self.unprepared.clear();
         if std::mem::take(&mut self.other_option) {
             // A reset leaves that as it is (seen on all three).

@@ -4,6 +4,7 @@
 mod account;
 mod acquire;
 mod answers;
+mod asking;
 mod base;
 mod commits;
 mod connection;

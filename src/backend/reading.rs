@@ -73,7 +73,7 @@ impl ServerConnection {
     }
 
     /// The payloads of metadata and rows of one answer, each in one frame. `None` if it is an error or has larger ones.
-    async fn frames(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
+    pub(super) async fn frames(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
         let mut scanner = self.scanner(ResponseShape::ResultSets { cursor: false });
         let mut opaque = Vec::new();
         let ended = loop {

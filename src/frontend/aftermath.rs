@@ -12,6 +12,7 @@ use tideover_protocol::response::ResponseShape;
 
 use crate::backend::Lease;
 use crate::relay::{Controls, Verdict};
+use crate::replay::Place;
 use crate::session::{PinReason, Prepared};
 use crate::sql::{Effects, Kind, classify, details, with_row_count};
 use crate::topology::Flavor;
@@ -20,8 +21,8 @@ use super::ahead::names_no_table;
 use super::answer::{AnswerControls, Completion};
 use super::error::forgotten;
 use super::journaling::LOOKS_BACK;
-use super::marking::unless_lost;
 use super::session::{End, Session};
+use super::staying::unless_lost;
 use super::work::{Text, Work};
 
 /// The answer to SHOW WARNINGS that is kept, bytes at most. The servers keep 64 warnings or 1024.
@@ -56,11 +57,11 @@ impl Session {
         }
         let mut warnings = BytesMut::new();
         if any_warnings {
-            let handle = self.handle.clone();
+            let patience = self.patience_for(Place::Wrapped);
             let (lease, client) = (self.lease.as_mut()?, self.capabilities);
             let shown =
                 async { show_warnings(lease, client).await.ok_or_else(|| io::ErrorKind::InvalidData.into()) };
-            warnings = unless_lost(&handle.signal, shown).await.unwrap_or_default();
+            warnings = unless_lost(&patience, shown).await.unwrap_or_default();
         }
         Some(Aftermath { row_count: Some(row_count), warnings, any_warnings, outlived: false })
     }

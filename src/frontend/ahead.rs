@@ -203,9 +203,9 @@ impl Session {
         let several = self.inserts_several(work);
         let fresh = std::mem::take(&mut self.here.fresh);
         let Some(lease) = &mut self.lease else { return ahead };
-        if let Some(sql) = self.reading.ask.take().filter(|_| lease.reading) {
+        if let Some((gtids, within)) = self.reading.ask.take().filter(|_| lease.reading) {
             ahead.position = true;
-            lease.queue_query(&sql);
+            lease.queue_wait(&gtids, within);
         }
         let state = self.tracker.state();
         if lease.state.fingerprint() != state.fingerprint() {

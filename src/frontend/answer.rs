@@ -50,6 +50,8 @@ pub(super) struct Completion {
     pub(super) ends_rows: bool,
     /// OK packets, and EOF packets, of which a result set has two.
     pub(super) ends: (usize, usize),
+    /// Nothing has come behind the last answer that is whole.
+    pub(super) whole: bool,
     /// At least one OK or EOF came.
     pub(super) any: bool,
     /// The last packet, kept back as whole frames, of a statement in a transaction of ours.

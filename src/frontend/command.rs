@@ -12,8 +12,8 @@ use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
 use super::error;
-use super::marking::unless_lost;
 use super::session::{End, Session};
+use super::staying::unless_lost;
 use super::work::{Text, Work};
 
 /// A command without text, with the effects that its text form would have.
@@ -204,10 +204,10 @@ impl Session {
     /// COM_RESET_CONNECTION: the session is as after login, but for its schema, its role and MySQL's character sets.
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
+        let patience = self.own_patience();
         if self.tracker.pins().contains(PinReason::FoundRows)
             && let Some(lease) = &mut self.lease
-            && let Ok(row) =
-                unless_lost(&self.handle.signal, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
+            && let Ok(row) = unless_lost(&patience, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
             && let Some(rows) = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok())
         {
             self.tracker.learn_found_rows(rows);
@@ -270,12 +270,13 @@ impl Session {
                 *number = sequence;
             }
             sequence = sequence.wrapping_add(1);
-            let Self { lease, client, handle, .. } = self;
+            let patience = self.own_patience();
+            let Self { lease, client, .. } = self;
             let Some(lease) = lease else { return Err(End::Client) };
             if !lease.broken {
                 lease.io.queue(client.input().get(..whole).unwrap_or_default());
                 // The server is gone amid the file: the answer's relay finds that out. The client sends on to the end.
-                lease.broken = unless_lost(&handle.signal, lease.io.flush()).await.is_err();
+                lease.broken = unless_lost(&patience, lease.io.flush()).await.is_err();
             }
             client.consume(whole);
             if header.payload_len == 0 {

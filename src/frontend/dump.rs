@@ -160,7 +160,7 @@ fn pass_on(
     cx: &mut Context<'_>,
 ) -> io::Result<bool> {
     loop {
-        let scan = server.scan(scanner, 0).map_err(io::Error::other)?;
+        let scan = server.scan(scanner, (0, false)).map_err(io::Error::other)?;
         server.forward(scan.opaque, client, cx)?;
         let Next::Control { len, control } = scan.next else { return Ok(false) };
         server.forward(len, client, cx)?;

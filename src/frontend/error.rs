@@ -20,6 +20,15 @@ pub(super) struct ClientError {
     pub(super) packet: ErrPacket,
 }
 
+impl ClientError {
+    /// Whether the client may take it that its command was not executed.
+    pub(super) fn says_nothing_was_done(&self) -> bool {
+        const OURS: [&str; 5] =
+            ["hold_timeout", "hold_full", "pool_exhausted", "no_connection", "server_refused"];
+        OURS.contains(&self.cause)
+    }
+}
+
 fn error(cause: &'static str, code: u16, state: &str, text: &str) -> ClientError {
     ClientError { cause, packet: ErrPacket::new(code, state, text) }
 }

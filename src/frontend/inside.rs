@@ -6,8 +6,8 @@ use crate::sql::{Effects, Kind, Statement, classify};
 use crate::topology::Flavor;
 
 use super::doubt::NOT_LOGGED;
-use super::marking::unless_lost;
 use super::session::Session;
+use super::staying::unless_lost;
 use super::work::Work;
 
 impl Session {
@@ -15,21 +15,33 @@ impl Session {
     pub(super) fn calls_inside(&self, work: &Work) -> bool {
         let own = self.in_transaction()
             || !self.status.contains(tideover_protocol::status::StatusFlags::AUTOCOMMIT);
-        matches!(work.statement.kind, Kind::Call | Kind::Execute) && own && !self.is_on_replica()
+        let matters = match work.statement.kind {
+            Kind::Call => own,
+            // By itself too: one statement that is refused has done nothing.
+            kind => kind == Kind::Execute,
+        };
+        matters && !self.is_on_replica()
     }
 
-    /// Finds that out, before the statement is sent.
-    pub(super) async fn look_up_call(&mut self, work: &Work) {
+    /// Finds that out, before the statement is sent. `false`: the server was lost meanwhile.
+    pub(super) async fn look_up_call(&mut self, work: &Work) -> bool {
         self.wrap.open = false;
         if work.statement.kind == Kind::Execute {
             let text = self.tracker.executed(work.text.of(&self.command), work.dialect);
-            self.wrap.keeps = text.is_some_and(|text| is_plain(&classify(&text, work.dialect)));
-            return;
+            let executed = text.map(|text| classify(&text, work.dialect)).filter(is_plain);
+            self.wrap.keeps = executed.is_some();
+            self.wrap.reads = executed.is_some_and(|statement| statement.any(Effects::READS_ONLY));
+            return true;
         }
-        self.wrap.keeps = match self.called(work) {
-            Some((server, name)) => self.shared.guard.keeps_transaction(server, &name).await,
-            None => false,
-        };
+        self.wrap.keeps = false;
+        let Some((server, name)) = self.called(work) else { return true };
+        let patience = self.own_patience();
+        let keeps = async { Ok(self.shared.guard.keeps_transaction(server, &name).await) };
+        match unless_lost(&patience, keeps).await {
+            Ok(keeps) => self.wrap.keeps = keeps,
+            Err(_) => return false,
+        }
+        true
     }
 
     /// A command of several steps was refused or ended on a connection that lives: whether one of them may have committed the
@@ -47,12 +59,12 @@ impl Session {
     /// MariaDB knows the last commit of each session.
     async fn has_committed_nothing(&mut self, work: &Work) -> bool {
         let logs = self.blind_spot(work) != Some(NOT_LOGGED);
-        let Self { lease, handle, .. } = self;
-        let Some(lease) = lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb && logs) else {
+        let patience = self.own_patience();
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb && logs) else {
             return false;
         };
         let asked = lease.query_row("SELECT @@last_gtid", 1);
-        let Ok(row) = unless_lost(&handle.signal, asked).await else {
+        let Ok(row) = unless_lost(&patience, asked).await else {
             lease.broken = true;
             return false;
         };

@@ -10,7 +10,7 @@ use tideover_protocol::response::Control;
 use tideover_protocol::status::StatusFlags;
 
 use crate::guard;
-use crate::relay::{Controls, Signal, Signals, Verdict};
+use crate::relay::{Controls, Signals, Verdict};
 use crate::replay::{Broke, Place, Sent};
 use crate::sql::{Effects, Kind, details};
 
@@ -19,6 +19,7 @@ use super::doubt::NOT_LOGGED;
 use super::kill;
 use super::run::Attempt;
 use super::session::{End, Session};
+use super::staying::unless_lost;
 use super::unit::Hold;
 use super::work::Work;
 
@@ -107,6 +108,7 @@ impl Session {
 
     /// Leaves a mark in the open transaction and ends it with `end`. Says also whether we had the statement ended.
     pub(super) async fn end_with_mark(&mut self, end: &str) -> Result<(Ended, bool), End> {
+        let patience = self.patience_for(if self.wrap.open { Place::Wrapped } else { Place::Commit });
         let Self { lease, handle, shared, unit, account, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok((Ended::Lost, false)) };
         let mark = lease.commits.mark();
@@ -117,12 +119,14 @@ impl Session {
         let result = {
             let run = lease.query_each(&sql);
             tokio::pin!(run);
-            let mut listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
+            let over = patience.over();
+            tokio::pin!(over);
             loop {
                 let signals = tokio::select! {
                     biased;
                     result = &mut run => break Some(result),
-                    signals = handle.signal.wait(listen) => signals,
+                    signals = &mut over => signals,
+                    signals = handle.signal.wait(Signals::CUT), if !ended_by_us => signals,
                 };
                 if signals.intersects(Signals::KILL | Signals::ABORT) {
                     kill::spawn(shared, handle, account, address, true);
@@ -134,7 +138,6 @@ impl Session {
                 // The server's own answer says what became of it.
                 ended_by_us = true;
                 kill::spawn(shared, handle, account, address, false);
-                listen.remove(Signals::CUT);
             }
         };
         let Some(result) = result else {
@@ -158,11 +161,12 @@ impl Session {
         self.unit.mark = None;
         self.unit.unmarkable = true;
         self.count_mark("refused");
+        let patience = self.patience_for(Place::Commit);
         let Some(lease) = &mut self.lease else { return Ended::Lost };
         let user = String::from_utf8_lossy(self.account.user());
         let why = String::from_utf8_lossy(&error.message);
         self.shared.guard.mark_refused((lease.server, &user), (error.code, &why));
-        match unless_lost(&self.handle.signal, lease.command(&[0x0e])).await {
+        match unless_lost(&patience, lease.command(&[0x0e])).await {
             Err(_) => Ended::Dropped,
             Ok(_) if lease.status.contains(StatusFlags::IN_TRANS) => Ended::Unmarked,
             Ok(_) => Ended::Gone(error),
@@ -185,20 +189,6 @@ impl Session {
         let mut payload = bytes::BytesMut::new();
         error.encode(self.capabilities, &mut payload);
         framed(&payload, self.answer_at.unwrap_or(1))
-    }
-}
-
-/// Waits for a server that may hang: until it is known to be lost, or the session is ended.
-pub(super) async fn unless_lost<T>(
-    signal: &Signal,
-    run: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    tokio::select! {
-        biased;
-        done = run => done,
-        _ = signal.wait(Signals::SERVER_LOST | Signals::KILL | Signals::ABORT) => {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
     }
 }
 

@@ -36,6 +36,7 @@ mod seen;
 mod sending;
 mod session;
 mod settle;
+mod several;
 mod shared;
 mod staying;
 mod torn;

@@ -14,9 +14,9 @@ use crate::sql::{Effects, Kind, Statement};
 use super::answer::Completion;
 use super::doubt;
 use super::error::{self, ClientError};
-use super::marking::unless_lost;
 use super::run::Attempt;
 use super::session::{End, MOVED, Resume, Session};
+use super::staying::unless_lost;
 use super::unit::Hold;
 use super::work::Work;
 
@@ -31,7 +31,7 @@ impl Session {
         &mut self,
         work: &Work,
         hold: &mut Hold,
-        (done, rows, kept, first): (Completion, (u64, u64), Vec<u8>, u8),
+        (mut done, rows, kept, first): (Completion, (u64, u64), Vec<u8>, u8),
         (delivered, ended_by_us, place): (bool, bool, Place),
     ) -> Result<Attempt, End> {
         let frame = done.error.clone().unwrap_or_default();
@@ -46,6 +46,11 @@ impl Session {
                 broke,
                 matches!(broke, Broke::Answered(_) | Broke::NotReady | Broke::ReadOnly),
             ));
+        }
+        if delivered
+            && let Some(attempt) = self.failed_amid_text(work, hold, (&mut done, rows), broke).await?
+        {
+            return Ok(attempt);
         }
         let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
         if decide(&failure) == Verdict::Surface {
@@ -162,8 +167,9 @@ impl Session {
         if self.status.contains(StatusFlags::AUTOCOMMIT) || self.in_transaction() {
             return;
         }
+        let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return };
-        let undone = unless_lost(&self.handle.signal, lease.query("ROLLBACK")).await;
+        let undone = unless_lost(&patience, lease.query("ROLLBACK")).await;
         lease.broken |= !matches!(undone, Ok(Swallow::Done(_)));
     }
 
@@ -246,7 +252,8 @@ impl Session {
         let others = Effects::IMPLICIT_COMMIT | Effects::MULTI | Effects::STORED_CODE | Effects::UNSURE;
         let own_transaction =
             !self.status.contains(StatusFlags::AUTOCOMMIT) && (self.wrap.keeps || !statement.any(others));
-        if statement.any(Effects::READS_ONLY) {
+        let executes = self.wrap.keeps && statement.kind == Kind::Execute;
+        if statement.any(Effects::READS_ONLY) || (executes && self.wrap.reads) {
             Place::Read
         } else if own_transaction
             || !statement.any(
@@ -258,7 +265,7 @@ impl Session {
             )
         {
             Place::Session
-        } else if doubt::is_code(statement) {
+        } else if doubt::is_code(statement) && !executes {
             Place::Program
         } else {
             Place::Autocommit

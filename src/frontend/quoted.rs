@@ -9,8 +9,8 @@ use crate::backend::Swallow;
 use crate::sql::{Effects, Kind, classify, details};
 
 use super::answer::Completion;
-use super::marking::unless_lost;
 use super::session::Session;
+use super::staying::unless_lost;
 use super::work::Work;
 
 /// ER_PARSE_ERROR.
@@ -31,6 +31,7 @@ impl Session {
             return None;
         }
         let packet = self.error_in(error);
+        let patience = self.own_patience();
         let lease = self.lease.as_mut()?;
         let quotes = packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
         quotes.then_some(())?;
@@ -38,8 +39,7 @@ impl Session {
         let attributes: &[u8] =
             if lease.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[0, 1] } else { &[] };
         let command = [&[3], attributes, &rest].concat();
-        let Ok(Swallow::Error(packet)) = unless_lost(&self.handle.signal, lease.command(&command)).await
-        else {
+        let Ok(Swallow::Error(packet)) = unless_lost(&patience, lease.command(&command)).await else {
             // Lost; or the same text is none the second time.
             lease.broken = true;
             return None;

@@ -15,7 +15,7 @@ use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseShape;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backend::{AcquireError, ConnectFailure, Lease, ServerConnection, Use};
+use crate::backend::{AcquireError, ConnectFailure, Lease, Use};
 use crate::relay::Signals;
 use crate::replay::{Broke, Sent};
 use crate::route::{Desk, Fallback, Position, Route, Why, route};
@@ -77,8 +77,8 @@ pub(super) struct Reading {
     pub(super) patience: u32,
     /// A replica does not prepare the present statement.
     pub(super) refused: bool,
-    /// What goes in front of the present read, in the same write: it waits until the replica has all that is needed.
-    pub(super) ask: Option<String>,
+    /// What the replica is asked for in front of the present read, in the same write: it waits until it has that, at most so long.
+    pub(super) ask: Option<(String, Duration)>,
     /// The present statement was waited for in vain on a replica, and whether that connection is of further use.
     pub(super) behind: Option<bool>,
     /// The present statement was, on some replica.
@@ -257,7 +257,7 @@ impl Session {
             Some(lease)
         } else if at_once {
             let within = self.patience();
-            self.reading.ask = self.reading.needs.wait(lease.flavor, within);
+            self.reading.ask = self.reading.needs.list(lease.flavor).map(|gtids| (gtids, within));
             self.reading.ask.is_some().then_some(lease)
         } else {
             Box::pin(self.caught_up(lease)).await
@@ -280,11 +280,16 @@ impl Session {
     /// Waits on the replica until it has all that is needed. `None`: not within the time that there is for it.
     async fn caught_up(&mut self, mut lease: Lease) -> Option<Lease> {
         let within = self.patience();
-        let sql = self.reading.needs.wait(lease.flavor, within)?;
+        let gtids = self.reading.needs.list(lease.flavor)?;
         let life = self.shared.life(lease.server);
-        // Cancelled or refused it must not be used again.
+        // Cancelled it must not be used again.
         lease.broken = true;
-        let answer = timeout(within + GRACE, lease.query_row(&sql, 1)).await;
+        lease.queue_wait(&gtids, within);
+        let answer = timeout(within + GRACE, async {
+            lease.io.flush().await?;
+            lease.read_wait().await
+        });
+        let answer = answer.await;
         lease.broken = !matches!(answer, Ok(Ok(_)));
         self.note_position(answer.ok(), (lease.server, life)).then_some(lease)
     }
@@ -295,7 +300,7 @@ impl Session {
         let within = self.shared.routing.options().wait + GRACE;
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         let (server, life) = (lease.server, self.shared.life(lease.server));
-        let answer = timeout(within, lease.read_row(1)).await;
+        let answer = timeout(within, lease.read_wait()).await;
         let answered = matches!(answer, Ok(Ok(_)));
         if self.note_position(answer.ok(), (server, life)) {
             if let (Some(committed), Some((_, left))) = (self.reading.committed, self.reading.left) {
@@ -313,18 +318,14 @@ impl Session {
     }
 
     /// What a replica answered that was to wait until it has all that is needed: whether it has.
-    fn note_position(
-        &mut self,
-        answer: Option<io::Result<Vec<Vec<u8>>>>,
-        (server, life): (ServerId, u64),
-    ) -> bool {
+    fn note_position(&mut self, answer: Option<io::Result<bool>>, (server, life): (ServerId, u64)) -> bool {
         match answer {
-            Some(Ok(row)) if row.first().is_some_and(|answer| answer == b"0") => {
+            Some(Ok(true)) => {
                 self.reading.covered = Some((server, life, self.reading.needs.version()));
                 self.shared.routing.prove(server, life, &mut self.reading.needs);
                 return true;
             }
-            Some(Err(error)) if ServerConnection::refusal(&error).is_none() => {
+            Some(Err(_)) => {
                 self.shared.routing.lost(server);
                 self.shared.monitor.kick();
             }

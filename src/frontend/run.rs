@@ -12,9 +12,9 @@ use crate::sql::{Effects, Kind};
 use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::error::{self, ClientError};
-use super::marking::unless_lost;
 use super::outcome::resume_from;
 use super::session::{End, MOVED, Session};
+use super::staying::unless_lost;
 use super::unit::{Hold, Leased};
 use super::work::Work;
 
@@ -53,16 +53,19 @@ impl Session {
             }
             work = &instead;
         }
+        let mut rest: Option<Box<Work>> = None;
         loop {
-            let attempt = match self.attempt(work, &mut hold).await? {
+            let attempt = match self.attempt(rest.as_deref().unwrap_or(work), &mut hold).await? {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
             };
+            rest = self.rest.take().or(rest);
             self.returning = None;
             match attempt {
                 Attempt::Done => break,
                 Attempt::Again => {}
                 Attempt::Refused(error) => {
+                    let error = self.in_truth(error);
                     self.refuse(&error).await?;
                     break;
                 }
@@ -70,7 +73,7 @@ impl Session {
         }
         self.unit.answered();
         self.renew_aftermath();
-        self.resume = None;
+        (self.resume, self.amid_text) = (None, false);
         if self.read_is_over() {
             Box::pin(self.capture()).await;
         }
@@ -116,14 +119,19 @@ impl Session {
                 Ok(false) => return Ok(self.leave_for_now(hold).await.map_err(Box::new)),
                 Err(error) => return Ok(Err(Box::new(error))),
             },
-            Ok(Leased::Ready) if self.calls_inside(work) => Box::pin(self.look_up_call(work)).await,
+            Ok(Leased::Ready) if self.calls_inside(work) => {
+                if !Box::pin(self.look_up_call(work)).await {
+                    let failure = (Sent::Nothing, Broke::Lost, false, self.place(&work.statement));
+                    return Box::pin(self.failed(work, hold, failure, None)).await.map(Ok);
+                }
+            }
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
         self.handle.set_movable(self.is_movable(work));
-        match self.send_unless_lost(work, hold).await? {
+        match self.send_unless_lost(work).await? {
             Ok(true) => {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
@@ -198,6 +206,9 @@ impl Session {
         if journaled {
             exchange.digest_rows();
         }
+        if self.amid_text {
+            exchange.renumber();
+        }
         if let Some(resume) = resume {
             exchange.skip(resume.mark, resume.next);
         }
@@ -210,9 +221,10 @@ impl Session {
         let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
             return Ok(Attempt::Again);
         };
-        let (mut ended_by_us, mut until) = (false, None);
+        let (mut ended_by_us, mut waits) = (false, false);
         loop {
-            let Some((answer, in_vain)) = self.relay(&mut exchange, &mut controls, until).await else {
+            let relayed = self.relay(&mut exchange, &mut controls, (&mut *hold, &mut waits)).await;
+            let Some((answer, in_vain)) = relayed else {
                 return Ok(Attempt::Again);
             };
             self.answer_at = exchange.next_sequence();
@@ -249,11 +261,16 @@ impl Session {
                     ended_by_us |= self.cut(work, place);
                     exchange.listen_for(Signals::KILL | Signals::SERVER_LOST | Signals::ABORT);
                 }
-                Answer::Interrupted(signals) if !in_vain && self.waits_out(signals) => {
-                    until = Some(hold.deadline(self.shared.options().hold_timeout));
-                }
+                Answer::Interrupted(signals) if !in_vain && self.waits_out(signals, place) => waits = true,
                 Answer::Differs => return Ok(self.differs(work, &exchange)),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
+                    controls.done.whole = exchange.is_between_results();
+                    let head = (&mut controls.done, exchange.mark().rows());
+                    if exchange.delivered()
+                        && let Some(attempt) = self.failed_amid_text(work, hold, head, Broke::Lost).await?
+                    {
+                        return Ok(attempt);
+                    }
                     let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
                     self.resume = resume_from(&exchange, first, self.answer_at);
                     return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
@@ -300,6 +317,8 @@ impl Session {
             }
             return Box::pin(self.wrapped(work, hold, (exchange, done, kept), ended_by_us)).await;
         }
+        let mut done = done;
+        done.whole = exchange.is_between_results();
         let answer = (done, exchange.mark().rows(), kept, first);
         self.server_error(work, hold, answer, (exchange.delivered(), ended_by_us, place)).await
     }
@@ -342,11 +361,12 @@ impl Session {
         self.note_commit(work, &done, (true, false));
         self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
+        let patience = doubtful.then(|| self.own_patience());
         let Some(lease) = &mut self.lease else { return };
-        if doubtful {
+        if let Some(patience) = patience {
             // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
             let ask = [0x1b, u8::from(!lease.takes_several()), 0];
-            match unless_lost(&self.handle.signal, lease.command(&ask)).await {
+            match unless_lost(&patience, lease.command(&ask)).await {
                 Ok(_) => self.status = lease.status,
                 Err(_) => {
                     lease.broken = true;

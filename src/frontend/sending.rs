@@ -9,8 +9,6 @@ use crate::replay::Sent;
 
 use super::doubt;
 use super::session::{End, Session};
-use super::staying::replaced;
-use super::unit::Hold;
 use super::work::{Text, Work, tagged};
 
 /// More bytes than a commit tag has.
@@ -19,27 +17,14 @@ const LONGEST_TAG: usize = 96;
 impl Session {
     /// As [`send`](Self::send), until the server counts as lost or the session is ended: a server that hangs answers neither
     /// what goes in front of the command nor ends the connection.
-    pub(super) async fn send_unless_lost(
-        &mut self,
-        work: &Work,
-        hold: &mut Hold,
-    ) -> Result<Result<bool, Sent>, End> {
+    pub(super) async fn send_unless_lost(&mut self, work: &Work) -> Result<Result<bool, Sent>, End> {
         self.has_left = Sent::Nothing;
-        let (handle, shared) = (self.handle.clone(), self.shared.clone());
-        let bound = self.lease.as_ref().map(|lease| lease.server).filter(|_| self.is_bound());
         let ended = Signals::KILL | Signals::ABORT;
-        let lost = async {
-            let Some(server) = bound else { return handle.signal.wait(ended | Signals::SERVER_LOST).await };
-            let until = hold.deadline(shared.options().hold_timeout);
-            tokio::select! {
-                signals = handle.signal.wait(ended) => signals,
-                () = replaced(&shared.store, server, until) => Signals::SERVER_LOST,
-            }
-        };
+        let patience = self.patience_for(self.place(&work.statement));
         let signals = tokio::select! {
             biased;
             sent = self.send(work) => return Ok(sent),
-            signals = lost => signals,
+            signals = patience.over() => signals,
         };
         // Answers may be outstanding.
         if signals.intersects(ended) {

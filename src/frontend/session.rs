@@ -30,6 +30,7 @@ use super::reading::Reading;
 use super::registry::SessionHandle;
 use super::shared::Shared;
 use super::trace::UnitTrace;
+use super::work::Work;
 use super::wrap::Wrap;
 
 /// A client that stops amid a command is waited for this long, as the servers do (`net_read_timeout`).
@@ -105,6 +106,10 @@ pub(super) struct Session {
     pub(super) outgoing: Vec<u8>,
     /// How far the client has the present statement's answer, if that broke off.
     pub(super) resume: Option<Resume>,
+    /// What is left of a text with several statements, of which some were answered.
+    pub(super) rest: Option<Box<Work>>,
+    /// Such a rest is the present command: the client has the beginning of the answer.
+    pub(super) amid_text: bool,
     /// Status flags of the last answer.
     pub(super) status: StatusFlags,
     /// What the client is to hear of its open transaction, if that is gone and the client does not know yet.
@@ -156,6 +161,8 @@ impl Session {
             has_left: Sent::Nothing,
             outgoing: Vec::new(),
             resume: None,
+            rest: None,
+            amid_text: false,
             status: StatusFlags::AUTOCOMMIT,
             lost: None,
             lost_pins: Vec::new(),

@@ -15,8 +15,8 @@ use crate::sql::{Effects, Kind, inserts_several, may_name_id};
 
 use super::aftermath::{Aftermath, show_warnings};
 use super::journaling::LOOKS_BACK;
-use super::marking::unless_lost;
 use super::session::Session;
+use super::staying::unless_lost;
 use super::work::{Text, Work};
 
 /// Time for reading what is given up if it cannot be read.
@@ -44,11 +44,12 @@ impl Session {
             return true;
         }
         let Some(unread) = self.tracker.unread(at_once) else { return true };
+        let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return true };
         self.here.found_rows = false;
         // A server that is only slow keeps what it has: whoever speaks to it directly waits too.
         let limit = if at_once { READ_AT_ONCE } else { self.shared.options().hold_timeout };
-        let read = unless_lost(&self.handle.signal, lease.read_session(&unread));
+        let read = unless_lost(&patience, lease.read_session(&unread));
         let read = tokio::select! {
             read = timeout(limit, read) => Some(read),
             () = self.client.stream().hung_up() => None,
@@ -196,9 +197,10 @@ impl Session {
         {
             return;
         }
+        let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return };
         let asked = lease.query_row("SELECT LAST_INSERT_ID() LIMIT 1", 1);
-        if let Ok(row) = unless_lost(&self.handle.signal, asked).await {
+        if let Ok(row) = unless_lost(&patience, asked).await {
             let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
             lease.insert_id = id;
             self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));

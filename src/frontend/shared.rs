@@ -43,6 +43,9 @@ pub struct SessionOptions {
     pub keeps_connection: bool,
     /// Who may say with a PROXY header whose connection it is (`proxy_protocol_networks`).
     pub proxy_networks: Arc<[Network]>,
+    /// Whether a primary that hangs is waited for with what is open there, as no failover of ours (`failover.mode`) is about
+    /// to put another server in its place.
+    pub waits_for_primary: bool,
     /// Whether servers are told the client's address (`pool.proxy_protocol`).
     pub tells_address: bool,
 }

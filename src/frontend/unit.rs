@@ -50,6 +50,11 @@ impl Hold {
         *self.since.get_or_insert_with(Instant::now) + timeout
     }
 
+    /// What was waited for has come: another wait has its own time.
+    pub(super) fn is_over(&mut self) {
+        self.since = None;
+    }
+
     /// The gate did not let the unit in. What it tells of is this visit; the client waits since the first one.
     fn refused(&self, failure: EnterError) -> ClientError {
         match (failure, self.since) {
@@ -167,8 +172,12 @@ impl Session {
         hold.tries += 1;
         let waiting = Waiting::new(&self.shared, &self.handle);
         let monitor = self.shared.monitor.clone();
+        let replaced = self.shared.store.peek().primary().is_some_and(|primary| primary.id != server);
         let looked = timeout_at(deadline, async {
-            monitor.look(&[server]).await;
+            // One that was replaced because it hangs would take its time, while others wait for this session.
+            if !replaced {
+                monitor.look(&[server]).await;
+            }
             if hold.tries > 1 {
                 tokio::time::sleep(pause).await;
             }

@@ -20,9 +20,10 @@ use super::aftermath::Aftermath;
 use super::answer::Completion;
 use super::error::{self, ClientError};
 use super::journaling::LOOKS_BACK;
-use super::marking::{Ended, unless_lost};
+use super::marking::Ended;
 use super::run::Attempt;
 use super::session::{End, Session};
+use super::staying::unless_lost;
 use super::unit::Hold;
 use super::work::Work;
 
@@ -38,8 +39,12 @@ pub(super) struct Wrap {
     pub(super) open: bool,
     /// What the called procedure was when it was first sent.
     identity: Option<Identity>,
+    /// The statement has left in one: lost before our COMMIT, it did nothing, as long as its procedure is what it was.
+    sent: bool,
     /// The statement calls a procedure that certainly ends no transaction.
     pub(super) keeps: bool,
+    /// The statement executes one that only reads.
+    pub(super) reads: bool,
     /// How many answers come before the statement's.
     answers: usize,
     /// The statement is to run by itself after all.
@@ -108,8 +113,7 @@ impl Session {
             }
     }
 
-    /// Decides whether the statement gets a transaction of ours. `Ok(false)`: it was sent before in one, and the server does not
-    /// say now whether it may be again. `Err`: it must not.
+    /// Decides whether the statement gets a transaction of ours. `Ok(false)`: the server does not say now whether it may. `Err`: it must not.
     pub(super) async fn decide_wrap(&mut self, work: &Work) -> Result<bool, ClientError> {
         self.wrap.open = false;
         self.wrap.kept = None;
@@ -122,9 +126,13 @@ impl Session {
             return Ok(true);
         }
         let Some((server, name)) = self.called(work) else { return Ok(true) };
-        let anew = self.wrap.identity.is_some();
-        match self.shared.guard.program(server, &name, anew).await {
-            Ok(Ok(identity)) if self.wrap.identity.is_none_or(|before| before == identity) => {
+        let anew = self.wrap.sent;
+        let patience = self.own_patience();
+        let asked = async { Ok(self.shared.guard.program(server, &name, anew).await) };
+        // Nothing of the command has left, and others may wait to ask the same server, which hangs.
+        let Ok(answer) = unless_lost(&patience, asked).await else { return Ok(false) };
+        match answer {
+            Ok(Ok(identity)) if !anew || self.wrap.identity == Some(identity) => {
                 self.wrap.identity = Some(identity);
                 self.wrap.open = true;
                 Ok(true)
@@ -139,13 +147,27 @@ impl Session {
 
     /// Nothing is lost by that if the statement was not sent before.
     fn not_wrapped(&self, why: &str) -> Result<bool, ClientError> {
-        if self.wrap.identity.is_some() {
+        if self.is_lost_call() {
             let text = format!("the connection was lost before the answer, and {why}");
             tracing::info!(session = self.handle.id, why, "a CALL was lost and is not sent again");
             return Err(error::unknown_outcome(&text));
         }
         self.count_mark("none");
         Ok(true)
+    }
+
+    fn is_lost_call(&self) -> bool {
+        self.wrap.sent && self.wrap.identity.is_some()
+    }
+
+    /// What the client is told that waited in vain. "Nothing was executed" would be said of a CALL whose procedure may have been
+    /// altered, before it ran, to one that commits.
+    pub(super) fn in_truth(&self, error: ClientError) -> ClientError {
+        if self.is_lost_call() && error.says_nothing_was_done() {
+            let why = "no server has said in time whether its procedure is still what it was";
+            return error::unknown_outcome(&format!("the connection was lost before the answer, and {why}"));
+        }
+        error
     }
 
     pub(super) fn called(&self, work: &Work) -> Option<(crate::topology::ServerId, Name)> {
@@ -161,6 +183,7 @@ impl Session {
         let level = state.variable("transaction_isolation").or_else(|| state.variable("tx_isolation"));
         let weak = matches!(level, Some(b"READ-COMMITTED" | b"READ-UNCOMMITTED"));
         let Some(lease) = self.lease.as_mut().filter(|_| self.wrap.open) else { return };
+        self.wrap.sent = true;
         if !weak && work.statement.kind == Kind::Call {
             lease.queue_query(ISOLATION);
             self.wrap.answers = 2;
@@ -175,10 +198,11 @@ impl Session {
         if !self.wrap.open {
             return Ok(());
         }
-        let Self { lease, handle, wrap, .. } = self;
+        let patience = self.patience_for(Place::Wrapped);
+        let Self { lease, wrap, .. } = self;
         let Some(lease) = lease else { return Err(Sent::Nothing) };
         for _ in 0..wrap.answers {
-            let answer = unless_lost(&handle.signal, lease.swallow(ResponseShape::Simple)).await;
+            let answer = unless_lost(&patience, lease.swallow(ResponseShape::Simple)).await;
             wrap.open = matches!(answer.map_err(|_| Sent::Something)?, Swallow::Done(_));
         }
         Ok(())
@@ -240,8 +264,9 @@ impl Session {
     }
 
     async fn ask_status(&mut self) -> Option<StatusFlags> {
+        let patience = self.patience_for(Place::Wrapped);
         let lease = self.lease.as_mut()?;
-        unless_lost(&self.handle.signal, lease.command(&[0x0e])).await.ok()?;
+        unless_lost(&patience, lease.command(&[0x0e])).await.ok()?;
         Some(lease.status)
     }
 
@@ -256,8 +281,9 @@ impl Session {
         let (mut ended, ended_by_us) =
             if wrote { self.end_with_mark("COMMIT").await? } else { (Ended::Unmarked, false) };
         if matches!(ended, Ended::Unmarked) {
+            let patience = self.patience_for(Place::Wrapped);
             ended = match &mut self.lease {
-                Some(lease) => match unless_lost(&self.handle.signal, lease.query("COMMIT")).await {
+                Some(lease) => match unless_lost(&patience, lease.query("COMMIT")).await {
                     Ok(Swallow::Done(payload)) => Ended::Done(payload),
                     Ok(Swallow::Error(error)) => Ended::Refused(error),
                     Err(_) => Ended::Lost,

@@ -430,7 +430,8 @@ impl Drop for Returning {
         if inner.returning == 0 {
             inner.first_until = None;
             self.gate.returned.notify_waiters();
-        } else if inner.first_until.is_some() {
+        } else if inner.waits_for_the_first() {
+            // Once the others have been let in there is nothing to be first for, and nobody would end it again.
             inner.first_until = Some(Instant::now() + PRIORITY);
         }
         self.gate.admit(&mut inner);

@@ -170,6 +170,10 @@ async fn those_who_return_go_first() {
     assert!(gate.try_enter().is_none());
     drop(gate.enter(soon(), || ()).await.expect("in the end"));
     gate.all_returned().await;
+    // Whoever comes back after that waits for nobody: the last one may wait for a lock of theirs.
+    let late = gate.returning();
+    drop(late);
+    timeout(Duration::from_millis(1), gate.all_returned()).await.expect("it goes on");
     drop(never);
 }
 

@@ -51,6 +51,12 @@ impl Present {
         restarted || !self.commands.contains_key(&u64::from(lost.thread))
     }
 
+    /// Whether a command runs on the connection. One that waits for its next command has nothing more to say.
+    pub(super) fn runs(&self, lost: &Lost) -> bool {
+        let command = self.commands.get(&u64::from(lost.thread));
+        !self.lacks(lost) && command.is_some_and(|command| command != "Sleep")
+    }
+
     /// Whether it should be ended: it waits for a command that will not come, or has run on for too long.
     fn is_due(&self, lost: &Lost, now: Instant) -> bool {
         match self.commands.get(&u64::from(lost.thread)).map(String::as_str) {
@@ -99,6 +105,8 @@ mod tests {
         assert!(present(&list, Some(now)).lacks(&lost), "restarted since");
         assert!(!present(&list, None).lacks(&lost));
         assert!(!here.is_due(&lost, now));
+        assert!(here.runs(&lost) && !here.runs(&Lost { thread: 8, ..lost }));
+        assert!(!here.runs(&Lost { thread: 10, ..lost }) && !present(&list, Some(now)).runs(&lost));
         assert!(here.is_due(&lost, lost.patience));
         assert!(here.is_due(&Lost { thread: 8, ..lost }, now));
         assert!(!here.is_due(&Lost { thread: 9, ..lost }, lost.patience));

@@ -14,6 +14,7 @@ use crate::topology::{Flavor, Server, ServerId, Topology, TopologyStore};
 
 use super::case::{Case, Settlement};
 use super::desk::{Desk, Link, Question, Reply};
+use super::gone::{self, Lost};
 use super::inspect::inspect;
 use super::markers::Markers;
 use super::mode::GuardMode;
@@ -189,6 +190,16 @@ impl Guard {
         let Ok(keeps) = programs::read_keeps(&mut control, name, QUERY).await else { return false };
         self.programs.learn_keeps((server, name.clone()), keeps, Instant::now());
         keeps
+    }
+
+    /// Whether a server that counted as lost and answers again still runs what was sent to it on a connection, of this id there
+    /// and opened then. `None`: it does not say.
+    pub async fn still_runs(&self, server: ServerId, (thread, opened): (u32, Instant)) -> Option<bool> {
+        let desk = self.desks.get(server.0)?;
+        let _one = self.reading.lock().await;
+        let mut control = desk.link.control(Instant::now() + QUERY).await.ok()?;
+        let present = gone::look(&mut control, QUERY).await.ok()?;
+        Some(present.runs(&Lost { thread, opened, patience: Instant::now() }))
     }
 
     /// Looks at every server that is up, all at once.

@@ -82,12 +82,16 @@ impl PacketIo {
     }
 
     /// Has `scanner` look at the input from `from` on. Inside compressed packets servers number as they like: clients are
-    /// given the numbers that they expect.
+    /// given the numbers that they expect, as they are if it `renumbers`.
     ///
     /// # Errors
     /// How the server broke the protocol.
-    pub fn scan(&mut self, scanner: &mut ResponseScanner, from: usize) -> Result<Scan, Violation> {
-        if self.stream.is_compressed() {
+    pub fn scan(
+        &mut self,
+        scanner: &mut ResponseScanner,
+        (from, renumbers): (usize, bool),
+    ) -> Result<Scan, Violation> {
+        if renumbers || self.stream.is_compressed() {
             scanner.renumber(self.input.bytes_mut().get_mut(from..).unwrap_or_default());
         }
         scanner.scan(self.input.bytes().get(from..).unwrap_or_default())

@@ -84,6 +84,10 @@ pub struct Exchange {
     kept: Vec<u8>,
     /// An OK has ended a result.
     results_ended: bool,
+    /// Where the last result ended: control frames and opaque bytes until then.
+    last_end: (u32, usize),
+    /// The server numbers its frames otherwise than the client expects.
+    renumbers: bool,
 }
 
 impl Exchange {
@@ -103,12 +107,19 @@ impl Exchange {
             skip: None,
             kept: Vec::new(),
             results_ended: false,
+            last_end: (0, 0),
+            renumbers: false,
         }
     }
 
     /// Has all rows digested: for a journal. Otherwise that is done only while an answer might break off.
     pub fn digest_rows(&mut self) {
         self.digest_rows = true;
+    }
+
+    /// The answer goes on with what the client has of another: the server's frames get the numbers that are due there.
+    pub fn renumber(&mut self) {
+        self.renumbers = true;
     }
 
     /// The client has the answer up to `from`: that part is compared and left out. `next` is the number of the next
@@ -162,6 +173,12 @@ impl Exchange {
     #[must_use]
     pub fn take_kept(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.kept)
+    }
+
+    /// Whether nothing has come behind the last result that is whole, but for a withheld error.
+    #[must_use]
+    pub fn is_between_results(&self) -> bool {
+        self.skip.is_none() && (self.mark.controls, self.mark.opaque) == self.last_end
     }
 
     /// Whether the answer has not come yet to where the one that it goes on with broke off.
@@ -278,7 +295,7 @@ impl Exchange {
     ) -> Result<Step, Violation> {
         let mut run = 0;
         loop {
-            let scan = match server.scan(&mut self.scanner, run) {
+            let scan = match server.scan(&mut self.scanner, (run, self.renumbers)) {
                 Ok(scan) => scan,
                 Err(violation) => {
                     self.pass_on(run, client, server, cx);
@@ -303,6 +320,9 @@ impl Exchange {
                 self.mark.take_in(server.input().get(fresh).unwrap_or_default(), metadata);
             }
             let Ok(verdict) = self.count(verdict, last) else { return Ok(Step::Stop(Answer::Differs)) };
+            if self.scanner.is_at_head() {
+                self.last_end = (self.mark.controls, self.mark.opaque);
+            }
             let bytes = match verdict {
                 Verdict::Forward => None,
                 Verdict::Replace(bytes) => Some(bytes),

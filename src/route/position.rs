@@ -1,5 +1,4 @@
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::topology::{Flavor, GtidSet};
 
@@ -64,9 +63,9 @@ impl Position {
         self.set.is_empty() || GtidSet::parse_position(gtid).covers(&self.set)
     }
 
-    /// The statement that waits on a server for all that is needed, at most for `within`. It answers 0 when it is there.
-    /// `None` if nothing is needed, or the position is not one of this family.
-    pub fn wait(&mut self, flavor: Flavor, within: Duration) -> Option<String> {
+    /// All that is needed as a list that the functions of a family take which wait for it. Nothing in it needs quoting. `None` if
+    /// nothing is needed, or the position is not one of this family.
+    pub fn list(&mut self, flavor: Flavor) -> Option<String> {
         self.take_in();
         let mut list = String::new();
         for (source, first, last) in self.set.intervals() {
@@ -81,11 +80,7 @@ impl Position {
                 _ => return None,
             };
         }
-        let seconds = within.as_secs_f64();
-        (!list.is_empty()).then(|| match flavor {
-            Flavor::MariaDb => format!("SELECT MASTER_GTID_WAIT('{list}',{seconds:.3})"),
-            Flavor::MySql => format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{list}',{seconds:.3})"),
-        })
+        (!list.is_empty()).then_some(list)
     }
 
     /// Puts the last commit into the set.
@@ -153,12 +148,11 @@ mod tests {
     use super::*;
 
     const U: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
-    const WAIT: Duration = Duration::from_millis(10);
 
     #[test]
     fn own_commits_of_mariadb() {
         let mut position = Position::default();
-        assert!(position.is_in("") && position.wait(Flavor::MariaDb, WAIT).is_none());
+        assert!(position.is_in("") && position.list(Flavor::MariaDb).is_none());
         let before = position.version();
         position.committed(b"0-1-7");
         position.committed(b"0-1-9");
@@ -166,9 +160,8 @@ mod tests {
         assert!(!position.is_in("0-1-8") && position.is_in("0-2-9") && position.is_in("1-1-1,0-1-10"));
         position.committed(b"5-1-3");
         assert!(!position.is_in("0-1-10") && position.is_in("0-1-10,5-1-3"));
-        let sql = position.wait(Flavor::MariaDb, WAIT).expect("something to wait for");
-        assert_eq!(sql, "SELECT MASTER_GTID_WAIT('0-1-9,5-1-3',0.010)");
-        assert_eq!(position.wait(Flavor::MySql, WAIT), None);
+        assert_eq!(position.list(Flavor::MariaDb).as_deref(), Some("0-1-9,5-1-3"));
+        assert_eq!(position.list(Flavor::MySql), None);
     }
 
     #[test]
@@ -180,8 +173,7 @@ mod tests {
         // Appliers that do not keep the order may have the later one first.
         assert!(!position.is_in(&format!("{U}:1-6:10")) && !position.is_in(&format!("{U}:1-8:10")));
         assert!(position.is_in(&format!("{U}:7-10")));
-        let sql = position.wait(Flavor::MySql, WAIT).expect("something to wait for");
-        assert_eq!(sql, format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{U}:7-10',0.010)"));
+        assert_eq!(position.list(Flavor::MySql), Some(format!("{U}:7-10")));
         position.committed(format!("{U}:tag:3").as_bytes());
         assert!(!position.is_in(&format!("{U}:1-10")) && position.is_in(&format!("{U}:1-10:tag:1-3")));
     }
@@ -213,6 +205,6 @@ mod tests {
     fn nothing_odd_gets_into_a_statement() {
         let mut position = Position::default();
         position.committed(b"3e11fa47-71ca-11e1-9e33-c80aa94295'2:7");
-        assert_eq!(position.wait(Flavor::MySql, WAIT), None);
+        assert_eq!(position.list(Flavor::MySql), None);
     }
 }

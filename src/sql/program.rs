@@ -22,14 +22,11 @@ pub struct Program {
     pub writes: Vec<Name>,
 }
 
-/// Words that end or begin transactions or commit implicitly, run what is not in the text, wait for others or serve to keep
-/// others out until the end of the procedure, or do what a rollback does not undo.
-const REFUSED: [&str; 44] = [
+/// Words that begin or end transactions or commit implicitly, or run what is not in the text.
+const MAY_END: [&str; 36] = [
     "commit",
     "rollback",
     "start",
-    "savepoint",
-    "release",
     "xa",
     "lock",
     "unlock",
@@ -63,6 +60,14 @@ const REFUSED: [&str; 44] = [
     "clone",
     "outfile",
     "dumpfile",
+];
+/// With these a transaction may end where they are variables or options; a body that sets variables or ends transactions is
+/// refused by itself.
+const MAY_END_AS_SETTINGS: [&str; 4] = ["work", "autocommit", "completion_type", "password"];
+/// Words that wait for others, serve to keep others out until the end of the procedure, or do what a rollback does not undo.
+const NOT_UNDONE: [&str; 8] = [
+    "savepoint",
+    "release",
     "sleep",
     "get_lock",
     "release_lock",
@@ -70,6 +75,11 @@ const REFUSED: [&str; 44] = [
     "is_free_lock",
     "is_used_lock",
 ];
+
+/// Whether a body with this word must not be put between BEGIN and COMMIT.
+fn is_refused(word: &str) -> bool {
+    MAY_END.contains(&word) || NOT_UNDONE.contains(&word)
+}
 
 /// Reads a body; `parameters` are the procedure's own, in any case.
 ///
@@ -91,50 +101,6 @@ pub fn program(body: &[u8], parameters: &[String], dialect: Dialect) -> Result<P
     Ok(reader.program)
 }
 
-/// Words with which a transaction may end or be committed implicitly, or which run what is not in the text.
-const MAY_END: [&str; 40] = [
-    "commit",
-    "rollback",
-    "start",
-    "work",
-    "autocommit",
-    "completion_type",
-    "xa",
-    "lock",
-    "unlock",
-    "alter",
-    "create",
-    "drop",
-    "rename",
-    "truncate",
-    "analyze",
-    "optimize",
-    "repair",
-    "check",
-    "checksum",
-    "grant",
-    "revoke",
-    "password",
-    "flush",
-    "reset",
-    "prepare",
-    "execute",
-    "immediate",
-    "load",
-    "install",
-    "uninstall",
-    "kill",
-    "change",
-    "stop",
-    "cache",
-    "purge",
-    "shutdown",
-    "import",
-    "clone",
-    "outfile",
-    "dumpfile",
-];
-
 /// The procedures that a body calls; `None` if it may end a transaction itself, or was not understood.
 #[must_use]
 pub fn keeps_open(body: &[u8], dialect: Dialect) -> Option<Vec<Name>> {
@@ -150,7 +116,7 @@ pub fn keeps_open(body: &[u8], dialect: Dialect) -> Option<Vec<Name>> {
             (TokenKind::End, _) => return (!reader.lexer.trouble).then_some(calls),
             // Another name for a variable that ends one, perhaps.
             (TokenKind::SystemVariable, _) => return None,
-            (_, word) if MAY_END.contains(&word) => return None,
+            (_, word) if MAY_END.contains(&word) || MAY_END_AS_SETTINGS.contains(&word) => return None,
             (_, "call") => calls.push(reader.name().ok()?),
             _ => {}
         }
@@ -187,7 +153,7 @@ impl Reader<'_> {
                 return Err("it sets a system variable".to_owned());
             }
             let word = self.word(token);
-            if REFUSED.contains(&word.as_str()) {
+            if is_refused(&word) {
                 return Err(format!("its body has the word {}", word.to_uppercase()));
             }
             let opens = matches!(word.as_str(), "begin" | "then" | "else" | "do" | "loop" | "repeat");
@@ -297,7 +263,7 @@ impl Reader<'_> {
                     _ => {}
                 }
                 let word = self.word(token);
-                if REFUSED.contains(&word.as_str()) {
+                if is_refused(&word) {
                     return Err(format!("its body has the word {}", word.to_uppercase()));
                 }
             }

@@ -57,6 +57,14 @@ impl Bench {
 
     /// With the commit marker installed.
     async fn start_marked(flavor: Flavor, mode: &str) -> Self {
+        Self::start_marked_with(flavor, mode, |options| options).await
+    }
+
+    async fn start_marked_with(
+        flavor: Flavor,
+        mode: &str,
+        configure: impl FnOnce(ProxyOptions) -> ProxyOptions,
+    ) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let options = ClusterOptions { semi_sync: true, ..ClusterOptions::new(flavor) };
         let cluster = Cluster::start(options).await.unwrap();
@@ -70,7 +78,7 @@ impl Bench {
             assert!(printed.contains("GRANT EXECUTE ON PROCEDURE tideover.mark"), "{printed}");
         }
         cluster.wait_in_sync().await.unwrap();
-        let proxy = Proxy::start(&options).await.unwrap();
+        let proxy = Proxy::start(&configure(options)).await.unwrap();
         Self { proxy, relays, cluster, promoted: Mutex::default(), _slot: slot }
     }
 

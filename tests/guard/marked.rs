@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use tideover_sandbox::proxy::ProxyOptions;
 use tideover_sandbox::servers::{Flavor, PromoteOptions};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -219,6 +220,32 @@ async fn failover(bench: &Bench) {
         assert_eq!(code(result), 0, "{value}\n{}", bench.proxy.log());
         assert_eq!(rows(bench, &value).await, 1, "{value}");
     }
+}
+
+/// A CALL is lost with its server, and no other server comes that could say whether its procedure is still what it was: "nothing
+/// was executed" might be a lie.
+#[tokio::test]
+async fn mariadb_10_11_nobody_says_what_was_called() {
+    let hold = |options: ProxyOptions| options.set("hold", "timeout", "\"2s\"");
+    let bench = Bench::start_marked_with(Flavor::MariaDb1011, "auto", hold).await;
+    bench.run(TABLE).await;
+    bench.run("CREATE PROCEDURE p(x VARCHAR(60)) INSERT INTO t (v) VALUES (x)").await;
+    let mut client = bench.client().await;
+    client.query_drop("CALL p('first')").await.unwrap();
+    let (release, released) = watch::channel(false);
+    let order = bench.relay_of_primary();
+    let mut done = order.cut_and_hold("CALL p('lost')", Cut::AfterExecution.into(), released);
+    let task = tokio::spawn(async move {
+        let told = client.query_drop("CALL p('lost')").await;
+        (told, client)
+    });
+    assert!(done.within(Duration::from_secs(20)).await, "it was not cut");
+    bench.cluster.primary().kill().await.unwrap();
+    let _ = release.send(true);
+    let (told, mut client) = timeout(Duration::from_secs(40), task).await.expect("hangs").unwrap();
+    assert_eq!(code(told), 1180, "{}", bench.proxy.log());
+    // Of what was never sent it is true.
+    assert_eq!(code(client.query_drop("CALL p('late')").await), 1205);
 }
 
 /// `guard.mode = "marker"`: every write leaves a mark, and none carries a tag.

@@ -220,6 +220,7 @@ fn options_of_sessions() -> SessionOptions {
         tls_like_servers: false,
         tls_required: false,
         keeps_connection: false,
+        waits_for_primary: false,
         proxy_networks: Arc::new([]),
         tells_address: false,
     }

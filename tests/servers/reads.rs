@@ -88,6 +88,12 @@ async fn reads_its_writes(flavor: Flavor) -> TestResult {
     let share = on_replicas(&scene).await? - before;
     println!("{flavor}: {share} of 400 reads behind writes were served by replicas");
     assert!(share > 0, "replicas served nothing: {}", scene.status("/routing").await?);
+    let executed = executions(&scene).await?;
+    assert!(
+        executed > share * 11 / 20,
+        "the question is not prepared: {executed} executions for {share} reads"
+    );
+    asks_as_text(&scene, &mut connection).await?;
     // What leaves something behind is asked where it was left.
     connection.query_drop("SELECT 1 + 'x'").await?;
     let warnings: Vec<(String, u32, String)> = connection.query("SHOW WARNINGS").await?;
@@ -108,6 +114,46 @@ async fn reads_its_writes(flavor: Flavor) -> TestResult {
     let own: Option<u64> = connection.query_first("SELECT a FROM own").await?;
     assert_eq!(own, Some(3));
     scene.finish()
+}
+
+/// Executions of prepared statements on replicas: half of the reads, and the questions in front of them.
+async fn executions(scene: &Scene) -> TestResult<u64> {
+    let mut all = 0;
+    for replica in &scene.cluster.replicas() {
+        let row = replica.query("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'").await?;
+        let row = row.into_iter().next().map(mysql_async::from_row::<(String, u64)>);
+        all += row.map_or(0, |(_, count)| count);
+    }
+    Ok(all)
+}
+
+/// Where a replica prepares nothing more, and behind a reset, which forgets what was prepared.
+async fn asks_as_text(scene: &Scene, connection: &mut Conn) -> TestResult {
+    for round in 0..3_u64 {
+        for replica in &scene.cluster.replicas() {
+            let most = if round == 1 { 0 } else { 16_382 };
+            replica.run(&[format!("SET GLOBAL max_prepared_stmt_count = {most}")]).await?;
+            let ours = "SELECT id FROM information_schema.processlist WHERE user = 'app'";
+            for id in replica.query(ours).await?.into_iter().map(mysql_async::from_row::<u64>) {
+                // It may be gone by itself.
+                let _ = replica.run(&[format!("KILL {id}")]).await;
+            }
+        }
+        let before = on_replicas(scene).await?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut n = 10_000 * round;
+        while on_replicas(scene).await? < before + 10 {
+            assert!(Instant::now() < deadline, "round {round}: {}", scene.status("/routing").await?);
+            n += 1;
+            connection.query_drop(format!("UPDATE r0 SET n = {n} WHERE id = 8")).await?;
+            let seen: Option<u64> = connection.query_first("SELECT n FROM r0 WHERE id = 8").await?;
+            assert_eq!(seen, Some(n), "its own write, round {round}");
+            if n.is_multiple_of(4) {
+                connection.reset().await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// READ ONLY transactions run as a whole on one replica, and move to the primary with a statement that must.
