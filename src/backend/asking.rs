@@ -46,7 +46,7 @@ impl ServerConnection {
         self.asking = match self.asking {
             Asking::Never => Asking::Once,
             Asking::Once => {
-                let prepare = format!("\u{16}SELECT {function}(?,?)");
+                let prepare = format!("\u{16}SELECT {function}(?,?) LIMIT 1");
                 self.io.queue_packet(prepare.as_bytes(), 0);
                 Asking::Preparing
             }
@@ -58,7 +58,7 @@ impl ServerConnection {
             // Nobody asks twice before the answer.
             Asking::Preparing | Asking::Text => Asking::Text,
         };
-        self.queue_query(&format!("SELECT {function}('{gtids}',{seconds:.3})"));
+        self.queue_query(&format!("SELECT {function}('{gtids}',{seconds:.3}) LIMIT 1"));
     }
 
     /// The answer to it: whether the server has all of it. Also `false` if it does not say.

@@ -408,7 +408,7 @@ async fn generating_column(
     let sql = format!(
         "SELECT COALESCE(MAX(CASE WHEN extra LIKE '%auto_increment%' THEN ordinal_position END), 0), COUNT(*), \
          MAX(CASE WHEN extra LIKE '%auto_increment%' THEN column_name END) FROM information_schema.columns \
-         WHERE table_schema = _utf8mb4 x'{}' AND table_name = _utf8mb4 x'{}'",
+         WHERE table_schema = _utf8mb4 x'{}' AND table_name = _utf8mb4 x'{}' LIMIT 1",
         hex(&inserted.schema),
         hex(&inserted.table)
     );

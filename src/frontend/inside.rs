@@ -63,7 +63,7 @@ impl Session {
         let Some(lease) = self.lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb && logs) else {
             return false;
         };
-        let asked = lease.query_row("SELECT @@last_gtid", 1);
+        let asked = lease.query_row("SELECT @@last_gtid LIMIT 1", 1);
         let Ok(row) = unless_lost(&patience, asked).await else {
             lease.broken = true;
             return false;

@@ -48,7 +48,8 @@ impl Session {
             ));
         }
         if delivered
-            && let Some(attempt) = self.failed_amid_text(work, hold, (&mut done, rows), broke).await?
+            && let Some(attempt) =
+                Box::pin(self.failed_amid_text(work, hold, (&mut done, rows), broke)).await?
         {
             return Ok(attempt);
         }

@@ -211,8 +211,8 @@ impl Session {
         let Self { lease, unit, tracker, client, handle, shared, status, .. } = self;
         let Some(lease) = lease.as_mut() else { return Ok(Rerun::OwnValue) };
         let ended = {
-            let runner =
-                Runner { lease: &mut *lease, unit, state: tracker.state(), store: &shared.store, steps };
+            let (store, gate) = (&shared.store, &*shared.gate);
+            let runner = Runner { lease: &mut *lease, unit, state: tracker.state(), store, gate, steps };
             let run = runner.run(journal, inside);
             tokio::select! {
                 biased;

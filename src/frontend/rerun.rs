@@ -9,6 +9,7 @@ use tideover_protocol::response::{Control, ResponseShape};
 use tideover_protocol::status::StatusFlags;
 
 use crate::backend::{Lease, Swallow, payload_of};
+use crate::gate::Gate;
 use crate::relay::Mark;
 use crate::replay::{Digest, Entry, Journal, is_read_only_refusal};
 use crate::session::SessionState;
@@ -53,6 +54,8 @@ pub(super) struct Runner<'a> {
     /// What the session is to be in the end.
     pub(super) state: &'a SessionState,
     pub(super) store: &'a TopologyStore,
+    /// Where the others wait.
+    pub(super) gate: &'a Gate,
     /// Commands that were done.
     pub(super) steps: &'a Steps,
 }
@@ -76,6 +79,7 @@ impl Runner<'_> {
             match self.one(entry, insert_id_before.take()).await {
                 Ok(None) => {
                     self.steps.fetch_add(1, Ordering::Relaxed);
+                    self.gate.progressed();
                 }
                 Ok(Some(Rerun::Differs(how))) => {
                     let which = shown(entry);
@@ -241,7 +245,7 @@ impl Runner<'_> {
 
     /// Whether the id that was set is still to be used: then the statement had one of its own.
     async fn is_insert_id_left(&mut self) -> io::Result<bool> {
-        let row = self.lease.query_row("SELECT @@insert_id", 1).await?;
+        let row = self.lease.query_row("SELECT @@insert_id LIMIT 1", 1).await?;
         Ok(row.first().is_some_and(|value| value != b"0"))
     }
 }

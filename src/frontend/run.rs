@@ -264,16 +264,8 @@ impl Session {
                 Answer::Interrupted(signals) if !in_vain && self.waits_out(signals, place) => waits = true,
                 Answer::Differs => return Ok(self.differs(work, &exchange)),
                 Answer::Interrupted(_) | Answer::Lost(_) => {
-                    controls.done.whole = exchange.is_between_results();
-                    let head = (&mut controls.done, exchange.mark().rows());
-                    if exchange.delivered()
-                        && let Some(attempt) = self.failed_amid_text(work, hold, head, Broke::Lost).await?
-                    {
-                        return Ok(attempt);
-                    }
-                    let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
-                    self.resume = resume_from(&exchange, first, self.answer_at);
-                    return Box::pin(self.failed(work, hold, failure, Some(controls.done))).await;
+                    let lost = (exchange, controls.done, (first, place));
+                    return Box::pin(self.lost_amid_answer(work, hold, lost)).await;
                 }
                 Answer::Withheld => {
                     let answer = (exchange, controls.done, first);
@@ -281,6 +273,25 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// The server did not finish its answer.
+    async fn lost_amid_answer(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+        (exchange, mut done, (first, place)): (Exchange, Completion, (u8, Place)),
+    ) -> Result<Attempt, End> {
+        done.whole = exchange.is_between_results();
+        let head = (&mut done, exchange.mark().rows());
+        if exchange.delivered()
+            && let Some(attempt) = Box::pin(self.failed_amid_text(work, hold, head, Broke::Lost)).await?
+        {
+            return Ok(attempt);
+        }
+        let failure = (Sent::Something, Broke::Lost, exchange.delivered(), place);
+        self.resume = resume_from(&exchange, first, self.answer_at);
+        self.failed(work, hold, failure, Some(done)).await
     }
 
     /// The unit is to end: the server's own answer says what became of it. A transaction that is ending will be over soon.

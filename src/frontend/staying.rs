@@ -140,7 +140,8 @@ impl Awaited {
     /// Waits until the server is back and still runs what it was sent. `false`: another one has taken its place, it knows
     /// nothing of the connection any more, or the deadline has passed.
     async fn is_back(&self, shared: &Shared, deadline: Instant) -> bool {
-        let back = async {
+        // Boxed: hardly anybody waits so, and it would make room for asking a server in every command.
+        let back = Box::pin(async {
             let mut due = None;
             loop {
                 let topology = shared.store.load();
@@ -157,7 +158,7 @@ impl Awaited {
                 }
                 let _ = timeout(ANSWERS, shared.store.newer_than(topology.version)).await;
             }
-        };
+        });
         timeout_at(deadline, back).await.unwrap_or(false)
     }
 }

@@ -80,7 +80,13 @@ impl Kept {
 impl Wrap {
     /// Whether anything of it is to be forgotten with the statement.
     pub(super) fn identity_or_off(&self) -> bool {
-        self.open || self.off || self.keeps || self.identity.is_some() || self.kept.is_some()
+        self.open
+            || self.off
+            || self.sent
+            || self.keeps
+            || self.reads
+            || self.identity.is_some()
+            || self.kept.is_some()
     }
 }
 

@@ -110,14 +110,18 @@ struct Inner {
     returning: usize,
     /// Until when the others wait for them, since the gate was opened.
     first_until: Option<Instant>,
+    /// Which is never later than this.
+    first_at_most: Option<Instant>,
     /// Units inside that have come to a stop and wait for all others to do so.
     parked: u64,
     /// Counts how often all had come to a stop.
     stops: u64,
 }
 
-/// Others wait at a gate that opens for at most this long after the last interrupted unit was done again.
+/// Others wait at a gate that opens for at most this long after anything of an interrupted unit was last done again.
 const PRIORITY: Duration = Duration::from_secs(2);
+/// And for at most this long after it has opened: they have a time of their own to wait.
+const PRIORITY_AT_MOST: Duration = Duration::from_secs(10);
 /// A unit that has come to a stop waits for the others at most this long.
 const STOP: Duration = Duration::from_secs(1);
 
@@ -125,6 +129,14 @@ impl Inner {
     /// Whether those who do something again go before all others now.
     fn waits_for_the_first(&self) -> bool {
         self.returning > 0 && self.first_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// They get on. Once the others have been let in there is nothing to be first for, and nobody would end it again.
+    fn extend_priority(&mut self) {
+        if self.waits_for_the_first() {
+            let until = Instant::now() + PRIORITY;
+            self.first_until = Some(self.first_at_most.map_or(until, |most| until.min(most)));
+        }
     }
 }
 
@@ -142,6 +154,7 @@ impl Gate {
                 first: Queue::default(),
                 returning: 0,
                 first_until: None,
+                first_at_most: None,
                 parked: 0,
                 stops: 0,
             }),
@@ -235,6 +248,11 @@ impl Gate {
         }
     }
 
+    /// A statement of an interrupted unit was done again: the others are still waited for, however slow the server is.
+    pub fn progressed(&self) {
+        self.inner.lock().extend_priority();
+    }
+
     /// Lets the others in when those who are to be first make no progress any more.
     async fn end_priority(self: Arc<Self>) {
         loop {
@@ -314,6 +332,7 @@ impl Gate {
         let opened = inner.reasons.is_empty() && inner.closed_at.take().is_some();
         if opened && inner.returning > 0 {
             inner.first_until = Some(Instant::now() + PRIORITY);
+            inner.first_at_most = Some(Instant::now() + PRIORITY_AT_MOST);
             tokio::spawn(self.clone().end_priority());
         }
         self.admit(&mut inner);
@@ -430,9 +449,8 @@ impl Drop for Returning {
         if inner.returning == 0 {
             inner.first_until = None;
             self.gate.returned.notify_waiters();
-        } else if inner.waits_for_the_first() {
-            // Once the others have been let in there is nothing to be first for, and nobody would end it again.
-            inner.first_until = Some(Instant::now() + PRIORITY);
+        } else {
+            inner.extend_priority();
         }
         self.gate.admit(&mut inner);
     }

@@ -177,6 +177,29 @@ async fn those_who_return_go_first() {
     drop(never);
 }
 
+/// On a slow machine the first unit is done again late, but statement by statement.
+#[tokio::test(start_paused = true)]
+async fn those_who_get_on_stay_first_for_a_while() {
+    let gate = gate(10, 10);
+    gate.close(Reasons::SWITCHOVER);
+    let returning = gate.returning();
+    gate.open(Reasons::SWITCHOVER);
+    let began = Instant::now();
+    let other = gate.clone();
+    let waiting = tokio::spawn(async move { other.enter(soon() + Duration::from_secs(60), || ()).await });
+    let mut let_in = None;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        gate.progressed();
+        if waiting.is_finished() {
+            let_in.get_or_insert_with(|| began.elapsed());
+        }
+    }
+    let let_in = let_in.expect("they do not wait for ever");
+    assert!(let_in >= PRIORITY_AT_MOST && let_in <= PRIORITY_AT_MOST + Duration::from_secs(2), "{let_in:?}");
+    drop(returning);
+}
+
 /// Nobody gives up what it has locked while another could still take it.
 #[tokio::test(start_paused = true)]
 async fn those_inside_stop_together() {

@@ -111,15 +111,15 @@ impl Position {
 #[must_use]
 pub const fn everything(flavor: Flavor) -> &'static str {
     match flavor {
-        Flavor::MariaDb => "SELECT CONCAT(@@global.gtid_binlog_pos,',',@@global.gtid_slave_pos)",
-        Flavor::MySql => "SELECT CONCAT(@@global.gtid_owned,',',@@global.gtid_executed)",
+        Flavor::MariaDb => "SELECT CONCAT(@@global.gtid_binlog_pos,',',@@global.gtid_slave_pos) LIMIT 1",
+        Flavor::MySql => "SELECT CONCAT(@@global.gtid_owned,',',@@global.gtid_executed) LIMIT 1",
     }
 }
 
 /// The statement that waits on MySQL until all can be seen that is in the binary log: replicas may have shown it before.
 /// Between both a transaction owns its GTID.
 pub const SETTLE: &str =
-    "SELECT WAIT_FOR_EXECUTED_GTID_SET(REGEXP_REPLACE(@@global.gtid_owned,'#[0-9]+',''),1)";
+    "SELECT WAIT_FOR_EXECUTED_GTID_SET(REGEXP_REPLACE(@@global.gtid_owned,'#[0-9]+',''),1) LIMIT 1";
 
 /// Who numbered a commit: commits of one source are in order.
 fn source_of(gtid: &[u8]) -> &[u8] {

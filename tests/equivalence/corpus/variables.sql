@@ -221,6 +221,19 @@ SELECT @@wait_timeout
 SET character_set_client = ucs2
 SELECT @@character_set_client
 
+## no rows at all [old]
+SET sql_select_limit = 0
+SET @limited = 5
+SELECT @limited := 7
+SELECT id FROM items
+SELECT LAST_INSERT_ID()
+SELECT id INTO @limited FROM items WHERE id = 1
+SELECT 'x' + 1
+SHOW WARNINGS
+SELECT FOUND_ROWS()
+SET sql_select_limit = DEFAULT
+SELECT @limited
+
 ## set statement for [mariadb]
 SET STATEMENT group_concat_max_len = 12 FOR SELECT GROUP_CONCAT(name) FROM items
 SELECT @@group_concat_max_len
