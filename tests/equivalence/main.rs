@@ -61,7 +61,8 @@ const MADE_UP: (u64, u64) = (6, 120);
 /// Wide ones have other seeds.
 const WIDE: u64 = 500;
 
-/// `TIDEOVER_CORPUS` names a file of scripts to be run in place of all others, `TIDEOVER_ONLY` a part of their titles.
+/// `TIDEOVER_CORPUS` names a file of scripts to be run in place of all others, `TIDEOVER_ONLY` a part of their titles,
+/// `TIDEOVER_WAY` the one way to send them (0 to 4), `TIDEOVER_TRACE` has each shown as it begins.
 async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
     let mut pair = Pair::start(flavor).await?;
     let runs = [
@@ -71,7 +72,11 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
         (Mode::Text, OLD),
         (Mode::Text, COMPRESSED),
     ];
+    let way = std::env::var("TIDEOVER_WAY").ok();
     for (salt, (mode, capabilities)) in runs.into_iter().enumerate() {
+        if way.as_ref().is_some_and(|way| *way != salt.to_string()) {
+            continue;
+        }
         let mut scripts = match std::env::var("TIDEOVER_CORPUS") {
             Ok(file) => parse("file", &std::fs::read_to_string(file)?, salt),
             Err(_) => CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect(),
