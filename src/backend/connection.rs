@@ -70,6 +70,8 @@ pub struct ServerConnection {
     pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
+    /// What LAST_INSERT_ID() gives on it, if that is known.
+    pub insert_id: Option<u64>,
     /// When it was opened.
     pub opened: Instant,
     /// When it was last given back.
@@ -133,6 +135,7 @@ impl ServerConnection {
             dirty: false,
             other_option: false,
             clock_set: false,
+            insert_id: Some(0),
             opened: now,
             idle_since: now,
             generation: opened.generation,
@@ -250,6 +253,10 @@ impl ServerConnection {
             (_, sequence) = self.io.read_packet(sequence, SMALL).await?;
         }
         let (row, next) = self.io.read_packet(sequence, SMALL).await?;
+        if row.first() == Some(&0xfe) {
+            // No row: the session has `sql_select_limit=0`.
+            return Ok(Vec::new());
+        }
         if row.first() == Some(&0xff) {
             let error = ErrPacket::decode(&row, self.capabilities).map_err(invalid)?;
             return Err(io::Error::other(SetUpRefused(error)));
@@ -382,6 +389,7 @@ impl ServerConnection {
         self.state = wanted;
         self.dirty = false;
         self.clock_set = false;
+        self.insert_id = Some(0);
         Ok(())
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Completion {
     pub(super) rows: u64,
     /// A result set came.
     pub(super) result_set: bool,
+    /// The last OK or EOF packet was one's end.
+    pub(super) ends_rows: bool,
     /// OK packets, and EOF packets, of which a result set has two.
     pub(super) ends: (usize, usize),
     /// Nothing has come behind the last answer that is whole.
@@ -81,7 +83,7 @@ impl Completion {
     /// Takes in an EOF packet's payload: 0xfe, warnings (2), status (2).
     pub(super) fn note_eof(&mut self, payload: &[u8]) {
         if let Some(&[w0, w1, s0, s1]) = payload.get(1..5) {
-            self.any = true;
+            (self.any, self.ends_rows) = (true, true);
             self.ends.1 += 1;
             self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
             self.warnings = u16::from_le_bytes([w0, w1]);
@@ -114,6 +116,7 @@ impl AnswerControls {
         let ends_rows = payload.first() == Some(&0xfe);
         let done = &mut self.done;
         done.note_ok(&ok);
+        done.ends_rows = ends_rows;
         let client_tracks = self.client.contains(Capabilities::SESSION_TRACK);
         if !self.wrapped
             && ok.track.is_empty()

@@ -7,6 +7,7 @@ use tideover_protocol::command::{CommandKind, query_text};
 use tideover_protocol::response::ResponseShape;
 
 use crate::relay::Signals;
+use crate::session::PinReason;
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
@@ -36,7 +37,10 @@ impl Session {
     async fn dispatch_rare(&mut self, kind: CommandKind) -> Result<(), End> {
         match kind {
             CommandKind::Quit => Err(End::Client),
-            CommandKind::Ping => self.acknowledge().await,
+            CommandKind::Ping => {
+                self.set_row_count(0);
+                self.acknowledge().await
+            }
             CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
             CommandKind::StmtPrepare => self.prepare().await,
             CommandKind::StmtSendLongData => self.long_data().await,
@@ -64,7 +68,9 @@ impl Session {
 
     pub(super) async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
         let keeps = self.keeps_warnings(&statement, b"", sql::Dialect::default());
-        self.tracker.begin(&statement, keeps);
+        if kind != CommandKind::Statistics {
+            self.tracker.begin(&statement, keeps);
+        }
         let tags = Tags::default();
         let dialect = sql::Dialect::default();
         let work =
@@ -188,9 +194,24 @@ impl Session {
         self.client.queue_packet(&[0xfe, 0, 0, s0, s1], 1);
     }
 
+    /// We answer in the server's place, where that would have set ROW_COUNT().
+    pub(super) fn set_row_count(&mut self, rows: i64) {
+        self.tracker.set_row_count(rows);
+        self.here.no_row_count = true;
+        self.handle.set_pins(self.tracker.pins());
+    }
+
     /// COM_RESET_CONNECTION: the session is as after login, but for its schema, its role and MySQL's character sets.
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
+        let patience = self.own_patience();
+        if self.tracker.pins().contains(PinReason::FoundRows)
+            && let Some(lease) = &mut self.lease
+            && let Ok(row) = unless_lost(&patience, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
+            && let Some(rows) = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok())
+        {
+            self.tracker.learn_found_rows(rows);
+        }
         self.forget_everything();
         if self.dialect.collation != self.asked_collation {
             self.dialect.collation = self.asked_collation;

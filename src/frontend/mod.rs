@@ -26,6 +26,7 @@ mod marking;
 mod network;
 mod outcome;
 mod prepared;
+mod quoted;
 mod reading;
 mod registry;
 mod replayer;

@@ -1,7 +1,6 @@
 //! Binary prepared statements. Their ids are the client's; each server connection has its own, made when first needed
 //! there. What an execution leaves out because the server knows it (parameter types, long data) is put in again.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -75,10 +74,24 @@ impl Session {
         if id == LAST_PREPARED && self.flavor() == Flavor::MariaDb {
             id = self.last_prepared;
         }
-        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
+        let Some(mut prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
+            self.set_row_count(-1);
             return self.refuse(&error::unknown_statement(id, what)).await;
         };
-        if let Some((refused, limit)) = self.refused.take_if(|(refused, _)| *refused == id) {
+        if mysql
+            && kind == CommandKind::StmtExecute
+            && prepared.params > 0
+            && let Ok(view) = ExecuteView::parse(&self.command, prepared.params, self.capabilities)
+            && view.new_params_bound
+            && let Some(typed) = self.prepared.begin(id, &view.types)
+        {
+            prepared = typed.clone();
+        }
+        // Data for no parameter of it spoils a statement until a COM_STMT_RESET (seen on all three).
+        let stays = |limit: Option<usize>| limit.is_none();
+        let refused = self.refused.filter(|(refused, _)| *refused == id);
+        if let Some((refused, limit)) = refused {
+            self.refused = self.refused.filter(|_| stays(limit));
             let why = match limit {
                 Some(limit) => error::long_data(refused, limit),
                 None if mysql => error::wrong_arguments(MYSQL_CHECKS),
@@ -88,6 +101,7 @@ impl Session {
         }
         let fetch = kind == CommandKind::StmtFetch;
         if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
+            self.set_row_count(-1);
             return self.refuse(&error::no_cursor(id, !mysql)).await;
         }
         let statement =
@@ -120,8 +134,15 @@ impl Session {
     /// `Ok(false)`: it could not be prepared, and the client was told why.
     pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
         let id = work.prepared.unwrap_or_default();
-        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
+        let prepared = match &work.text {
+            Text::Prepared(prepared) => Some(prepared.clone()),
+            _ => self.prepared.get(id).map(|s| s.prepared().clone()),
+        };
+        let Some(prepared) = prepared else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        if let Some(untyped) = &prepared.untyped {
+            lease.prepared.rename(untyped, &prepared.key);
+        }
         let known = lease.prepared.get(&prepared.key);
         let server_id = match known {
             Some(id) => id,
@@ -153,7 +174,12 @@ impl Session {
             return Ok(false);
         }
         self.has_left = Sent::Something;
-        let ahead = self.queue_ahead(work);
+        let mut ahead = self.queue_ahead(work);
+        let has_cursor = self.prepared.get(id).is_some_and(|statement| statement.cursor_open());
+        if has_cursor && work.kind == CommandKind::StmtExecute && self.flavor() == Flavor::MySql {
+            // Executed again without one, MySQL 9.7 breaks the protocol unless it is closed before.
+            ahead.close_cursor(self.lease.as_mut(), server_id);
+        }
         self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         for closed in lease.prepared.take_to_close() {
@@ -255,12 +281,19 @@ impl Session {
             if let Some(lease) = &mut self.lease {
                 lease.prepared.insert(key.clone(), server_id);
             }
-            let id = self.prepared.insert(Arc::new(Prepared { key, statement, params, columns }));
+            let settings = state.preparation();
+            self.tracker.may_ask(&statement);
+            let prepared = Prepared { key, statement, settings, untyped: None, params, columns };
+            let id = self.prepared.insert(Arc::new(prepared));
             self.last_prepared = id;
             return;
         }
         let may_open =
             matches!(work.shape, ResponseShape::ResultSets { cursor: true } | ResponseShape::Fetch);
+        // Executing a statement closes its cursor.
+        if work.kind == CommandKind::StmtExecute && self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
+            self.close_cursor(id);
+        }
         if may_open && done.status.contains(StatusFlags::CURSOR_EXISTS) {
             self.prepared.set_cursor(id, true);
             self.tracker.pin(PinReason::OpenCursor);
@@ -339,6 +372,7 @@ impl Session {
         }
         self.prepared.clear(id);
         self.refused.take_if(|(refused, _)| *refused == id);
+        self.set_row_count(0);
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())
@@ -371,19 +405,15 @@ pub(super) async fn prepare_on(
     prepared: &Arc<Prepared>,
     state: &SessionState,
 ) -> Result<Result<u32, ErrPacket>, Sent> {
+    if let Some(untyped) = &prepared.untyped {
+        lease.prepared.rename(untyped, &prepared.key);
+    }
     if let Some(id) = lease.prepared.get(&prepared.key) {
         return Ok(Ok(id));
     }
-    // What its names mean was settled when the client prepared it: in the schema of that time.
-    let schema = prepared.key.schema();
-    let elsewhere = schema.is_some() && schema != state.schema();
-    let there = if elsewhere {
-        let mut there = state.clone();
-        there.set_schema(schema);
-        Cow::Owned(there)
-    } else {
-        Cow::Borrowed(state)
-    };
+    // What its names and words mean was settled when the client prepared it: in the schema and with the modes of that time.
+    let there = state.prepared_with(prepared.key.schema(), &prepared.settings);
+    let elsewhere = there.fingerprint() != state.fingerprint();
     // Prepared in the wrong state it goes with its connection.
     let restoring = lease.queue_restore(&there);
     let mut command = vec![PREPARE];

@@ -38,8 +38,14 @@ impl Session {
             Box::pin(self.close_insert_id(work)).await;
         }
         let mut hold = Hold::arrived();
-        let instead;
+        let (counted, instead);
         let mut work = work;
+        if work.statement.any(Effects::READS_ROW_COUNT)
+            && let Some(other) = self.with_row_count(work)
+        {
+            counted = other;
+            work = &counted;
+        }
         if self.wrap.aftermath.is_some() {
             match Box::pin(self.told_from_aftermath(work)).await? {
                 None => return Ok(()),
@@ -398,6 +404,8 @@ impl Session {
         }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
+            // Nobody else may get it so: what it does not report is not known of them.
+            lease.dirty = true;
         }
     }
 
@@ -412,23 +420,28 @@ impl Session {
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
             own_id: done.last_insert_id > 0 && self.may_name_id(work, done.last_insert_id),
+            had_insert_id: self.lease.is_some() && self.here.insert_id,
             result_set: done.result_set,
+            ends_rows: done.ends_rows,
             rows: done.rows,
             ended: done.ends.0 + done.ends.1 / 2,
             changes: &changes,
         };
         let before = self.tracker.pins();
-        // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
+        // To prepare a statement, to fetch rows or to ask for statistics changes nothing of what the statement before left, but
+        // for warnings.
         if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
             // New sessions may begin with something else now, one that logs in before the monitor has looked among them.
             self.lease.iter().for_each(|lease| self.shared.pools.doubt(lease.server));
             self.shared.monitor.kick();
         }
-        let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
+        let quiet =
+            matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch | CommandKind::Statistics);
         if quiet && done.most_warnings > 0 {
             self.tracker.pin(PinReason::Warnings);
         }
         if !quiet || error.is_some() {
+            self.here.no_row_count = false;
             self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
         }
         let pins = self.tracker.pins();
@@ -454,11 +467,11 @@ impl Session {
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         if !self.tracker.is_insert_id_open() {
-            let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
-            self.here.insert_id |= only_there || done.last_insert_id > 0;
+            self.here.insert_id |= self.tracker.is_insert_id_there() || done.last_insert_id > 0;
         }
-        self.here.found_rows |= done.result_set || pins.contains(PinReason::FoundRows);
+        self.here.found_rows |= !quiet && self.tracker.left_found_rows();
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
+        self.note_insert_id(work, error.is_some());
     }
 
     /// The server connection must not be used again.

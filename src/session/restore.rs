@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SessionState;
-use super::sql_prepare::deallocate;
+use super::sql_prepare::{deallocate, plain_null};
 use super::state::Setting;
 
 /// What turns a server connection in one session's state into one in another's.
@@ -131,7 +131,8 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         if from.prepared().get(name) == Some(statement) {
             continue;
         }
-        let then = now.at_time_of(statement);
+        // With all else as it shall be: a part of it may decide too.
+        let then = to.at_time_of(statement);
         settings(&mut restore, &now, &then, base);
         restore.steps.extend(statement.statements(name).into_iter().map(Step::Query));
         now = Cow::Owned(then);
@@ -153,7 +154,23 @@ fn settings(restore: &mut Restore, from: &SessionState, to: &SessionState, base:
         }
         restore.steps.push(Step::InitDb(schema.to_vec()));
     }
+    if has_wide_literals(&from) {
+        // Names and words in quotes would not be understood.
+        restore.query(Some("SET NAMES utf8mb4".to_owned()));
+        for name in
+            [b"character_set_client".as_slice(), b"character_set_results", b"character_set_connection"]
+        {
+            from.to_mut().set_variable(name, b"utf8mb4");
+        }
+    }
     restore.query(variables(&from, to, base));
+}
+
+/// Whether strings in a text become strings of a character set that is not one of ASCII's kin.
+fn has_wide_literals(state: &SessionState) -> bool {
+    let setting = state.settings().get(b"collation_connection".as_slice());
+    let name = setting.map_or(b"".as_slice(), |setting| &setting.value);
+    [b"utf16".as_slice(), b"utf32", b"ucs2"].iter().any(|wide| name.starts_with(wide))
 }
 
 /// Whether a connection in the state `from` would take COM_INIT_DB with this name for another one: servers read it in the
@@ -285,7 +302,7 @@ fn user_variables(from: &SessionState, to: &SessionState) -> Option<String> {
     for (name, _) in from.user_variables() {
         // A value that only the server knows is on the connection where it was made.
         if to.user_variable(name).is_none() {
-            push(&mut set, Some(format!("@`{name}`=NULL")));
+            push(&mut set, Some(format!("@`{name}`={}", plain_null(name))));
         }
     }
     (!set.is_empty()).then_some(set)

@@ -1,6 +1,7 @@
 //! SET statements, where the text has to make up for what trackers leave out.
 
 use super::restore::{DATABASE_COLLATION, quote};
+use super::sql_prepare::{nulled, plain_null};
 use super::state::{is_state, slot};
 use super::{Change, PinReason, Tracker};
 use crate::sql::details::{self, Target, Value};
@@ -51,8 +52,16 @@ fn user_variable(tracker: &mut Tracker, name: &str, value: Value) {
     let literal = match value {
         Value::Number(number) => number,
         Value::Text(text) => quote(&text),
-        Value::Word(word) if ["null", "true", "false"].contains(&&*word.to_ascii_lowercase()) => {
+        Value::Word(word) if ["true", "false"].contains(&&*word.to_ascii_lowercase()) => {
             word.to_ascii_uppercase()
+        }
+        Value::Word(word) if word.eq_ignore_ascii_case("null") => {
+            let null = match tracker.state.user_variable(name) {
+                Some(before) => nulled(name, before),
+                None => Some(plain_null(name)),
+            };
+            let Some(null) = null else { return tracker.compute(name) };
+            null
         }
         _ => {
             tracker.compute(name);

@@ -43,15 +43,23 @@ pub struct SessionState {
 /// Stands in place of a literal for a value that only the server knows.
 pub(super) const UNREAD: &str = "";
 
-/// What decides, beside the schema, how a statement is prepared.
-pub(super) const DECIDES_PREPARATION: [&str; 3] =
-    ["sql_mode", "character_set_client", "collation_connection"];
+/// What decides, beside the schema, how a statement is prepared. The numbers do so on MySQL, which fixes the types of columns
+/// then.
+pub(super) const DECIDES_PREPARATION: [&str; 5] = [
+    "sql_mode",
+    "character_set_client",
+    "collation_connection",
+    "div_precision_increment",
+    "group_concat_max_len",
+];
 
 /// A variable under the name it was last reported or set by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Setting {
-    pub(super) name: Vec<u8>,
-    pub(super) value: Vec<u8>,
+pub struct Setting {
+    /// Its name, in lower case.
+    pub name: Vec<u8>,
+    /// Its value, as the server spells it.
+    pub value: Vec<u8>,
 }
 
 impl PartialEq for SessionState {
@@ -232,14 +240,32 @@ impl SessionState {
 
     /// The same state with the schema and the settings that decide how a text is prepared as they were at another time.
     pub(super) fn at_time_of(&self, statement: &SqlStatement) -> Self {
+        self.prepared_with(statement.schema.as_deref(), &statement.settings)
+    }
+
+    /// The same state with this schema and what [`preparation`](Self::preparation) gave.
+    #[must_use]
+    pub fn prepared_with(&self, schema: Option<&[u8]>, settings: &[Setting]) -> Self {
         let mut state = self.clone();
-        if let Some(schema) = &statement.schema {
-            state.set_schema(Some(schema));
+        if schema.is_some() {
+            state.set_schema(schema);
         }
-        for setting in &statement.settings {
+        for slot in DECIDES_PREPARATION {
+            if settings.iter().all(|setting| super::state::slot(&setting.name) != slot.as_bytes()) {
+                state.forget_variable(slot);
+            }
+        }
+        for setting in settings {
             state.set_variable(&setting.name, &setting.value);
         }
         state
+    }
+
+    /// The settings that decide how a text is prepared.
+    #[must_use]
+    pub fn preparation(&self) -> Vec<Setting> {
+        let settings = DECIDES_PREPARATION.iter().filter_map(|slot| self.settings.get(slot.as_bytes()));
+        settings.cloned().collect()
     }
 
     /// How the server reads this session's texts.

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use tideover_sandbox::servers::Flavor;
 
+use crate::wide::GIVEN_BACK;
+
 /// Steps of one script.
 const STEPS: u64 = 22;
 /// Asks for as much as one statement can.
@@ -23,6 +25,20 @@ pub(crate) enum Sort {
     Plain,
     /// Commands of the protocol too.
     Commands,
+    /// Plain, and the rarer statements.
+    Wide,
+    /// Both.
+    WideCommands,
+}
+
+impl Sort {
+    const fn has_commands(self) -> bool {
+        matches!(self, Self::Commands | Self::WideCommands)
+    }
+
+    const fn is_wide(self) -> bool {
+        matches!(self, Self::Wide | Self::WideCommands)
+    }
 }
 
 /// Scripts in the corpus' own form, one for each seed.
@@ -32,7 +48,6 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
             random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             flavor,
             prepared: Vec::new(),
-            with_cursor: Vec::new(),
         };
         let _ = writeln!(text, "## seed {seed} {sort:?} [old]");
         let _ = writeln!(text, "{ASKED}");
@@ -42,6 +57,9 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
         for _ in 0..STEPS {
             let _ = writeln!(text, "{}", generator.line(sort));
         }
+        if sort.is_wide() {
+            text += GIVEN_BACK;
+        }
         text + "ROLLBACK\n"
             + PROBE
             + "\nSET autocommit = 1, sql_select_limit = DEFAULT\nDROP TEMPORARY TABLE IF EXISTS scratch\n\
@@ -49,13 +67,11 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
     })
 }
 
-struct Generator {
+pub(crate) struct Generator {
     random: u64,
     flavor: Flavor,
     /// Names of binary statements. An error about one that is not there is the proxy's own, and leaves no warning.
     prepared: Vec<&'static str>,
-    /// Those of them that MySQL 9.7 survives with a cursor: it crashes when it executes others again.
-    with_cursor: Vec<&'static str>,
 }
 
 impl Generator {
@@ -67,21 +83,34 @@ impl Generator {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
-    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub(crate) fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len() as u64) as usize]
     }
 
+    /// MariaDB from 11 on.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.flavor == Flavor::MariaDb118
+    }
+
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.flavor.is_mariadb()
+    }
+
     fn line(&mut self, sort: Sort) -> String {
-        let several = sort == Sort::Commands && self.below(12) == 0;
+        let several = sort.has_commands() && self.below(if sort.is_wide() { 6 } else { 12 }) == 0;
         if several {
-            let pieces: Vec<String> = (0..2 + self.below(2)).map(|_| self.statement()).collect();
-            return pieces.join("; ");
+            let pieces: Vec<String> = (0..2 + self.below(2)).map(|_| self.either(sort)).collect();
+            return pieces.join("; ").replace('\n', "; ");
         }
-        if sort == Sort::Commands && self.below(3) == 0 { self.command() } else { self.statement() }
+        if sort.has_commands() && self.below(3) == 0 { self.command() } else { self.either(sort) }
+    }
+
+    fn either(&mut self, sort: Sort) -> String {
+        if sort.is_wide() && self.below(5) < 3 { self.wider() } else { self.statement() }
     }
 
     fn statement(&mut self) -> String {
@@ -294,14 +323,12 @@ impl Generator {
         match what {
             0..=5 => {
                 self.prepared.retain(|other| *other != name);
-                self.with_cursor.retain(|other| *other != name);
                 self.prepared.push(name);
-                if what == 1 {
-                    self.with_cursor.push(name);
-                }
             }
             6..=18 if missing => (what, name) = (23, "p"),
-            13 | 14 if !self.flavor.is_mariadb() && !self.with_cursor.contains(&name) => what = 10,
+            // MySQL 9.7 crashes on some statements with a cursor, and breaks the protocol when one that had a cursor is
+            // executed again without.
+            13 | 14 if !self.flavor.is_mariadb() => what = 10,
             18 => self.prepared.retain(|other| *other != name),
             21 | 22 => self.prepared.clear(),
             28 if !self.prepared.contains(&"l") => self.prepared.push("l"),
