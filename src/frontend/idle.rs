@@ -11,7 +11,7 @@ impl Session {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
             return Err(End::Told);
         }
-        if signals.contains(Signals::PART) && !self.in_transaction() {
+        if signals.intersects(Signals::PART | Signals::CUT) && !self.in_transaction() {
             self.part().await;
             return Ok(());
         }
@@ -63,8 +63,12 @@ impl Session {
 
     /// The client is silent, and the server has ended the connection with the transaction on it. If its server is no longer
     /// the primary, the transaction follows; if it is, somebody wanted the locks to be free, and they stay free until the
-    /// client goes on.
+    /// client goes on. Locked tables are lost either way.
     pub(super) async fn torn_while_idle(&mut self) -> Result<(), End> {
+        if !self.in_transaction() {
+            self.lose_transaction("the connection to its server was lost");
+            return Ok(());
+        }
         self.left_lost = true;
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Ok(()) };
         let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);
