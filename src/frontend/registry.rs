@@ -365,6 +365,9 @@ impl SessionRegistry {
             } else if there && handle.holds_tables() {
                 // Its locks are gone with the server's role; nobody need wait for it.
                 handle.signal.raise(Signals::MOVED);
+            } else if there && handle.pins().for_session().is_empty() {
+                // What its last statement has left there can be read as long as that server is there.
+                handle.signal.raise(Signals::PART);
             }
         }
     }

@@ -38,17 +38,17 @@ impl Session {
             Box::pin(self.close_insert_id(work)).await;
         }
         let mut hold = Hold::arrived();
-        let instead;
-        let mut work = work;
-        if self.wrap.aftermath.is_some() {
-            match Box::pin(self.told_from_aftermath(work)).await? {
-                None => return Ok(()),
-                Some(other) => instead = other,
-            }
-            work = &instead;
-        }
         let mut rest: Option<Box<Work>> = None;
         loop {
+            if self.wrap.aftermath.is_some() && rest.is_none() {
+                match Box::pin(self.told_from_aftermath(work)).await? {
+                    None => {
+                        self.end_unit_if_over();
+                        return Ok(());
+                    }
+                    Some(other) => rest = Some(Box::new(other)),
+                }
+            }
             let attempt = match self.attempt(rest.as_deref().unwrap_or(work), &mut hold).await? {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
@@ -86,8 +86,13 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
+        let left_something = self.wrap.aftermath.is_some();
         if let Err(error) = self.enter_somewhere(work, hold).await {
             return Ok(Err(Box::new(error)));
+        }
+        // While it waited, the session has left the server that had what the statement may ask for.
+        if !left_something && self.wrap.aftermath.is_some() {
+            return Ok(Ok(Attempt::Again));
         }
         if !self.lost_pins.is_empty() {
             return self.tell_lost_pins(work).await.map(Ok);
@@ -121,6 +126,7 @@ impl Session {
             }
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
+            Ok(Leased::Lost(MOVED)) if Box::pin(self.take_along()).await? => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
