@@ -2,6 +2,7 @@
 //! has made the server forget, or the session had to leave its server connection to others.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -66,10 +67,21 @@ impl Session {
         Some(Aftermath { row_count: Some(row_count), warnings, any_warnings, outlived: false })
     }
 
+    /// What is to be run in place of a statement that asks for what the one before has left, if another text. `Break`: it is
+    /// answered.
+    pub(super) async fn in_place_of(&mut self, work: &Work) -> Result<ControlFlow<(), Option<Work>>, End> {
+        let counted = self.with_row_count(work);
+        if self.wrap.aftermath.is_none() {
+            return Ok(ControlFlow::Continue(counted));
+        }
+        let told = self.told_from_aftermath(counted.as_ref().unwrap_or(work)).await?;
+        Ok(told.map_or(ControlFlow::Break(()), |other| ControlFlow::Continue(Some(other))))
+    }
+
     /// A statement that asks for ROW_COUNT(), with the number in its place: where the session's connection has another one, or
     /// what goes in front of the statement would change it. `None`: it does not ask, is where the number is, or holds it where
     /// it cannot be replaced.
-    pub(super) fn with_row_count(&mut self, work: &Work) -> Option<Work> {
+    fn with_row_count(&mut self, work: &Work) -> Option<Work> {
         let statement = &work.statement;
         let text = work.text.of(&self.command);
         let wanted = statement.any(Effects::READS_ROW_COUNT)
@@ -96,7 +108,7 @@ impl Session {
     }
 
     /// A statement asks for what our COMMIT has made the server forget: says it ourselves. `Ok(None)`: it does not ask.
-    pub(super) async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
+    async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
         let Some(aftermath) = &self.wrap.aftermath else { return Ok(Some(work.clone())) };
         let asks = self.asks(work);
         let known = if aftermath.any_warnings { Effects::READS_DIAGNOSTICS } else { Effects::empty() };

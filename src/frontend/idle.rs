@@ -1,6 +1,8 @@
 //! What a session does when something happens while its client is silent.
 
+use crate::backend::Lease;
 use crate::relay::Signals;
+use crate::topology::Server;
 
 use super::session::{End, MOVED, Session};
 use super::unit::Hold;
@@ -11,7 +13,7 @@ impl Session {
         if signals.intersects(Signals::KILL | Signals::LEAVE | Signals::ABORT) {
             return Err(End::Told);
         }
-        if signals.contains(Signals::PART) && !self.in_transaction() {
+        if signals.intersects(Signals::PART | Signals::CUT) && !self.in_transaction() {
             self.part().await;
             return Ok(());
         }
@@ -48,7 +50,12 @@ impl Session {
         // What was said of the next transaction stands in a journal, and is said again where that begins.
         let kept = if self.is_about_to_begin() { self.journal.take() } else { None };
         if kept.is_none() {
-            self.settle(true).await;
+            // Warnings and FOUND_ROWS() may be asked for elsewhere as well.
+            if self.could_leave() && self.is_server_up() {
+                self.leave().await;
+            } else {
+                self.settle(true).await;
+            }
             if self.lease.is_none() {
                 return;
             }
@@ -61,10 +68,35 @@ impl Session {
         self.journal = kept;
     }
 
+    /// Its server is no longer the primary, and is still there: what the last statement has left on it is taken along. Says
+    /// whether nothing keeps the session there any more.
+    pub(super) async fn take_along(&mut self) -> Result<bool, End> {
+        if self.in_transaction() || self.journal.is_some() || !self.is_server_up() {
+            return Ok(false);
+        }
+        self.pass = None;
+        self.handle.set_in_unit(false);
+        if self.could_leave() && !self.leave().await {
+            return Err(End::Client);
+        }
+        Ok(self.lease.is_none())
+    }
+
+    /// Whether the server of the present connection answers, as far as is known.
+    fn is_server_up(&self) -> bool {
+        let topology = self.shared.store.load();
+        let up = |lease: &Lease| !lease.broken && topology.server(lease.server).is_some_and(Server::is_up);
+        self.lease.as_ref().is_some_and(up)
+    }
+
     /// The client is silent, and the server has ended the connection with the transaction on it. If its server is no longer
     /// the primary, the transaction follows; if it is, somebody wanted the locks to be free, and they stay free until the
-    /// client goes on.
+    /// client goes on. Locked tables are lost either way.
     pub(super) async fn torn_while_idle(&mut self) -> Result<(), End> {
+        if !self.in_transaction() {
+            self.lose_transaction("the connection to its server was lost");
+            return Ok(());
+        }
         self.left_lost = true;
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return Ok(()) };
         let tearing = self.shared.registry.torn.begin(&self.shared.registry, server);

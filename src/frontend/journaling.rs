@@ -85,7 +85,7 @@ impl Session {
             | Effects::XA
             | Effects::ENDS
             | Effects::READS_ONLY;
-        if work.statement.any(unknown) {
+        if work.statement.any(unknown) || self.holds_tables() {
             return false;
         }
         match self.place(&work.statement) {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::gate::{Gate, Returning};
 use crate::relay::{Signal, Signals};
-use crate::session::Pins;
+use crate::session::{PinReason, Pins};
 use crate::topology::ServerId;
 
 use super::torn::Torn;
@@ -172,6 +172,10 @@ impl SessionHandle {
         Pins::from_bits(self.pins.load(Ordering::Relaxed))
     }
 
+    fn holds_tables(&self) -> bool {
+        self.pins().contains(PinReason::TableLock)
+    }
+
     fn view(&self) -> SessionView {
         let state = if self.held.load(Ordering::Relaxed) {
             "held"
@@ -296,13 +300,14 @@ impl SessionRegistry {
         servers
     }
 
-    /// Ends the units that are open on a server. Gives their number.
+    /// Ends the units that are open on a server, but for those that have locked tables: they cannot be done again, and need
+    /// nothing that others hold. Gives their number.
     pub fn cut_units(&self, server: ServerId) -> usize {
         let mut cut = 0;
         for entry in &self.sessions {
             let handle = entry.value();
             let there = handle.server().is_some_and(|(id, _)| id == server);
-            if there && handle.in_unit.load(Ordering::Acquire) {
+            if there && !handle.holds_tables() && handle.in_unit.load(Ordering::Acquire) {
                 handle.signal.raise(Signals::CUT);
                 cut += 1;
             }
@@ -348,7 +353,7 @@ impl SessionRegistry {
         self.sessions.iter().all(|entry| movable(entry.value()))
     }
 
-    /// Tells sessions that have a transaction open on a former primary to follow. Before the gate opens: until they
+    /// Tells sessions that have a transaction or locked tables on a former primary to follow. Before the gate opens: until they
     /// have, nobody else is let in.
     pub fn follow(&self, former: ServerId, gate: &Arc<Gate>) {
         for entry in &self.sessions {
@@ -357,6 +362,12 @@ impl SessionRegistry {
             if there && handle.in_transaction.load(Ordering::Relaxed) {
                 *handle.place.lock() = Some(gate.returning());
                 handle.signal.raise(Signals::MOVED);
+            } else if there && handle.holds_tables() {
+                // Its locks are gone with the server's role; nobody need wait for it.
+                handle.signal.raise(Signals::MOVED);
+            } else if there && handle.pins().for_session().is_empty() {
+                // What its last statement has left there can be read as long as that server is there.
+                handle.signal.raise(Signals::PART);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
+use std::ops::ControlFlow;
+
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
@@ -38,23 +40,15 @@ impl Session {
             Box::pin(self.close_insert_id(work)).await;
         }
         let mut hold = Hold::arrived();
-        let (counted, instead);
-        let mut work = work;
-        if work.statement.any(Effects::READS_ROW_COUNT)
-            && let Some(other) = self.with_row_count(work)
-        {
-            counted = other;
-            work = &counted;
-        }
-        if self.wrap.aftermath.is_some() {
-            match Box::pin(self.told_from_aftermath(work)).await? {
-                None => return Ok(()),
-                Some(other) => instead = other,
-            }
-            work = &instead;
-        }
         let mut rest: Option<Box<Work>> = None;
         loop {
+            let asks = self.wrap.aftermath.is_some() || work.statement.any(Effects::READS_ROW_COUNT);
+            if asks && rest.is_none() {
+                match Box::pin(self.in_place_of(work)).await? {
+                    ControlFlow::Break(()) => return Ok(self.end_unit_if_over()),
+                    ControlFlow::Continue(other) => rest = other.map(Box::new),
+                }
+            }
             let attempt = match self.attempt(rest.as_deref().unwrap_or(work), &mut hold).await? {
                 Ok(attempt) => attempt,
                 Err(refused) => Attempt::Refused(*refused),
@@ -92,8 +86,13 @@ impl Session {
         if let Some(error) = self.lost.take() {
             return Box::pin(self.tell_lost(work, error)).await.map(Ok);
         }
+        let left_something = self.wrap.aftermath.is_some();
         if let Err(error) = self.enter_somewhere(work, hold).await {
             return Ok(Err(Box::new(error)));
+        }
+        // While it waited, the session has left the server that had what the statement may ask for.
+        if !left_something && self.wrap.aftermath.is_some() {
+            return Ok(Ok(Attempt::Again));
         }
         if !self.lost_pins.is_empty() {
             return self.tell_lost_pins(work).await.map(Ok);
@@ -127,6 +126,7 @@ impl Session {
             }
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
+            Ok(Leased::Lost(MOVED)) if Box::pin(self.take_along()).await? => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }

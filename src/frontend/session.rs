@@ -311,14 +311,15 @@ impl Session {
         if self.lease.is_some() && self.pass.is_none() {
             wanted |= Signals::PART;
         }
-        if self.in_transaction() || amid {
+        if self.in_transaction() || self.holds_tables() || amid {
             // The unit is let finish; the drain time of the shutdown bounds it.
             wanted.remove(Signals::LEAVE);
         }
         // A timer only where one can matter: idle clients have none.
         let limit = if amid { Some(AMID_COMMAND) } else { self.could_leave().then_some(silent) };
         let mut patience: Option<std::pin::Pin<Box<Sleep>>> = limit.map(|limit| Box::pin(sleep(limit)));
-        let server = self.lease.as_ref().filter(|_| self.in_transaction() && !self.left_lost);
+        let bound = self.in_transaction() || self.holds_tables();
+        let server = self.lease.as_ref().filter(|_| bound && !self.left_lost);
         let (client, signal) = (&mut self.client, &self.handle.signal);
         poll_fn(|cx| {
             match client.poll_fill(cx) {

@@ -273,6 +273,12 @@ impl Session {
         !self.in_transaction() && self.journal.is_some() && pins.next() == Some(next) && pins.next().is_none()
     }
 
+    /// Whether it is between LOCK TABLES (or FLUSH TABLES WITH READ LOCK) and UNLOCK TABLES: one unit, like a transaction,
+    /// which cannot be done again.
+    pub(super) fn holds_tables(&self) -> bool {
+        self.tracker.pins().contains(PinReason::TableLock)
+    }
+
     /// Ends the unit unless the server or a pin says that it goes on.
     pub(super) fn end_unit_if_over(&mut self) {
         if self.in_transaction() {
@@ -280,6 +286,10 @@ impl Session {
         }
         if !self.tracker.pins().contains(PinReason::NextTransaction) {
             self.journal = None;
+        }
+        if self.holds_tables() {
+            // Who closes the server waits for them, and they for the next statement: it must find the gate passed.
+            return;
         }
         if !self.tracker.pins().is_empty() {
             // The connection stays with the session; the gate does not wait for idle sessions.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
 
 use crate::backend::{Control, ControlError};
 use crate::topology::{ClusterState, Flavor, Role, Server, Topology};
@@ -14,6 +15,10 @@ use super::statements;
 
 /// Time for one query of a check.
 const QUERY: Duration = Duration::from_secs(2);
+/// A commit that a replica has and the primary does not count yet is through after this time, at the latest when the
+/// primary has its acknowledgement; and how often that is looked at.
+const UNDER_WAY: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,31 +208,46 @@ pub(super) async fn by_gtid(new: &mut Control, to: &Server) -> Result<Finding, C
 }
 
 /// Transactions that the target has and the primary lacks. The target is asked first: what the primary wrote in
-/// between cannot look errant then.
+/// between cannot look errant then. A primary sends a transaction to its replicas before it counts it as its own
+/// (semi-synchronous replication, or MySQL's commit in stages): what looks errant must still do so after [`UNDER_WAY`].
 async fn errant(old: &mut Control, new: &mut Control, pair: &Preflight) -> Result<Finding, ControlError> {
-    let errant = match pair.to.flavor {
-        Flavor::MySql => {
-            let has = new.query("SELECT @@global.gtid_executed", QUERY).await?.scalar().unwrap_or_default();
-            let has: String =
-                has.chars().filter(|c| c.is_ascii_alphanumeric() || ":-,_".contains(*c)).collect();
-            let sql = format!("SELECT GTID_SUBTRACT('{has}', @@global.gtid_executed)");
-            old.query(&sql, QUERY).await?.scalar().unwrap_or_default()
+    let has = match pair.to.flavor {
+        Flavor::MySql => "SELECT @@global.gtid_executed",
+        Flavor::MariaDb => "SELECT @@global.gtid_binlog_state",
+    };
+    let has: String = new.query(has, QUERY).await?.scalar().unwrap_or_default();
+    let until = Instant::now() + UNDER_WAY;
+    let errant = loop {
+        let errant = lacks(old, &has, pair.to.flavor).await?;
+        if errant.is_empty() || Instant::now() >= until {
+            break errant;
         }
-        Flavor::MariaDb => {
-            let sql = "SELECT @@global.gtid_binlog_state";
-            let has = new.query(sql, QUERY).await?.scalar().unwrap_or_default();
-            // A transaction that was rolled back and is logged all the same (it made or dropped a temporary table) is
-            // applied by replicas without being logged again: then only their position tells.
-            let sql = "SELECT CONCAT_WS(',', @@global.gtid_binlog_state, @@global.gtid_slave_pos)";
-            let known = old.query(sql, QUERY).await?.scalar().unwrap_or_default();
-            mariadb_errant(&has, &known).join(",")
-        }
+        sleep(AGAIN).await;
     };
     Ok(if errant.is_empty() {
         Finding::new("errant_transactions", true, "the target has nothing that the primary lacks")
     } else {
         let text = format!("{} has transactions that the primary lacks: {errant}", pair.to.address);
         Finding::new("errant_transactions", false, text)
+    })
+}
+
+/// What the primary lacks of all that another server `has`, as that server writes it.
+async fn lacks(old: &mut Control, has: &str, flavor: Flavor) -> Result<String, ControlError> {
+    Ok(match flavor {
+        Flavor::MySql => {
+            let has: String =
+                has.chars().filter(|c| c.is_ascii_alphanumeric() || ":-,_".contains(*c)).collect();
+            let sql = format!("SELECT GTID_SUBTRACT('{has}', @@global.gtid_executed)");
+            old.query(&sql, QUERY).await?.scalar().unwrap_or_default()
+        }
+        Flavor::MariaDb => {
+            // A transaction that was rolled back and is logged all the same (it made or dropped a temporary table) is
+            // applied by replicas without being logged again: then only their position tells.
+            let sql = "SELECT CONCAT_WS(',', @@global.gtid_binlog_state, @@global.gtid_slave_pos)";
+            let known = old.query(sql, QUERY).await?.scalar().unwrap_or_default();
+            mariadb_errant(has, &known).join(",")
+        }
     })
 }
 

@@ -22,6 +22,7 @@ mod full;
 mod hold;
 mod hostile;
 mod keys;
+mod left;
 mod many;
 mod outside;
 mod pinned;

@@ -20,6 +20,41 @@ async fn mysql_9() -> TestResult {
     refusals(Flavor::Mysql9).await
 }
 
+/// MySQL counts a commit as its own once it is acknowledged; a replica has it before. That looks errant, and is not.
+#[tokio::test]
+async fn mysql_9_a_commit_that_waits_for_its_acknowledgement() -> TestResult {
+    let cluster = ClusterOptions { semi_sync: true, ..ClusterOptions::new(Flavor::Mysql9) };
+    let scene = Scene::alone(cluster, |options| options).await?;
+    let mut client = scene.connect().await?;
+    client.query_drop("CREATE TABLE t (a INT PRIMARY KEY)").await?;
+    scene.cluster.wait_in_sync().await?;
+    scene.cluster.wait_semi_sync().await?;
+    let [primary, target, silent] = scene.cluster.servers() else { return Err("three servers".into()) };
+    let waits = [
+        "SET GLOBAL rpl_semi_sync_source_timeout=600000",
+        "SET GLOBAL rpl_semi_sync_source_wait_no_replica=ON",
+        "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count=2",
+    ];
+    primary.run(&waits).await?;
+    silent.run(&["STOP REPLICA IO_THREAD"]).await?;
+    let write = tokio::spawn(async move { client.query_drop("INSERT INTO t VALUES (1)").await });
+    let rows = async |server: &Server| -> TestResult<i64> {
+        let mut connection = server.connect_as("root", "", Some("app")).await?;
+        Ok(connection.query_first("SELECT COUNT(*) FROM t").await?.unwrap_or_default())
+    };
+    eventually("the replica has it", Duration::from_secs(20), async || Ok(rows(target).await? == 1)).await?;
+    assert_eq!(rows(primary).await?, 0, "the primary has it too");
+    let to = target.address().to_string();
+    let (report, started) = tokio::join!(request(&scene, &to, true), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        silent.run(&["START REPLICA IO_THREAD"]).await
+    });
+    started?;
+    assert_eq!(report?.map(|report| report.outcome), Ok("dry_run".to_owned()));
+    write.await??;
+    scene.finish()
+}
+
 /// Server 0 is the primary, 1 is made bad in one way after another, 2 has no binary log.
 async fn refusals(flavor: Flavor) -> TestResult {
     let cluster =
