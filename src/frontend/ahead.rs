@@ -153,6 +153,7 @@ pub(super) fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialec
         Kind::Begin | Kind::StartTransactionReadOnly | Kind::Commit | Kind::Rollback | Kind::Use => true,
         Kind::Savepoint | Kind::ReleaseSavepoint | Kind::RollbackTo => true,
         Kind::Prepare | Kind::Deallocate | Kind::Call | Kind::Execute | Kind::Empty => true,
+        Kind::UnlockTables => true,
         _ => false,
     }
 }
@@ -160,7 +161,7 @@ pub(super) fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialec
 impl Session {
     /// Whether the warnings of the last statement outlive this one. Only looked at where there are any.
     pub(super) fn keeps_warnings(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> bool {
-        self.tracker.pins().contains(PinReason::Warnings)
+        (self.tracker.pins().contains(PinReason::Warnings) || self.has_raised())
             && self.flavor() == Flavor::MariaDb
             && names_no_table(statement, text, dialect)
     }
@@ -202,6 +203,7 @@ impl Session {
         let id = self.tracker.last_insert_id();
         let several = self.inserts_several(work);
         let fresh = std::mem::take(&mut self.here.fresh);
+        let raised = self.raise(&work.statement);
         let Some(lease) = &mut self.lease else { return ahead };
         if let Some((gtids, within)) = self.reading.ask.take().filter(|_| lease.reading) {
             ahead.position = true;
@@ -237,10 +239,19 @@ impl Session {
                 }
                 None => false,
             };
+        let raised = raised.is_some_and(|sql| {
+            ahead.counts += 1;
+            lease.queue_query(&sql);
+            true
+        });
+        if raised {
+            self.tracker.pin(PinReason::Warnings);
+        }
         // A connection that was kept has it from the statement before.
-        // A query for FOUND_ROWS() has left -1.
-        let counted = counted && self.tracker.row_count() == -1;
-        if fresh
+        // A query for FOUND_ROWS() has left -1, and so has an error.
+        let counted = (counted || raised) && self.tracker.row_count() == -1;
+        let other = fresh || ahead.insert_id.is_some() || self.here.no_row_count;
+        if other
             && !counted
             && statement.any(Effects::READS_ROW_COUNT)
             && let Some(sql) = leaves_row_count(self.tracker.row_count())

@@ -27,6 +27,7 @@ mod network;
 mod outcome;
 mod prepared;
 mod quoted;
+mod raised;
 mod reading;
 mod registry;
 mod replayer;

@@ -75,8 +75,7 @@ impl Session {
             id = self.last_prepared;
         }
         let Some(mut prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
-            self.set_row_count(-1);
-            return self.refuse(&error::unknown_statement(id, what)).await;
+            return self.refuse_as_server(&error::unknown_statement(id, what)).await;
         };
         if mysql
             && kind == CommandKind::StmtExecute
@@ -97,19 +96,18 @@ impl Session {
                 None if mysql => error::wrong_arguments(MYSQL_CHECKS),
                 None => error::wrong_arguments("mysqld_stmt_send_long_data"),
             };
-            return self.refuse(&why).await;
+            return self.refuse_as_server(&why).await;
         }
         let fetch = kind == CommandKind::StmtFetch;
         if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
-            self.set_row_count(-1);
-            return self.refuse(&error::no_cursor(id, !mysql)).await;
+            return self.refuse_as_server(&error::no_cursor(id, !mysql)).await;
         }
         let statement =
             if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
         if !fetch {
             let dialect = self.lexing();
             let keeps = self.keeps_warnings(&statement, prepared.key.text(), dialect);
-            self.tracker.begin(&statement, keeps);
+            self.begin_statement(&statement, keeps);
         }
         let work = Work {
             kind,
@@ -170,7 +168,7 @@ impl Session {
         command.clear();
         if self.execution(work, &prepared, server_id, &mut command).is_err() {
             let refused = error::wrong_arguments("mysqld_stmt_execute");
-            let _ = self.refuse(&refused).await;
+            let _ = self.refuse_as_server(&refused).await;
             return Ok(false);
         }
         self.has_left = Sent::Something;
@@ -347,7 +345,7 @@ impl Session {
     async fn refuse_without_id(&mut self, what: &str) -> Result<(), End> {
         let zeros = matches!(CommandKind::of(&self.command), CommandKind::StmtFetch | CommandKind::StmtReset);
         if zeros && self.flavor() == Flavor::MariaDb {
-            return self.refuse(&error::unknown_statement(0, what)).await;
+            return self.refuse_as_server(&error::unknown_statement(0, what)).await;
         }
         self.refuse_malformed().await
     }
@@ -360,7 +358,7 @@ impl Session {
         let Some(statement) = self.prepared.get(id) else {
             let mysql = self.flavor() == Flavor::MySql;
             let what = if mysql { MYSQL_CHECKS } else { "mysqld_stmt_reset" };
-            return self.refuse(&error::unknown_statement(id, what)).await;
+            return self.refuse_as_server(&error::unknown_statement(id, what)).await;
         };
         if statement.cursor_open() {
             let key = statement.prepared().key.clone();

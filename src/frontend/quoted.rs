@@ -6,7 +6,7 @@ use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::write_frames;
 
 use crate::backend::Swallow;
-use crate::sql::{Effects, Kind, classify, details};
+use crate::sql::{Dialect, Effects, classify, details};
 
 use super::answer::Completion;
 use super::session::Session;
@@ -27,7 +27,7 @@ impl Session {
         done: &Completion,
         error: &[u8],
     ) -> Option<Vec<u8>> {
-        if work.statement.kind != Kind::Multi || work.tags.is_empty() {
+        if work.tags.is_empty() {
             return None;
         }
         let packet = self.error_in(error);
@@ -35,7 +35,7 @@ impl Session {
         let lease = self.lease.as_mut()?;
         let quotes = packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
         quotes.then_some(())?;
-        let rest = refused(work.text.of(&self.command), work, done.ends.0 + done.ends.1 / 2)?;
+        let rest = refused(work.text.of(&self.command), work.dialect, done.ends.0 + done.ends.1 / 2)?;
         let attributes: &[u8] =
             if lease.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[0, 1] } else { &[] };
         let command = [&[3], attributes, &rest].concat();
@@ -63,14 +63,18 @@ fn quotes_tag(message: &[u8], tag: &[u8]) -> bool {
 
 /// The text from the statement on that was refused when so many results had ended, in the line in which it stands. `None`:
 /// which one it was, the answer does not tell.
-fn refused(text: &[u8], work: &Work, ended: usize) -> Option<Vec<u8>> {
-    let pieces = details::pieces(text, work.dialect);
-    let at = pieces.get(ended)?.start;
+fn refused(text: &[u8], dialect: Dialect, ended: usize) -> Option<Vec<u8>> {
+    let pieces = details::pieces(text, dialect);
     let several = Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE;
     for piece in pieces.get(..ended)? {
-        let statement = classify(text.get(piece.clone())?, work.dialect);
+        let statement = classify(text.get(piece.clone())?, dialect);
         (!statement.any(several)).then_some(())?;
     }
+    // Behind the semicolon: an empty statement is what is refused there, and what follows it must not be executed.
+    let at = match ended.checked_sub(1) {
+        Some(last) => pieces.get(last)?.end + 1,
+        None => 0,
+    };
     let lines = text.get(..at)?.iter().filter(|byte| **byte == b'\n').count();
     let mut rest = vec![b'\n'; lines];
     rest.extend_from_slice(text.get(at..)?);
@@ -80,6 +84,22 @@ fn refused(text: &[u8], work: &Work, ended: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_refused_begins_behind_the_last_that_was_answered() {
+        for (text, ended, rest) in [
+            ("SELECT FROM x; DELETE FROM t", 0, Some("SELECT FROM x; DELETE FROM t")),
+            ("SELECT 1; SELECT FROM x; DELETE FROM t", 1, Some(" SELECT FROM x; DELETE FROM t")),
+            ("SELECT 1;\nSELECT 2;\nSELECT FROM x", 2, Some("\n\nSELECT FROM x")),
+            // The empty ones are refused: what follows would be executed.
+            (";; DELETE FROM t", 0, Some(";; DELETE FROM t")),
+            ("SELECT 1;; DELETE FROM t", 1, Some("; DELETE FROM t")),
+            ("CALL p(); SELECT FROM x", 1, None),
+        ] {
+            let found = refused(text.as_bytes(), Dialect::default(), ended);
+            assert_eq!(found.as_deref(), rest.map(str::as_bytes), "{text}");
+        }
+    }
 
     #[test]
     fn quotations() {

@@ -15,10 +15,13 @@ use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::error::{self, ClientError};
 use super::outcome::resume_from;
+use super::raised::{keeps_row_count, repeats_conditions};
 use super::session::{End, MOVED, Session};
-use super::staying::unless_lost;
 use super::unit::{Hold, Leased};
 use super::work::Work;
+
+/// MariaDB 11.0: from there on it reports two variables under one name.
+const RENAMES: u32 = 110_000;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -188,6 +191,8 @@ impl Session {
     /// What the answer goes through on its way to the client, and the number of its first packet.
     fn exchange(&mut self, work: &Work) -> Option<(Exchange, AnswerControls, u8)> {
         let journaled = self.is_journaled(work);
+        let dialect = self.lexing();
+        let renames = dialect.mariadb && dialect.version >= RENAMES;
         let lease = self.lease.as_ref()?;
         let resume = self.resume.take();
         let expected = self.answer_at.unwrap_or(1);
@@ -196,6 +201,9 @@ impl Session {
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
         controls.wrapped = self.wrap.open;
+        controls.done.late = std::mem::take(&mut self.untold.late);
+        controls.renames = renames;
+        controls.repeated = repeats_conditions(work).then(|| self.repeated_conditions());
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
         let inside = self.place(&work.statement) == Place::Inside && !lease.reading;
@@ -372,18 +380,11 @@ impl Session {
         self.note_commit(work, &done, (true, false));
         self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
-        let patience = doubtful.then(|| self.own_patience());
-        let Some(lease) = &mut self.lease else { return };
-        if let Some(patience) = patience {
-            // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
-            let ask = [0x1b, u8::from(!lease.takes_several()), 0];
-            match unless_lost(&patience, lease.command(&ask)).await {
-                Ok(_) => self.status = lease.status,
-                Err(_) => {
-                    lease.broken = true;
-                    self.guess_status(work, code);
-                }
-            }
+        if self.lease.is_none() {
+            return;
+        }
+        if doubtful {
+            self.ask_for_status(work, code).await;
         }
         self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, Some(code)));
@@ -427,6 +428,7 @@ impl Session {
             ended: done.ends.0 + done.ends.1 / 2,
             changes: &changes,
         };
+        self.note_conditions(work, done, error.is_some());
         let before = self.tracker.pins();
         // To prepare a statement, to fetch rows or to ask for statistics changes nothing of what the statement before left, but
         // for warnings.
@@ -441,7 +443,8 @@ impl Session {
             self.tracker.pin(PinReason::Warnings);
         }
         if !quiet || error.is_some() {
-            self.here.no_row_count = false;
+            // Another one may be on the connection then.
+            self.here.no_row_count = keeps_row_count(&work.statement);
             self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
         }
         let pins = self.tracker.pins();

@@ -199,11 +199,18 @@ impl Session {
         }
         let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return };
-        let asked = lease.query_row("SELECT LAST_INSERT_ID() LIMIT 1", 1);
+        // The question takes its place there.
+        let counted = self.tracker.pins().contains(PinReason::FoundRows);
+        let asked = lease.query_row("SELECT LAST_INSERT_ID(), FOUND_ROWS() LIMIT 1", 2);
         if let Ok(row) = unless_lost(&patience, asked).await {
-            let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
+            let number = |at: usize| row.get(at).and_then(|number| str::from_utf8(number).ok()?.parse().ok());
+            let id = number(0);
             lease.insert_id = id;
             self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
+            if counted && let Some(rows) = number(1) {
+                self.tracker.learn_found_rows(rows);
+            }
+            (self.here.found_rows, self.here.no_row_count) = (false, true);
         } else {
             // The answer may still come: the transaction goes on elsewhere, or on another connection.
             lease.broken = true;

@@ -34,6 +34,7 @@ pub(super) fn take_in(
     }
     // Which of several assignments comes first is the server's business.
     let set_here: Vec<Target> = assignments.iter().map(|one| one.target.clone()).collect();
+    let sets = |name: &str| set_here.contains(&Target::Session(name.to_owned()));
     for assignment in assignments {
         let value = match assignment.value {
             Value::User(name) if set_here.contains(&Target::User(name.clone())) => Value::Expression,
@@ -44,6 +45,13 @@ pub(super) fn take_in(
             Target::Session(name) => session_variable(tracker, &name, value, changes),
             Target::CharacterSet => character_set(tracker, changes),
             Target::Elsewhere => {}
+        }
+    }
+    if reports(changes, |name| name == b"character_set_results") {
+        // Set by itself, or by SET NAMES, with a collation perhaps.
+        let alone = sets("character_set_results") || set_here.contains(&Target::CharacterSet);
+        if alone || sets("collation_connection") {
+            tracker.state.note_results(!alone);
         }
     }
 }

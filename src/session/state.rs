@@ -43,6 +43,11 @@ pub struct SessionState {
 /// Stands in place of a literal for a value that only the server knows.
 pub(super) const UNREAD: &str = "";
 
+/// The entry for the collation of results, of which no variable tells.
+pub(super) const RESULTS_COLLATION: &[u8] = b"results collation";
+/// Its value where it is the character set's own.
+const OWN_COLLATION: &[u8] = b"own";
+
 /// What decides, beside the schema, how a statement is prepared. The numbers do so on MySQL, which fixes the types of columns
 /// then.
 pub(super) const DECIDES_PREPARATION: [&str; 5] = [
@@ -103,7 +108,8 @@ impl SessionState {
 
     /// All system variables that are not as on a new connection: names and values.
     pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.settings.values().map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
+        let variables = self.settings.values().filter(|setting| setting.name != RESULTS_COLLATION);
+        variables.map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
     }
 
     /// The user variables: names in lower case, without `@`, and literals.
@@ -127,11 +133,26 @@ impl SessionState {
                 }
             }
         }
+        let reports = |wanted: &[u8]| {
+            changes.iter().any(|change| matches!(change, Change::Variable { name, .. } if *name == wanted))
+        };
+        if reports(b"character_set_results") {
+            // SET NAMES has set them all, so far as a report tells.
+            self.note_results(reports(b"character_set_client") && reports(b"collation_connection"));
+        }
         for change in changes {
             if let Change::Schema(name) = change {
                 self.set_schema((!name.is_empty()).then_some(*name));
             }
         }
+    }
+
+    /// Notes which collation results have, which column definitions show: the connection's, as behind SET NAMES or a login, or
+    /// their character set's own.
+    pub fn note_results(&mut self, as_connection: bool) {
+        let collation = self.variable("collation_connection").filter(|_| as_connection);
+        let collation = collation.unwrap_or(OWN_COLLATION).to_vec();
+        self.set_variable(RESULTS_COLLATION, &collation);
     }
 
     /// Notes the value of a system variable, unless it is no state of the session (see `is_state`).

@@ -1,8 +1,9 @@
 use super::found_rows::FoundRows;
 use super::held::Held;
 use super::restore::DATABASE_COLLATION;
+use super::state::slot;
 use super::{Change, PinReason, Pins, SessionState, set};
-use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
+use crate::sql::{Dialect, Effects, Kind, Statement, classify, details, set_for_statement};
 
 /// How a statement ended, as its last packet tells.
 #[derive(Debug, Clone, Copy, Default)]
@@ -212,7 +213,12 @@ impl Tracker {
             self.may_ask(&statement);
             return self.observe(&statement, &inner, dialect, outcome);
         }
-        if !statement.any(Effects::SETS_FOR_STATEMENT) {
+        if statement.any(Effects::SETS_FOR_STATEMENT) {
+            let passing = set_for_statement(text, dialect);
+            let lasts = |change: &Change<'_>| !matches!(change, Change::Variable { name, .. } if passing.iter().any(|passing| slot(passing) == slot(name)));
+            let changes: Vec<Change<'_>> = outcome.changes.iter().copied().filter(lasts).collect();
+            self.apply(&changes);
+        } else {
             self.apply(outcome.changes);
         }
         let failed = outcome.error.is_some();
@@ -291,7 +297,8 @@ impl Tracker {
         // Whether stored code has begun one, trackers tell.
         let not =
             Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION | Effects::STORED_CODE | Effects::SQL_EXECUTE;
-        if outside && statement.any(ends) && !statement.any(not) {
+        // `SET autocommit=1` ends one only if there is one, of which trackers tell too.
+        if outside && statement.any(ends) && !statement.any(not) && statement.kind != Kind::Set {
             self.pins.remove(PinReason::NextTransaction);
         }
     }
@@ -347,6 +354,9 @@ impl Tracker {
         keep(PinReason::Warnings, Effects::empty(), failed || asked);
         if failed {
             self.row_count = -1;
+            return;
+        }
+        if asked {
             return;
         }
         let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);

@@ -122,7 +122,8 @@ impl Reader<'_> {
             let token = self.lexer.token();
             let word = self.lexer.bytes(token);
             let bare = word.strip_prefix(b"`").and_then(|w| w.strip_suffix(b"`")).unwrap_or(word);
-            let named = matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
+            let named =
+                range.contains(&token.start()) && matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
             if named && instead.unless.iter().any(|name| bare.eq_ignore_ascii_case(name)) {
                 return None;
             }

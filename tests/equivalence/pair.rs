@@ -162,6 +162,10 @@ impl Pair {
             }
             if one != two {
                 self.differ(script, (mode, step), &one, &two);
+                if std::env::var_os("TIDEOVER_TRACE").is_some() {
+                    let warnings = direct.wire.query("SHOW WARNINGS").await?;
+                    println!("warnings of the server: {:#?}", warnings.lines(false));
+                }
                 if script.is_generated() {
                     // What follows differs because this does.
                     let before = script.steps.iter().take_while(|other| !std::ptr::eq(*other, step));

@@ -322,11 +322,7 @@ impl Generator {
             "SELECT v, s FROM eq.types WHERE id = 1",
             "SELECT COLLATION('x'), COLLATION(@a), COLLATION(@b), HEX('x')",
         ];
-        match self.one_of(&all) {
-            // Reported there under another name than others report it, or not at all.
-            one if self.is_recent() && one.contains("_connection") => "SET NAMES utf8mb4".to_owned(),
-            other => other.to_owned(),
-        }
+        self.one_of(&all).to_owned()
     }
 
     /// FOUND_ROWS() behind all sorts of queries.

@@ -6,12 +6,14 @@ use crate::sql::{Dialect, classify};
 type Parts = &'static [(&'static str, &'static str)];
 
 fn base() -> SessionState {
-    state(&[
+    let mut base = state(&[
         ("sql_mode", "STRICT_TRANS_TABLES"),
         ("character_set_client", "utf8mb4"),
         ("character_set_results", "utf8mb4"),
         ("collation_connection", "utf8mb4_general_ci"),
-    ])
+    ]);
+    base.note_results(true);
+    base
 }
 
 /// A state that differs from `base` in these.
@@ -80,7 +82,17 @@ fn only_differences_are_set() {
         (
             &[("character_set_connection", "utf8mb4")],
             &[],
-            Some("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"),
+            Some("SET collation_connection='utf8mb4_general_ci'"),
+        ),
+        // Results in the connection's collation, and in their character set's own.
+        (&[("character_set_results", "utf8mb4")], &[], Some("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci")),
+        (&[], &[("character_set_results", "utf8mb4")], Some("SET character_set_results='utf8mb4'")),
+        (
+            &[("character_set_results", "latin1")],
+            &[("character_set_client", "latin1"), ("collation_connection", "latin1_bin")],
+            Some(
+                "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci,character_set_client='latin1',collation_connection='latin1_bin'",
+            ),
         ),
         // Collations come after whatever decides what they mean.
         (
@@ -91,7 +103,7 @@ fn only_differences_are_set() {
                 ("character_set_collations", "utf8mb4=utf8mb4_bin"),
             ],
             Some(
-                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,NAMES utf8mb4 COLLATE utf8mb4_bin",
+                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,collation_connection='utf8mb4_bin'",
             ),
         ),
         (

@@ -575,9 +575,6 @@ SELECT COLLATION('x')
 SET system_versioning_asof = '2020-01-01'
 SELECT @@system_versioning_asof
 SET DEBUG_SYNC = 'x'
-SET GLOBAL sort_buffer_size = 5
-SET PERSIST sort_buffer_size = 5
-SET @@GLOBAL.time_zone = '+01:00'
 SET SESSION sql_log_bin = 0
 SET pseudo_thread_id = 5
 SET gtid_next = 'AUTOMATIC'
@@ -591,3 +588,60 @@ BEGIN
 COMMIT
 DELETE FROM counter
 DELETE FROM keyed
+
+# COM_STMT_PREPARE of the first of these is answered by MySQL 9.7 with a packet that is none (an OK without a number).
+## global variables without the right to set them [old text]
+SET GLOBAL sort_buffer_size = 5
+SHOW WARNINGS
+SET PERSIST sort_buffer_size = 5
+SET @@GLOBAL.time_zone = '+01:00'
+SELECT @@time_zone
+
+## a text that begins with an empty statement, or has one [old text]
+;; INSERT INTO counter (note) VALUES ('once')
+SHOW WARNINGS
+SELECT 1;; INSERT INTO counter (note) VALUES ('twice')
+SELECT COUNT(*) FROM counter
+SELECT 1; SELECT FROM items; INSERT INTO counter (note) VALUES ('thrice')
+SELECT COUNT(*) FROM counter
+
+## a transaction that is open behind an error, for a client of the old protocol too [old text]
+BEGIN; INSERT INTO plain VALUES (1, 'open', ''); SELECT nonsense
+!ping
+SELECT b FROM plain
+ROLLBACK
+SELECT COUNT(*) FROM plain
+!ping
+SET autocommit = 0
+SELECT 1; this is no sql
+!ping
+SELECT COUNT(*) FROM items; this is no sql
+!ping
+SET autocommit = 1
+
+## the collation of results [old]
+SET NAMES latin1
+SET collation_connection = latin1_german1_ci
+SELECT DATABASE()
+SHOW WARNINGS
+SET NAMES utf8mb4
+SELECT DATABASE()
+SET character_set_results = utf8mb4
+SELECT DATABASE()
+SET NAMES utf8mb4 COLLATE utf8mb4_bin
+SELECT DATABASE()
+SET character_set_results = utf8mb4
+SELECT DATABASE()
+SET NAMES latin1 COLLATE latin1_bin
+SET character_set_client = utf8mb4
+SELECT DATABASE()
+SET CHARACTER SET DEFAULT
+SELECT DATABASE()
+SET character_set_results = NULL
+SELECT DATABASE()
+SET NAMES DEFAULT
+SELECT DATABASE()
+SET CHARACTER SET latin1
+SELECT DATABASE()
+SET character_set_results = DEFAULT
+SELECT DATABASE()
