@@ -3,7 +3,8 @@
 use super::Dialect;
 use super::details::pieces;
 use super::key::Key;
-use super::lexer::{Lexer, TokenKind};
+use super::lexer::Lexer;
+use super::token::TokenKind;
 
 /// The variables, in lower case, that the statements of a text set for themselves, of which the server reports the value
 /// that is gone when they have ended.
