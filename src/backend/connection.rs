@@ -350,12 +350,16 @@ impl ServerConnection {
 
     /// Takes in session-track items.
     pub fn observe(&mut self, items: &[SessionTrack]) {
-        let change = |item| match item {
-            &SessionTrack::SystemVariable { ref name, ref value } => Some(Change::Variable { name, value }),
-            SessionTrack::Schema(name) => Some(Change::Schema(name)),
-            _ => None,
-        };
-        let changes: Vec<Change<'_>> = items.iter().filter_map(change).collect();
+        let mut changes = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                SessionTrack::SystemVariable { name, value } => {
+                    changes.push(Change::Variable { name, value });
+                }
+                SessionTrack::Schema(name) => changes.push(Change::Schema(name)),
+                _ => {}
+            }
+        }
         self.state.apply(&changes);
         self.commits.note(items);
     }

@@ -20,7 +20,7 @@ use crate::topology::Flavor;
 
 use super::answer::Completion;
 use super::command::plain;
-use super::error;
+use super::error::{self, ClientError};
 use super::session::{End, Session};
 use super::work::{Text, Work};
 
@@ -42,6 +42,7 @@ impl Session {
     pub(super) async fn prepare(&mut self) -> Result<(), End> {
         let dialect = self.lexing();
         let (statement, _) = self.read_text(1..self.command.len(), dialect);
+        self.outlive_preparation();
         let work = Work {
             kind: CommandKind::StmtPrepare,
             // Several statements are refused, and the refusal quotes the text.
@@ -86,21 +87,9 @@ impl Session {
         {
             prepared = typed.clone();
         }
-        // Data for no parameter of it spoils a statement until a COM_STMT_RESET (seen on all three).
-        let stays = |limit: Option<usize>| limit.is_none();
-        let refused = self.refused.filter(|(refused, _)| *refused == id);
-        if let Some((refused, limit)) = refused {
-            self.refused = self.refused.filter(|_| stays(limit));
-            let why = match limit {
-                Some(limit) => error::long_data(refused, limit),
-                None if mysql => error::wrong_arguments(MYSQL_CHECKS),
-                None => error::wrong_arguments("mysqld_stmt_send_long_data"),
-            };
-            return self.refuse_as_server(&why).await;
-        }
         let fetch = kind == CommandKind::StmtFetch;
-        if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
-            return self.refuse_as_server(&error::no_cursor(id, !mysql)).await;
+        if let Some(why) = self.cannot_execute(id, fetch, mysql) {
+            return self.refuse_as_server(&why).await;
         }
         let statement =
             if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
@@ -128,6 +117,22 @@ impl Session {
         done
     }
 
+    /// Why a statement that there is cannot be executed, or fetched from.
+    fn cannot_execute(&mut self, id: u32, fetch: bool, mysql: bool) -> Option<ClientError> {
+        // Data for no parameter of it spoils a statement until a COM_STMT_RESET (seen on all three).
+        let stays = |limit: Option<usize>| limit.is_none();
+        if let Some((refused, limit)) = self.refused.filter(|(refused, _)| *refused == id) {
+            self.refused = self.refused.filter(|_| stays(limit));
+            return Some(match limit {
+                Some(limit) => error::long_data(refused, limit),
+                None if mysql => error::wrong_arguments(MYSQL_CHECKS),
+                None => error::wrong_arguments("mysqld_stmt_send_long_data"),
+            });
+        }
+        let open = self.prepared.get(id).is_some_and(|s| s.cursor_open());
+        (fetch && !open).then(|| error::no_cursor(id, !mysql))
+    }
+
     /// Sends an execution or fetch on the leased connection, preparing the statement there first if need be.
     /// `Ok(false)`: it could not be prepared, and the client was told why.
     pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
@@ -141,21 +146,11 @@ impl Session {
         if let Some(untyped) = &prepared.untyped {
             lease.prepared.rename(untyped, &prepared.key);
         }
-        let known = lease.prepared.get(&prepared.key);
-        let server_id = match known {
+        let server_id = match lease.prepared.get(&prepared.key) {
             Some(id) => id,
-            None => match Box::pin(prepare_on(lease, &prepared, self.tracker.state())).await? {
-                Ok(id) => id,
-                // The primary has the last word.
-                Err(_) if lease.reading => {
-                    self.reading.refused = !lease.broken;
-                    return Err(Sent::Nothing);
-                }
-                Err(packet) => {
-                    let cause = if lease.broken { "session_restore" } else { "prepare" };
-                    let _ = self.refuse(&error::ClientError { cause, packet }).await;
-                    return Ok(false);
-                }
+            None => match Box::pin(self.prepare_here(&prepared)).await? {
+                Some(id) => id,
+                None => return Ok(false),
             },
         };
         if !self.restore_unless_ahead(work).await? {
@@ -201,6 +196,25 @@ impl Session {
         }
         lease.io.flush().await.map_err(|_| Sent::Something)?;
         self.after_all(work, ahead, prelude.is_some()).await
+    }
+
+    /// Prepares a statement on the leased connection, and gives its id there. `Ok(None)`: it could not be prepared, and the
+    /// client was told why.
+    async fn prepare_here(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
+        let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        match prepare_on(lease, prepared, self.tracker.state()).await? {
+            Ok(id) => Ok(Some(id)),
+            // The primary has the last word.
+            Err(_) if lease.reading => {
+                self.reading.refused = !lease.broken;
+                Err(Sent::Nothing)
+            }
+            Err(packet) => {
+                let cause = if lease.broken { "session_restore" } else { "prepare" };
+                let _ = self.refuse(&ClientError { cause, packet }).await;
+                Ok(None)
+            }
+        }
     }
 
     /// Appends the command as the server connection needs it.
@@ -371,6 +385,7 @@ impl Session {
         self.prepared.clear(id);
         self.refused.take_if(|(refused, _)| *refused == id);
         self.set_row_count(0);
+        self.clear_conditions();
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())

@@ -6,7 +6,7 @@ use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::write_frames;
 
 use crate::backend::Swallow;
-use crate::sql::{Dialect, Effects, classify, details};
+use crate::sql::{Dialect, Effects, Kind, classify, details};
 
 use super::answer::Completion;
 use super::session::Session;
@@ -65,9 +65,15 @@ fn quotes_tag(message: &[u8], tag: &[u8]) -> bool {
 /// which one it was, the answer does not tell.
 fn refused(text: &[u8], dialect: Dialect, ended: usize) -> Option<Vec<u8>> {
     let pieces = details::pieces(text, dialect);
-    let several = Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE;
     for piece in pieces.get(..ended)? {
         let statement = classify(text.get(piece.clone())?, dialect);
+        // A function gives no results of its own.
+        let several = match statement.kind {
+            Kind::Insert | Kind::Replace | Kind::Update | Kind::Delete | Kind::Select | Kind::Set => {
+                Effects::SQL_EXECUTE | Effects::UNSURE
+            }
+            _ => Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE,
+        };
         (!statement.any(several)).then_some(())?;
     }
     // Behind the semicolon: an empty statement is what is refused there, and what follows it must not be executed.
@@ -94,6 +100,7 @@ mod tests {
             // The empty ones are refused: what follows would be executed.
             (";; DELETE FROM t", 0, Some(";; DELETE FROM t")),
             ("SELECT 1;; DELETE FROM t", 1, Some("; DELETE FROM t")),
+            ("INSERT INTO t VALUES (f()); ;; DELETE FROM t", 1, Some(" ;; DELETE FROM t")),
             ("CALL p(); SELECT FROM x", 1, None),
         ] {
             let found = refused(text.as_bytes(), Dialect::default(), ended);

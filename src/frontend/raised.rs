@@ -32,8 +32,11 @@ pub(super) struct Untold {
 impl Session {
     /// Answers a command with the error that the server would have for it.
     pub(super) async fn refuse_as_server(&mut self, error: &ClientError) -> Result<(), End> {
-        let mysql = self.flavor() == Flavor::MySql;
-        self.untold.conditions = if mysql { self.untold.conditions.saturating_add(1) } else { 0 };
+        let starts = matches!(
+            CommandKind::of(&self.command),
+            CommandKind::StmtExecute | CommandKind::StmtFetch | CommandKind::StmtReset
+        );
+        self.untold.conditions = if starts { 1 } else { self.untold.conditions.saturating_add(1) };
         self.untold.raised = Some(Box::new(error.packet.clone()));
         self.wrap.aftermath = None;
         self.set_row_count(-1);
@@ -51,6 +54,18 @@ impl Session {
     /// statement leaves warnings as they are.
     fn outlive_raised(&mut self, statement: &Statement, keeps: bool) {
         if !keeps && !statement.any(Effects::READS_DIAGNOSTICS) {
+            self.untold.raised = None;
+        }
+    }
+
+    /// A command that is answered in the server's place would have cleared the conditions.
+    pub(super) const fn clear_conditions(&mut self) {
+        self.untold.conditions = 0;
+    }
+
+    /// A statement is prepared: that clears MySQL's conditions.
+    pub(super) fn outlive_preparation(&mut self) {
+        if self.flavor() == Flavor::MySql {
             self.untold.raised = None;
         }
     }
@@ -78,10 +93,15 @@ impl Session {
     /// A statement has ended: the conditions that it left, one at least if it failed.
     pub(super) fn note_conditions(&mut self, work: &Work, done: &Completion, failed: bool) {
         self.untold.late.extend_from_slice(&done.late);
-        if work.kind == CommandKind::Statistics || repeats_conditions(work) {
-            return;
-        }
-        self.untold.conditions = if failed { 1 } else { done.warnings };
+        self.untold.conditions = match work.kind {
+            CommandKind::Statistics => return,
+            // They add theirs to those of the statement before.
+            CommandKind::InitDb | CommandKind::SetOption | CommandKind::Debug | CommandKind::ProcessInfo => {
+                self.untold.conditions.saturating_add(u16::from(failed))
+            }
+            _ if failed => 1,
+            _ => done.warnings,
+        };
         if failed || done.warnings > 0 {
             self.untold.raised = None;
         }
