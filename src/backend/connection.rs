@@ -70,6 +70,8 @@ pub struct ServerConnection {
     pub other_option: bool,
     /// A statement's time was set on it (`SET timestamp`), and the clock does not run since.
     pub clock_set: bool,
+    /// What LAST_INSERT_ID() gives on it, if that is known.
+    pub insert_id: Option<u64>,
     /// When it was opened.
     pub opened: Instant,
     /// When it was last given back.
@@ -133,6 +135,7 @@ impl ServerConnection {
             dirty: false,
             other_option: false,
             clock_set: false,
+            insert_id: Some(0),
             opened: now,
             idle_since: now,
             generation: opened.generation,
@@ -198,6 +201,7 @@ impl ServerConnection {
         for (name, value) in names.iter().zip(&values) {
             base.set_variable(name.as_bytes(), value);
         }
+        base.note_results(true);
         let role = values.last().and_then(|role| str::from_utf8(role).ok()).unwrap_or_default();
         base.set_role(&match role {
             "" | "NONE" => "NONE".to_owned(),
@@ -212,6 +216,7 @@ impl ServerConnection {
             for (name, value) in CHARACTER_SETS.iter().zip(&globals) {
                 reset.set_variable(name.as_bytes(), value);
             }
+            reset.note_results(true);
         }
         Ok(Start { state, reset, largest: largest.unwrap_or(usize::MAX) })
     }
@@ -250,6 +255,10 @@ impl ServerConnection {
             (_, sequence) = self.io.read_packet(sequence, SMALL).await?;
         }
         let (row, next) = self.io.read_packet(sequence, SMALL).await?;
+        if row.first() == Some(&0xfe) {
+            // No row: the session has `sql_select_limit=0`.
+            return Ok(Vec::new());
+        }
         if row.first() == Some(&0xff) {
             let error = ErrPacket::decode(&row, self.capabilities).map_err(invalid)?;
             return Err(io::Error::other(SetUpRefused(error)));
@@ -323,9 +332,14 @@ impl ServerConnection {
         Ok(answers)
     }
 
-    /// Takes in what an OK packet says of the session; other packets say nothing.
+    /// Takes in what an OK packet says of the session, and the status flags of an EOF packet; other packets say nothing.
     pub fn take_in(&mut self, payload: &[u8]) {
         if !matches!(payload.first(), Some(0x00 | 0xfe)) {
+            return;
+        }
+        // COM_SET_OPTION is answered so on connections of old clients.
+        if let &[0xfe, _, _, s0, s1] = payload {
+            self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
             return;
         }
         if let Ok(ok) = OkPacket::decode(payload, self.capabilities) {
@@ -336,15 +350,13 @@ impl ServerConnection {
 
     /// Takes in session-track items.
     pub fn observe(&mut self, items: &[SessionTrack]) {
-        for item in items {
-            match item {
-                SessionTrack::SystemVariable { name, value } => {
-                    self.state.apply(&[Change::Variable { name, value }]);
-                }
-                SessionTrack::Schema(name) => self.state.apply(&[Change::Schema(name)]),
-                _ => {}
-            }
-        }
+        let change = |item| match item {
+            &SessionTrack::SystemVariable { ref name, ref value } => Some(Change::Variable { name, value }),
+            SessionTrack::Schema(name) => Some(Change::Schema(name)),
+            _ => None,
+        };
+        let changes: Vec<Change<'_>> = items.iter().filter_map(change).collect();
+        self.state.apply(&changes);
         self.commits.note(items);
     }
 
@@ -382,6 +394,7 @@ impl ServerConnection {
         self.state = wanted;
         self.dirty = false;
         self.clock_set = false;
+        self.insert_id = Some(0);
         Ok(())
     }
 

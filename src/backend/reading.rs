@@ -63,6 +63,7 @@ impl ServerConnection {
             values.push(UserValue {
                 kind: column.kind,
                 unsigned: column.flags & UNSIGNED != 0,
+                length: column.length,
                 text: cell()?,
                 hex: cell()?.unwrap_or_default(),
                 collation: cell()?.unwrap_or_default(),

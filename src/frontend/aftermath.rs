@@ -2,17 +2,20 @@
 //! has made the server forget, or the session had to leave its server connection to others.
 
 use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
+use tideover_protocol::command::CommandKind;
 use tideover_protocol::packet::ErrPacket;
 use tideover_protocol::response::ResponseShape;
 
 use crate::backend::Lease;
 use crate::relay::{Controls, Verdict};
 use crate::replay::Place;
-use crate::session::PinReason;
-use crate::sql::{Effects, Kind, classify, details};
+use crate::session::{PinReason, Prepared};
+use crate::sql::{Effects, Kind, classify, details, with_row_count};
 use crate::topology::Flavor;
 
 use super::ahead::names_no_table;
@@ -25,6 +28,9 @@ use super::work::{Text, Work};
 
 /// The answer to SHOW WARNINGS that is kept, bytes at most. The servers keep 64 warnings or 1024.
 const KEPT: usize = 256 * 1024;
+
+/// The cursor type in the flags of COM_STMT_EXECUTE.
+const FLAGS_AT: usize = 5;
 
 /// What the server would say.
 #[derive(Debug)]
@@ -61,8 +67,48 @@ impl Session {
         Some(Aftermath { row_count: Some(row_count), warnings, any_warnings, outlived: false })
     }
 
+    /// What is to be run in place of a statement that asks for what the one before has left, if another text. `Break`: it is
+    /// answered.
+    pub(super) async fn in_place_of(&mut self, work: &Work) -> Result<ControlFlow<(), Option<Work>>, End> {
+        let counted = self.with_row_count(work);
+        if self.wrap.aftermath.is_none() {
+            return Ok(ControlFlow::Continue(counted));
+        }
+        let told = self.told_from_aftermath(counted.as_ref().unwrap_or(work)).await?;
+        Ok(told.map_or(ControlFlow::Break(()), |other| ControlFlow::Continue(Some(other))))
+    }
+
+    /// A statement that asks for ROW_COUNT(), with the number in its place: where the session's connection has another one, or
+    /// what goes in front of the statement would change it. `None`: it does not ask, is where the number is, or holds it where
+    /// it cannot be replaced.
+    fn with_row_count(&mut self, work: &Work) -> Option<Work> {
+        let statement = &work.statement;
+        let text = work.text.of(&self.command);
+        let wanted = statement.any(Effects::READS_ROW_COUNT)
+            && work.kind != CommandKind::StmtPrepare
+            && (self.lease.is_none()
+                || self.here.no_row_count
+                || (!self.has_insert_id() && self.tracker.wants_insert_id(statement, false))
+                || (!self.here.found_rows && self.tracker.wants_found_rows(statement, text, work.dialect)));
+        wanted.then_some(())?;
+        let text = with_row_count(text, work.dialect, self.tracker.row_count())?;
+        let mut instead = match &work.text {
+            Text::Command(_) => self.instead(work, &text),
+            Text::Prepared(prepared) if self.command.get(FLAGS_AT) == Some(&0) => {
+                let statement = classify(&text, work.dialect);
+                let key = Arc::new(prepared.key.with_text(text.into()));
+                let prepared =
+                    Prepared { key, statement: statement.clone(), untyped: None, ..(**prepared).clone() };
+                Work { statement, text: Text::Prepared(Arc::new(prepared)), ..work.clone() }
+            }
+            _ => return None,
+        };
+        instead.statement.effects -= Effects::READS_ROW_COUNT;
+        Some(instead)
+    }
+
     /// A statement asks for what our COMMIT has made the server forget: says it ourselves. `Ok(None)`: it does not ask.
-    pub(super) async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
+    async fn told_from_aftermath(&mut self, work: &Work) -> Result<Option<Work>, End> {
         let Some(aftermath) = &self.wrap.aftermath else { return Ok(Some(work.clone())) };
         let asks = self.asks(work);
         let known = if aftermath.any_warnings { Effects::READS_DIAGNOSTICS } else { Effects::empty() };
@@ -88,7 +134,7 @@ impl Session {
         {
             let sql = format!("SELECT {rows} AS `ROW_COUNT()`");
             self.wrap.aftermath = None;
-            return Ok(Some(self.instead(work, &sql)));
+            return Ok(Some(self.instead(work, sql.as_bytes())));
         }
         self.refuse(&forgotten()).await?;
         Ok(None)
@@ -127,11 +173,11 @@ impl Session {
     }
 
     /// Another text in place of the client's.
-    fn instead(&mut self, work: &Work, sql: &str) -> Work {
+    fn instead(&mut self, work: &Work, sql: &[u8]) -> Work {
         let Text::Command(range) = &work.text else { return work.clone() };
         self.command.truncate(range.start);
-        self.command.extend_from_slice(sql.as_bytes());
-        let statement = classify(sql.as_bytes(), work.dialect);
+        self.command.extend_from_slice(sql);
+        let statement = classify(sql, work.dialect);
         let text = Text::Command(range.start..self.command.len());
         Work { tags: statement.tags.clone(), statement, text, ..work.clone() }
     }

@@ -4,7 +4,7 @@
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseShape;
 
-use crate::backend::{Restoring, Swallow};
+use crate::backend::{Lease, Restoring, Swallow};
 use crate::replay::Sent;
 use crate::session::PinReason;
 use crate::sql::{Dialect, Effects, Kind, Statement, details};
@@ -23,6 +23,8 @@ pub(super) struct Here {
     pub(super) insert_id: bool,
     /// So is FOUND_ROWS().
     pub(super) found_rows: bool,
+    /// ROW_COUNT() is not, since something was answered in the server's place.
+    pub(super) no_row_count: bool,
 }
 
 /// Answers that come before the statement's own.
@@ -32,16 +34,25 @@ pub(super) struct Ahead {
     position: bool,
     /// To the steps that restore the session's state.
     restoring: Restoring,
-    /// To `SET last_insert_id`.
-    insert_id: bool,
-    /// To what gives FOUND_ROWS() and ROW_COUNT() their values.
+    /// To `SET last_insert_id`, and what it sets.
+    insert_id: Option<u64>,
+    /// To what gives FOUND_ROWS() and ROW_COUNT() their values, and closes a cursor.
     counts: usize,
 }
 
 impl Ahead {
+    /// Queues what closes the cursor of a statement.
+    pub(super) fn close_cursor(&mut self, lease: Option<&mut Lease>, statement: u32) {
+        const RESET: u8 = 0x1a;
+        let Some(lease) = lease else { return };
+        let [a, b, c, d] = statement.to_le_bytes();
+        lease.io.queue_packet(&[RESET, a, b, c, d], 0);
+        self.counts += 1;
+    }
+
     /// Whether there are none, but for the position's.
     fn is_empty(&self) -> bool {
-        self.restoring.is_empty() && !self.insert_id && self.counts == 0
+        self.restoring.is_empty() && self.insert_id.is_none() && self.counts == 0
     }
 }
 
@@ -142,6 +153,7 @@ pub(super) fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialec
         Kind::Begin | Kind::StartTransactionReadOnly | Kind::Commit | Kind::Rollback | Kind::Use => true,
         Kind::Savepoint | Kind::ReleaseSavepoint | Kind::RollbackTo => true,
         Kind::Prepare | Kind::Deallocate | Kind::Call | Kind::Execute | Kind::Empty => true,
+        Kind::UnlockTables => true,
         _ => false,
     }
 }
@@ -149,7 +161,7 @@ pub(super) fn names_no_table(statement: &Statement, text: &[u8], dialect: Dialec
 impl Session {
     /// Whether the warnings of the last statement outlive this one. Only looked at where there are any.
     pub(super) fn keeps_warnings(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> bool {
-        self.tracker.pins().contains(PinReason::Warnings)
+        (self.tracker.pins().contains(PinReason::Warnings) || self.has_raised())
             && self.flavor() == Flavor::MariaDb
             && names_no_table(statement, text, dialect)
     }
@@ -189,7 +201,9 @@ impl Session {
     pub(super) fn queue_ahead(&mut self, work: &Work) -> Ahead {
         let mut ahead = Ahead::default();
         let id = self.tracker.last_insert_id();
+        let several = self.inserts_several(work);
         let fresh = std::mem::take(&mut self.here.fresh);
+        let raised = self.raise(&work.statement);
         let Some(lease) = &mut self.lease else { return ahead };
         if let Some((gtids, within)) = self.reading.ask.take().filter(|_| lease.reading) {
             ahead.position = true;
@@ -202,14 +216,11 @@ impl Session {
             ahead.restoring = barred.unwrap_or_else(|| lease.queue_restore(state));
         }
         let statement = &work.statement;
-        let code = Effects::STORED_CODE | Effects::SQL_EXECUTE;
-        // Behind a CALL it is read from the connection.
-        let called = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
-        let may_read =
-            statement.any(Effects::READS_LAST_INSERT_ID) || ((id > 0 || called) && statement.any(code));
         // LAST_INSERT_ID() is the session's and not the connection's.
-        if may_read && !self.here.insert_id {
-            ahead.insert_id = true;
+        self.here.insert_id |= lease.insert_id == Some(id);
+        if !self.here.insert_id && self.tracker.wants_insert_id(statement, several) {
+            ahead.insert_id = Some(id);
+            lease.insert_id = None;
             lease.queue_query(&format!("SET last_insert_id={id}"));
         }
         // MariaDB keeps warnings until a statement that names a table: another session's, or those of the steps above.
@@ -217,17 +228,30 @@ impl Session {
             ahead.counts += 1;
             lease.queue_query("SELECT 1 FROM (SELECT 1) AS t");
         }
-        if statement.any(Effects::READS_FOUND_ROWS)
-            && !self.here.found_rows
-            && let Some(sql) = self.tracker.found_rows().and_then(leaves_found_rows)
-        {
+        let counted = !self.here.found_rows
+            && self.tracker.wants_found_rows(statement, work.text.of(&self.command), work.dialect)
+            && match self.tracker.found_rows().and_then(leaves_found_rows) {
+                Some(sql) => {
+                    ahead.counts += 1;
+                    self.here.found_rows = true;
+                    lease.queue_query(&sql);
+                    true
+                }
+                None => false,
+            };
+        let raised = raised.is_some_and(|sql| {
             ahead.counts += 1;
             lease.queue_query(&sql);
+            true
+        });
+        if raised {
+            self.tracker.pin(PinReason::Warnings);
         }
         // A connection that was kept has it from the statement before.
-        // A query for FOUND_ROWS() has left -1.
-        let counted = statement.any(Effects::READS_FOUND_ROWS) && self.tracker.row_count() == -1;
-        if fresh
+        // A query for FOUND_ROWS() has left -1, and so has an error.
+        let counted = (counted || raised) && self.tracker.row_count() == -1;
+        let other = fresh || ahead.insert_id.is_some() || self.here.no_row_count;
+        if other
             && !counted
             && statement.any(Effects::READS_ROW_COUNT)
             && let Some(sql) = leaves_row_count(self.tracker.row_count())
@@ -277,9 +301,9 @@ impl Session {
             }
         }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        if ahead.insert_id {
+        if ahead.insert_id.is_some() {
             match lease.swallow(ResponseShape::Simple).await {
-                Ok(Swallow::Done(_)) => self.here.insert_id = true,
+                Ok(Swallow::Done(_)) => (self.here.insert_id, lease.insert_id) = (true, ahead.insert_id),
                 Ok(Swallow::Error(_)) => {}
                 Err(_) => return Err(Sent::Something),
             }

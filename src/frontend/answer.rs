@@ -46,6 +46,8 @@ pub(super) struct Completion {
     pub(super) rows: u64,
     /// A result set came.
     pub(super) result_set: bool,
+    /// The last OK or EOF packet was one's end.
+    pub(super) ends_rows: bool,
     /// OK packets, and EOF packets, of which a result set has two.
     pub(super) ends: (usize, usize),
     /// Nothing has come behind the last answer that is whole.
@@ -56,6 +58,8 @@ pub(super) struct Completion {
     pub(super) kept: Option<BytesMut>,
     /// What all OKs said, for the journal.
     pub(super) results: Results,
+    /// Changes of the session that the client is to hear of with the next OK.
+    pub(super) late: Vec<SessionTrack>,
     /// All generated ids but the first, in order.
     pub(super) more_insert_ids: Vec<u64>,
 }
@@ -81,7 +85,7 @@ impl Completion {
     /// Takes in an EOF packet's payload: 0xfe, warnings (2), status (2).
     pub(super) fn note_eof(&mut self, payload: &[u8]) {
         if let Some(&[w0, w1, s0, s1]) = payload.get(1..5) {
-            self.any = true;
+            (self.any, self.ends_rows) = (true, true);
             self.ends.1 += 1;
             self.status = StatusFlags::from_wire(u16::from_le_bytes([s0, s1]));
             self.warnings = u16::from_le_bytes([w0, w1]);
@@ -99,13 +103,25 @@ pub(super) struct AnswerControls {
     /// The statement stands in a transaction of ours, of which the client must not hear; the last packet is kept until
     /// that is committed.
     pub(super) wrapped: bool,
+    /// The server is a MariaDB from 11 on, which reports two variables under one name.
+    pub(super) renames: bool,
+    /// The number of warnings that the client is told of, in place of the connection's.
+    pub(super) repeated: Option<u16>,
     /// What was said so far.
     pub(super) done: Completion,
 }
 
 impl AnswerControls {
     pub(super) fn new(server: Capabilities, client: Capabilities) -> Self {
-        Self { server, client, statement_id: None, wrapped: false, done: Completion::default() }
+        Self {
+            server,
+            client,
+            statement_id: None,
+            wrapped: false,
+            renames: false,
+            repeated: None,
+            done: Completion::default(),
+        }
     }
 
     fn ok(&mut self, frame: &mut [u8]) -> Verdict {
@@ -114,9 +130,12 @@ impl AnswerControls {
         let ends_rows = payload.first() == Some(&0xfe);
         let done = &mut self.done;
         done.note_ok(&ok);
+        done.ends_rows = ends_rows;
         let client_tracks = self.client.contains(Capabilities::SESSION_TRACK);
         if !self.wrapped
             && ok.track.is_empty()
+            && done.late.is_empty()
+            && self.repeated.is_none_or(|repeated| repeated == ok.warnings)
             && !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
             && (client_tracks || ok.info.is_empty())
         {
@@ -125,8 +144,11 @@ impl AnswerControls {
         let mine = std::mem::take(&mut ok.track);
         if client_tracks {
             ok.track = mine.iter().filter(|item| is_for_client(item)).cloned().collect();
-            ok.track.extend(unreported_charset(&mine));
+            ok.track.extend(unreported_charset(&mine, self.renames));
+            let late = std::mem::take(&mut done.late);
+            ok.track.extend(late.into_iter().filter(|item| !mine.iter().any(|other| is_same(item, other))));
         }
+        ok.warnings = self.repeated.unwrap_or(ok.warnings);
         done.track.extend(mine);
         let changed = !ok.track.is_empty();
         ok.status.set(StatusFlags::SESSION_STATE_CHANGED, changed);
@@ -146,6 +168,11 @@ impl AnswerControls {
     /// An EOF packet.
     fn eof(&mut self, frame: &mut [u8]) -> Verdict {
         self.done.note_eof(frame.get(HEADER_LEN..).unwrap_or_default());
+        if let (Some([w0, w1]), Some(repeated)) =
+            (frame.get_mut(HEADER_LEN + 1..HEADER_LEN + 3), self.repeated)
+        {
+            [*w0, *w1] = repeated.to_le_bytes();
+        }
         if let Some([s0, s1]) = frame.get_mut(HEADER_LEN + 3..HEADER_LEN + 5) {
             let mut status = self.done.status;
             status.remove(StatusFlags::SESSION_STATE_CHANGED);
@@ -192,9 +219,9 @@ fn whole_frame(length: usize, sequence: u8, encode: impl FnOnce(&mut BytesMut)) 
     out
 }
 
-/// From 11 on MariaDB reports `character_set_connection` under the name of its collation, which our tracking names first.
-/// SET NAMES and SET CHARACTER SET would have told the client of it.
-fn unreported_charset(track: &[SessionTrack]) -> Option<SessionTrack> {
+/// From 11 on MariaDB reports `character_set_connection` under the name of its collation, which our tracking names first; the
+/// client's would have named it. Before, SET NAMES and SET CHARACTER SET alone told of it.
+fn unreported_charset(track: &[SessionTrack], renames: bool) -> Option<SessionTrack> {
     let value = |wanted: &[u8]| {
         track.iter().find_map(|item| match item {
             SessionTrack::SystemVariable { name, value } if name == wanted => Some(value.as_slice()),
@@ -202,14 +229,24 @@ fn unreported_charset(track: &[SessionTrack]) -> Option<SessionTrack> {
         })
     };
     let collation = value(b"collation_connection")?;
-    (value(b"character_set_client").is_some() && value(b"character_set_connection").is_none())
-        .then_some(())?;
+    let tells = renames || value(b"character_set_client").is_some();
+    (tells && value(b"character_set_connection").is_none()).then_some(())?;
     let charset = collation.split(|byte| *byte == b'_').next()?.to_vec();
     Some(SessionTrack::SystemVariable { name: b"character_set_connection".to_vec(), value: charset })
 }
 
+/// Whether two reports are of the same thing.
+fn is_same(one: &SessionTrack, other: &SessionTrack) -> bool {
+    match (one, other) {
+        (SessionTrack::SystemVariable { name: a, .. }, SessionTrack::SystemVariable { name: b, .. }) => {
+            a == b
+        }
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
 /// Whether a client with session tracking would be told this by a server with default settings.
-fn is_for_client(item: &SessionTrack) -> bool {
+pub(super) fn is_for_client(item: &SessionTrack) -> bool {
     match item {
         SessionTrack::Schema(_) => true,
         SessionTrack::SystemVariable { name, .. } => TRACKED_BY_DEFAULT.contains(&name.as_slice()),

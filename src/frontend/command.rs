@@ -7,6 +7,7 @@ use tideover_protocol::command::{CommandKind, query_text};
 use tideover_protocol::response::ResponseShape;
 
 use crate::relay::Signals;
+use crate::session::PinReason;
 use crate::sql::{self, Effects, Kind, Statement, Tags};
 use crate::topology::Flavor;
 
@@ -36,7 +37,10 @@ impl Session {
     async fn dispatch_rare(&mut self, kind: CommandKind) -> Result<(), End> {
         match kind {
             CommandKind::Quit => Err(End::Client),
-            CommandKind::Ping => self.acknowledge().await,
+            CommandKind::Ping => {
+                self.set_row_count(0);
+                self.acknowledge_repeating().await
+            }
             CommandKind::InitDb => self.run_plain(kind, plain(Kind::Use, Effects::SETS_SESSION)).await,
             CommandKind::StmtPrepare => self.prepare().await,
             CommandKind::StmtSendLongData => self.long_data().await,
@@ -58,13 +62,16 @@ impl Session {
             CommandKind::Refresh | CommandKind::Shutdown => {
                 self.run_plain(kind, plain(Kind::Administration, Effects::WRITES)).await
             }
-            _ => self.refuse(&error::unknown_command()).await,
+            _ => self.refuse_as_server(&error::unknown_command()).await,
         }
     }
 
     pub(super) async fn run_plain(&mut self, kind: CommandKind, statement: Statement) -> Result<(), End> {
-        let keeps = self.keeps_warnings(&statement, b"", sql::Dialect::default());
-        self.tracker.begin(&statement, keeps);
+        // Commands that are no statements leave the warnings of the statement before them (seen on all three).
+        let keeps = matches!(kind, CommandKind::InitDb | CommandKind::FieldList | CommandKind::SetOption);
+        if kind != CommandKind::Statistics {
+            self.begin_statement(&statement, keeps);
+        }
         let tags = Tags::default();
         let dialect = sql::Dialect::default();
         let work =
@@ -81,7 +88,7 @@ impl Session {
         let (statement, range) = self.read_text(range, dialect);
         let text = self.command.get(range.clone()).unwrap_or_default();
         let keeps = self.keeps_warnings(&statement, text, dialect);
-        self.tracker.begin(&statement, keeps);
+        self.begin_statement(&statement, keeps);
         let releases = statement.any(Effects::RELEASE);
         let work = Work {
             kind: CommandKind::Query,
@@ -147,7 +154,7 @@ impl Session {
         let on = match self.command.get(1..).unwrap_or_default() {
             [0, 0, ..] => true,
             [1, 0, ..] => false,
-            [_, _, ..] => return self.refuse(&error::unknown_command()).await,
+            [_, _, ..] => return self.refuse_as_server(&error::unknown_command()).await,
             _ if self.flavor() == Flavor::MySql => return self.refuse_malformed().await,
             short => !short.contains(&1),
         };
@@ -163,6 +170,8 @@ impl Session {
             return result;
         }
         self.take_several(on);
+        // An end of rows is what the answer is.
+        self.set_row_count(-1);
         self.say_end_of_option();
         self.flush().await
     }
@@ -181,16 +190,32 @@ impl Session {
     fn say_end_of_option(&mut self) {
         use tideover_protocol::capability::Capabilities;
         if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            self.say_ok(self.answer_at.unwrap_or(1));
+            self.say_ok_for((0, self.repeated_conditions()), self.answer_at.unwrap_or(1));
             return;
         }
         let [s0, s1] = self.status.bits().to_le_bytes();
-        self.client.queue_packet(&[0xfe, 0, 0, s0, s1], 1);
+        let [w0, w1] = self.repeated_conditions().to_le_bytes();
+        self.client.queue_packet(&[0xfe, w0, w1, s0, s1], 1);
+    }
+
+    /// We answer in the server's place, where that would have set ROW_COUNT().
+    pub(super) fn set_row_count(&mut self, rows: i64) {
+        self.tracker.set_row_count(rows);
+        self.here.no_row_count = true;
+        self.handle.set_pins(self.tracker.pins());
     }
 
     /// COM_RESET_CONNECTION: the session is as after login, but for its schema, its role and MySQL's character sets.
     async fn reset_connection(&mut self) -> Result<(), End> {
         let role = self.tracker.state().role().map(str::to_owned);
+        let patience = self.own_patience();
+        if self.tracker.pins().contains(PinReason::FoundRows)
+            && let Some(lease) = &mut self.lease
+            && let Ok(row) = unless_lost(&patience, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
+            && let Some(rows) = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok())
+        {
+            self.tracker.learn_found_rows(rows);
+        }
         self.forget_everything();
         if self.dialect.collation != self.asked_collation {
             self.dialect.collation = self.asked_collation;
@@ -225,6 +250,7 @@ impl Session {
         self.lost = None;
         self.lost_pins.clear();
         self.wrap = super::wrap::Wrap::default();
+        self.untold = super::raised::Untold::default();
         self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
         self.handle.set_pins(crate::session::Pins::NONE);
     }

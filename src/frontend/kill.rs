@@ -137,7 +137,7 @@ impl Session {
             let _ = self.end_session(victim, connection).await;
         }
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
-        self.say_ok_for(victims.len() as u64, sequence);
+        self.say_ok_for((victims.len() as u64, 0), sequence);
         self.flush().await?;
         if victims.iter().any(|victim| victim.id == own) && connection {
             return Err(End::Told);

@@ -26,6 +26,8 @@ mod marking;
 mod network;
 mod outcome;
 mod prepared;
+mod quoted;
+mod raised;
 mod reading;
 mod registry;
 mod replayer;

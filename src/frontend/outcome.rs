@@ -55,7 +55,7 @@ impl Session {
         }
         let failure = Failure { sent: Sent::Something, broke, delivered, place, flavor: self.flavor() };
         if decide(&failure) == Verdict::Surface {
-            let mut frame = frame;
+            let mut frame = Box::pin(self.without_tags(work, &done, &frame)).await.unwrap_or(frame);
             // Of an answer that goes on where another broke off, it may have come too soon.
             let Some(sequence) = self.answer_at else { return Err(End::Client) };
             if let Some(byte) = frame.get_mut(HEADER_LEN - 1) {

@@ -1,7 +1,6 @@
 //! Binary prepared statements. Their ids are the client's; each server connection has its own, made when first needed
 //! there. What an execution leaves out because the server knows it (parameter types, long data) is put in again.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -75,27 +74,40 @@ impl Session {
         if id == LAST_PREPARED && self.flavor() == Flavor::MariaDb {
             id = self.last_prepared;
         }
-        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
-            return self.refuse(&error::unknown_statement(id, what)).await;
+        let Some(mut prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else {
+            return self.refuse_as_server(&error::unknown_statement(id, what)).await;
         };
-        if let Some((refused, limit)) = self.refused.take_if(|(refused, _)| *refused == id) {
+        if mysql
+            && kind == CommandKind::StmtExecute
+            && prepared.params > 0
+            && let Ok(view) = ExecuteView::parse(&self.command, prepared.params, self.capabilities)
+            && view.new_params_bound
+            && let Some(typed) = self.prepared.begin(id, &view.types)
+        {
+            prepared = typed.clone();
+        }
+        // Data for no parameter of it spoils a statement until a COM_STMT_RESET (seen on all three).
+        let stays = |limit: Option<usize>| limit.is_none();
+        let refused = self.refused.filter(|(refused, _)| *refused == id);
+        if let Some((refused, limit)) = refused {
+            self.refused = self.refused.filter(|_| stays(limit));
             let why = match limit {
                 Some(limit) => error::long_data(refused, limit),
                 None if mysql => error::wrong_arguments(MYSQL_CHECKS),
                 None => error::wrong_arguments("mysqld_stmt_send_long_data"),
             };
-            return self.refuse(&why).await;
+            return self.refuse_as_server(&why).await;
         }
         let fetch = kind == CommandKind::StmtFetch;
         if fetch && !self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
-            return self.refuse(&error::no_cursor(id, !mysql)).await;
+            return self.refuse_as_server(&error::no_cursor(id, !mysql)).await;
         }
         let statement =
             if fetch { plain(Kind::Other, Effects::READS_ONLY) } else { prepared.statement.clone() };
         if !fetch {
             let dialect = self.lexing();
             let keeps = self.keeps_warnings(&statement, prepared.key.text(), dialect);
-            self.tracker.begin(&statement, keeps);
+            self.begin_statement(&statement, keeps);
         }
         let work = Work {
             kind,
@@ -120,8 +132,15 @@ impl Session {
     /// `Ok(false)`: it could not be prepared, and the client was told why.
     pub(super) async fn send_prepared(&mut self, work: &Work) -> Result<bool, Sent> {
         let id = work.prepared.unwrap_or_default();
-        let Some(prepared) = self.prepared.get(id).map(|s| s.prepared().clone()) else { return Ok(false) };
+        let prepared = match &work.text {
+            Text::Prepared(prepared) => Some(prepared.clone()),
+            _ => self.prepared.get(id).map(|s| s.prepared().clone()),
+        };
+        let Some(prepared) = prepared else { return Ok(false) };
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
+        if let Some(untyped) = &prepared.untyped {
+            lease.prepared.rename(untyped, &prepared.key);
+        }
         let known = lease.prepared.get(&prepared.key);
         let server_id = match known {
             Some(id) => id,
@@ -149,11 +168,16 @@ impl Session {
         command.clear();
         if self.execution(work, &prepared, server_id, &mut command).is_err() {
             let refused = error::wrong_arguments("mysqld_stmt_execute");
-            let _ = self.refuse(&refused).await;
+            let _ = self.refuse_as_server(&refused).await;
             return Ok(false);
         }
         self.has_left = Sent::Something;
-        let ahead = self.queue_ahead(work);
+        let mut ahead = self.queue_ahead(work);
+        let has_cursor = self.prepared.get(id).is_some_and(|statement| statement.cursor_open());
+        if has_cursor && work.kind == CommandKind::StmtExecute && self.flavor() == Flavor::MySql {
+            // Executed again without one, MySQL 9.7 breaks the protocol unless it is closed before.
+            ahead.close_cursor(self.lease.as_mut(), server_id);
+        }
         self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         for closed in lease.prepared.take_to_close() {
@@ -255,12 +279,19 @@ impl Session {
             if let Some(lease) = &mut self.lease {
                 lease.prepared.insert(key.clone(), server_id);
             }
-            let id = self.prepared.insert(Arc::new(Prepared { key, statement, params, columns }));
+            let settings = state.preparation();
+            self.tracker.may_ask(&statement);
+            let prepared = Prepared { key, statement, settings, untyped: None, params, columns };
+            let id = self.prepared.insert(Arc::new(prepared));
             self.last_prepared = id;
             return;
         }
         let may_open =
             matches!(work.shape, ResponseShape::ResultSets { cursor: true } | ResponseShape::Fetch);
+        // Executing a statement closes its cursor.
+        if work.kind == CommandKind::StmtExecute && self.prepared.get(id).is_some_and(|s| s.cursor_open()) {
+            self.close_cursor(id);
+        }
         if may_open && done.status.contains(StatusFlags::CURSOR_EXISTS) {
             self.prepared.set_cursor(id, true);
             self.tracker.pin(PinReason::OpenCursor);
@@ -314,7 +345,7 @@ impl Session {
     async fn refuse_without_id(&mut self, what: &str) -> Result<(), End> {
         let zeros = matches!(CommandKind::of(&self.command), CommandKind::StmtFetch | CommandKind::StmtReset);
         if zeros && self.flavor() == Flavor::MariaDb {
-            return self.refuse(&error::unknown_statement(0, what)).await;
+            return self.refuse_as_server(&error::unknown_statement(0, what)).await;
         }
         self.refuse_malformed().await
     }
@@ -327,7 +358,7 @@ impl Session {
         let Some(statement) = self.prepared.get(id) else {
             let mysql = self.flavor() == Flavor::MySql;
             let what = if mysql { MYSQL_CHECKS } else { "mysqld_stmt_reset" };
-            return self.refuse(&error::unknown_statement(id, what)).await;
+            return self.refuse_as_server(&error::unknown_statement(id, what)).await;
         };
         if statement.cursor_open() {
             let key = statement.prepared().key.clone();
@@ -339,6 +370,7 @@ impl Session {
         }
         self.prepared.clear(id);
         self.refused.take_if(|(refused, _)| *refused == id);
+        self.set_row_count(0);
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())
@@ -371,19 +403,15 @@ pub(super) async fn prepare_on(
     prepared: &Arc<Prepared>,
     state: &SessionState,
 ) -> Result<Result<u32, ErrPacket>, Sent> {
+    if let Some(untyped) = &prepared.untyped {
+        lease.prepared.rename(untyped, &prepared.key);
+    }
     if let Some(id) = lease.prepared.get(&prepared.key) {
         return Ok(Ok(id));
     }
-    // What its names mean was settled when the client prepared it: in the schema of that time.
-    let schema = prepared.key.schema();
-    let elsewhere = schema.is_some() && schema != state.schema();
-    let there = if elsewhere {
-        let mut there = state.clone();
-        there.set_schema(schema);
-        Cow::Owned(there)
-    } else {
-        Cow::Borrowed(state)
-    };
+    // What its names and words mean was settled when the client prepared it: in the schema and with the modes of that time.
+    let there = state.prepared_with(prepared.key.schema(), &prepared.settings);
+    let elsewhere = there.fingerprint() != state.fingerprint();
     // Prepared in the wrong state it goes with its connection.
     let restoring = lease.queue_restore(&there);
     let mut command = vec![PREPARE];

@@ -224,6 +224,7 @@ impl Session {
         };
         match ended {
             Ok(rerun) => {
+                lease.insert_id = None;
                 if matches!(rerun, Rerun::Done) {
                     *status = lease.status;
                     handle.set_in_transaction(inside);

@@ -71,7 +71,8 @@ impl Runner<'_> {
     /// Runs all. `inside`: a transaction must be open in the end.
     pub(super) async fn run(mut self, journal: &mut Journal<Recorded>, inside: bool) -> Rerun {
         *self.unit = UnitTrace::default();
-        let mut insert_id_before = Some(journal.last_insert_id()).filter(|id| *id > 0);
+        let mut insert_id_before =
+            Some(journal.last_insert_id()).filter(|id| self.lease.insert_id != Some(*id));
         let Ok(entries) = journal.entries() else { return Rerun::OwnValue };
         let count = entries.len();
         for (at, entry) in entries.iter_mut().enumerate() {

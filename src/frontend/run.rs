@@ -1,5 +1,7 @@
 //! Runs one command of the client in a unit, again if need be, and gives the client one answer.
 
+use std::ops::ControlFlow;
+
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::response::ResponseScanner;
 use tideover_protocol::status::StatusFlags;
@@ -13,10 +15,13 @@ use super::ahead::{Follows, follows};
 use super::answer::{AnswerControls, Completion, change, metric_kind};
 use super::error::{self, ClientError};
 use super::outcome::resume_from;
+use super::raised::{keeps_row_count, repeats_conditions};
 use super::session::{End, MOVED, Session};
-use super::staying::unless_lost;
 use super::unit::{Hold, Leased};
 use super::work::Work;
+
+/// MariaDB 11.0: from there on it reports two variables under one name.
+const RENAMES: u32 = 110_000;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -40,13 +45,11 @@ impl Session {
         let mut hold = Hold::arrived();
         let mut rest: Option<Box<Work>> = None;
         loop {
-            if self.wrap.aftermath.is_some() && rest.is_none() {
-                match Box::pin(self.told_from_aftermath(work)).await? {
-                    None => {
-                        self.end_unit_if_over();
-                        return Ok(());
-                    }
-                    Some(other) => rest = Some(Box::new(other)),
+            let asks = self.wrap.aftermath.is_some() || work.statement.any(Effects::READS_ROW_COUNT);
+            if asks && rest.is_none() {
+                match Box::pin(self.in_place_of(work)).await? {
+                    ControlFlow::Break(()) => return Ok(self.end_unit_if_over()),
+                    ControlFlow::Continue(other) => rest = other.map(Box::new),
                 }
             }
             let attempt = match self.attempt(rest.as_deref().unwrap_or(work), &mut hold).await? {
@@ -71,7 +74,7 @@ impl Session {
         if self.read_is_over() {
             Box::pin(self.capture()).await;
         }
-        if self.wrap.identity_or_off() {
+        if self.wrap.remembers() {
             self.unwrap_statement();
         }
         self.end_unit_if_over();
@@ -188,6 +191,8 @@ impl Session {
     /// What the answer goes through on its way to the client, and the number of its first packet.
     fn exchange(&mut self, work: &Work) -> Option<(Exchange, AnswerControls, u8)> {
         let journaled = self.is_journaled(work);
+        let dialect = self.lexing();
+        let renames = dialect.mariadb && dialect.version >= RENAMES;
         let lease = self.lease.as_ref()?;
         let resume = self.resume.take();
         let expected = self.answer_at.unwrap_or(1);
@@ -196,6 +201,9 @@ impl Session {
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
         controls.wrapped = self.wrap.open;
+        controls.done.late = std::mem::take(&mut self.untold.late);
+        controls.renames = renames;
+        controls.repeated = repeats_conditions(work).then(|| self.repeated_conditions());
         let listen = Signals::CUT | Signals::KILL | Signals::SERVER_LOST | Signals::ABORT;
         let mut exchange = Exchange::new(scanner, listen);
         let inside = self.place(&work.statement) == Place::Inside && !lease.reading;
@@ -372,18 +380,11 @@ impl Session {
         self.note_commit(work, &done, (true, false));
         self.note_seen(work, &done, true);
         self.track(work, &done, Some(code));
-        let patience = doubtful.then(|| self.own_patience());
-        let Some(lease) = &mut self.lease else { return };
-        if let Some(patience) = patience {
-            // It has an answer with status flags, and changes neither those nor ROW_COUNT() nor the warnings.
-            let ask = [0x1b, u8::from(!lease.takes_several()), 0];
-            match unless_lost(&patience, lease.command(&ask)).await {
-                Ok(_) => self.status = lease.status,
-                Err(_) => {
-                    lease.broken = true;
-                    self.guess_status(work, code);
-                }
-            }
+        if self.lease.is_none() {
+            return;
+        }
+        if doubtful {
+            self.ask_for_status(work, code).await;
         }
         self.handle.set_in_transaction(self.in_transaction() && !self.is_on_replica());
         self.journalize(work, &before, (&done, rows, Some(code)));
@@ -404,6 +405,8 @@ impl Session {
         }
         if work.statement.any(Effects::SETS_TRACKERS) {
             lease.commits.lose_track();
+            // Nobody else may get it so: what it does not report is not known of them.
+            lease.dirty = true;
         }
     }
 
@@ -418,23 +421,30 @@ impl Session {
             affected_rows: done.affected_rows,
             last_insert_id: done.last_insert_id,
             own_id: done.last_insert_id > 0 && self.may_name_id(work, done.last_insert_id),
+            had_insert_id: self.lease.is_some() && self.here.insert_id,
             result_set: done.result_set,
+            ends_rows: done.ends_rows,
             rows: done.rows,
             ended: done.ends.0 + done.ends.1 / 2,
             changes: &changes,
         };
+        self.note_conditions(work, done, error.is_some());
         let before = self.tracker.pins();
-        // To prepare a statement or to fetch rows changes nothing of what the statement before left, but for warnings.
+        // To prepare a statement, to fetch rows or to ask for statistics changes nothing of what the statement before left, but
+        // for warnings.
         if error.is_none() && work.statement.any(Effects::SETS_GLOBAL) {
             // New sessions may begin with something else now, one that logs in before the monitor has looked among them.
             self.lease.iter().for_each(|lease| self.shared.pools.doubt(lease.server));
             self.shared.monitor.kick();
         }
-        let quiet = matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch);
+        let quiet =
+            matches!(work.kind, CommandKind::StmtPrepare | CommandKind::StmtFetch | CommandKind::Statistics);
         if quiet && done.most_warnings > 0 {
             self.tracker.pin(PinReason::Warnings);
         }
         if !quiet || error.is_some() {
+            // Another one may be on the connection then.
+            self.here.no_row_count = keeps_row_count(&work.statement);
             self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
         }
         let pins = self.tracker.pins();
@@ -460,11 +470,11 @@ impl Session {
         }
         // Temporary tables, locks and the like outlive the session on the connection: nobody else may get it so.
         if !self.tracker.is_insert_id_open() {
-            let only_there = pins.contains(PinReason::LastInsertId) || pins.contains(PinReason::CallResult);
-            self.here.insert_id |= only_there || done.last_insert_id > 0;
+            self.here.insert_id |= self.tracker.is_insert_id_there() || done.last_insert_id > 0;
         }
-        self.here.found_rows |= done.result_set || pins.contains(PinReason::FoundRows);
+        self.here.found_rows |= !quiet && self.tracker.left_found_rows();
         lease.dirty |= self.tracker.connection_is_suspect() || !self.tracker.stains().is_empty();
+        self.note_insert_id(work, error.is_some());
     }
 
     /// The server connection must not be used again.

@@ -26,6 +26,7 @@ use super::ahead::Here;
 use super::error::{self, ClientError};
 use super::handshake::{LoggedIn, LoginFailure};
 use super::journaling::Recorded;
+use super::raised::Untold;
 use super::reading::Reading;
 use super::registry::SessionHandle;
 use super::shared::Shared;
@@ -94,6 +95,8 @@ pub(super) struct Session {
     pub(super) unit: UnitTrace,
     /// The transaction of ours around the present statement.
     pub(super) wrap: Wrap,
+    /// What servers would tell with later answers of commands that were answered in their place.
+    pub(super) untold: Untold,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal<Recorded>>>,
     /// Keeps others at the gate while it is found out whether the transaction is to be done again.
@@ -155,6 +158,7 @@ impl Session {
             pass: None,
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
+            untold: Untold::default(),
             journal: None,
             returning: None,
             fixed: Fixed::default(),
@@ -370,11 +374,12 @@ impl Session {
 
     /// An OK of our own.
     pub(super) fn say_ok(&mut self, sequence: u8) {
-        self.say_ok_for(0, sequence);
+        self.say_ok_for((0, 0), sequence);
     }
 
-    pub(super) fn say_ok_for(&mut self, affected_rows: u64, sequence: u8) {
-        let ok = OkPacket { affected_rows, status: self.client_status(), ..OkPacket::default() };
+    /// An OK of our own with these numbers of rows and warnings.
+    pub(super) fn say_ok_for(&mut self, (affected_rows, warnings): (u64, u16), sequence: u8) {
+        let ok = OkPacket { affected_rows, warnings, status: self.client_status(), ..OkPacket::default() };
         let mut payload = BytesMut::new();
         ok.encode(self.capabilities, &mut payload);
         self.client.queue_packet(&payload, sequence);
@@ -407,13 +412,20 @@ impl Session {
     /// Answers a command that cannot be read.
     pub(super) async fn refuse_malformed(&mut self) -> Result<(), End> {
         let mariadb = self.flavor() == Flavor::MariaDb;
-        self.refuse(&error::malformed(mariadb)).await
+        self.refuse_as_server(&error::malformed(mariadb)).await
     }
 
     /// Answers the command with OK.
     pub(super) async fn acknowledge(&mut self) -> Result<(), End> {
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.say_ok(sequence);
+        self.flush().await
+    }
+
+    /// The same, with the number of conditions that the servers repeat.
+    pub(super) async fn acknowledge_repeating(&mut self) -> Result<(), End> {
+        let Some(sequence) = self.answer_at else { return Err(End::Client) };
+        self.say_ok_for((0, self.repeated_conditions()), sequence);
         self.flush().await
     }
 

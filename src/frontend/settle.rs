@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
+use tideover_protocol::command::CommandKind;
 use tokio::time::timeout;
 
 use crate::backend::Lease;
 use crate::session::{PinReason, Pins, Unread, UserValue};
-use crate::sql::{Effects, Kind, may_name_id};
+use crate::sql::{Effects, Kind, inserts_several, may_name_id};
 
 use super::aftermath::{Aftermath, show_warnings};
 use super::journaling::LOOKS_BACK;
@@ -60,6 +61,7 @@ impl Session {
         match read {
             Ok(Ok(Some((values, last_insert_id)))) => {
                 self.tracker.learn(&unread, &values, last_insert_id);
+                lease.insert_id = Some(last_insert_id);
                 lease.state = self.tracker.state().clone();
             }
             Ok(Ok(None)) => self.tracker.cannot_learn(),
@@ -125,6 +127,7 @@ impl Session {
         match (&unread, read) {
             (Some(unread), Some((values, last_insert_id))) => {
                 self.tracker.learn(unread, &values, last_insert_id);
+                lease.insert_id = Some(last_insert_id);
                 lease.state = self.tracker.state().clone();
             }
             (Some(_), None) => self.tracker.cannot_learn(),
@@ -147,11 +150,41 @@ impl Session {
             let (number, digits) = (id.to_le_bytes(), id.to_string());
             // Integers have four or eight bytes in nearly all drivers.
             let number = number.get(..if id > u64::from(u32::MAX) { 8 } else { 4 }).unwrap_or_default();
+            let real = (id as f64).to_le_bytes();
             values.windows(number.len()).any(|piece| piece == number)
+                || values.windows(real.len()).any(|piece| piece == real)
                 || values.windows(digits.len()).any(|piece| piece == digits.as_bytes())
         };
         may_name_id(work.text.of(&self.command), work.dialect, id, self.tracker.asks_insert_id())
             || (matches!(work.text, Text::Prepared(_)) && among_parameters())
+    }
+
+    /// Whether LAST_INSERT_ID() on the leased connection is the session's.
+    pub(super) fn has_insert_id(&self) -> bool {
+        let id = Some(self.tracker.last_insert_id());
+        self.here.insert_id || self.lease.as_ref().is_some_and(|lease| lease.insert_id == id)
+    }
+
+    /// Whether it inserts several rows, or may. Only looked at where it matters.
+    pub(super) fn inserts_several(&self, work: &Work) -> bool {
+        !self.has_insert_id()
+            && matches!(work.statement.kind, Kind::Insert | Kind::Replace | Kind::Load)
+            && (work.kind == CommandKind::StmtBulkExecute
+                || inserts_several(work.text.of(&self.command), work.dialect))
+    }
+
+    /// What LAST_INSERT_ID() is on the connection behind a statement.
+    pub(super) fn note_insert_id(&mut self, work: &Work, failed: bool) {
+        let Some(lease) = &mut self.lease else { return };
+        let unclear =
+            Effects::WRITES | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::SETS_LAST_INSERT_ID;
+        lease.insert_id = if self.tracker.is_insert_id_open() || self.tracker.is_insert_id_there() {
+            None
+        } else if self.here.insert_id {
+            Some(self.tracker.last_insert_id())
+        } else {
+            lease.insert_id.filter(|_| !(failed && work.statement.any(unclear)))
+        };
     }
 
     /// Before a statement that may read or change LAST_INSERT_ID(), in the transaction of an INSERT that may have named its
@@ -166,10 +199,18 @@ impl Session {
         }
         let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return };
-        let asked = lease.query_row("SELECT LAST_INSERT_ID() LIMIT 1", 1);
+        // The question takes its place there.
+        let counted = self.tracker.pins().contains(PinReason::FoundRows);
+        let asked = lease.query_row("SELECT LAST_INSERT_ID(), FOUND_ROWS() LIMIT 1", 2);
         if let Ok(row) = unless_lost(&patience, asked).await {
-            let id = row.first().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
+            let number = |at: usize| row.get(at).and_then(|number| str::from_utf8(number).ok()?.parse().ok());
+            let id = number(0);
+            lease.insert_id = id;
             self.here.insert_id |= id.is_some_and(|id| self.tracker.learn_insert_id(id));
+            if counted && let Some(rows) = number(1) {
+                self.tracker.learn_found_rows(rows);
+            }
+            (self.here.found_rows, self.here.no_row_count) = (false, true);
         } else {
             // The answer may still come: the transaction goes on elsewhere, or on another connection.
             lease.broken = true;

@@ -111,7 +111,7 @@ impl Session {
         self.finished(&head, done, rows);
         self.command = second;
         let keeps = self.keeps_warnings(&tail.statement, tail.text.of(&self.command), tail.dialect);
-        self.tracker.begin(&tail.statement, keeps);
+        self.begin_statement(&tail.statement, keeps);
         Some(tail)
     }
 }

@@ -78,15 +78,11 @@ impl Kept {
 }
 
 impl Wrap {
-    /// Whether anything of it is to be forgotten with the statement.
-    pub(super) fn identity_or_off(&self) -> bool {
-        self.open
-            || self.off
-            || self.sent
-            || self.keeps
-            || self.reads
-            || self.identity.is_some()
-            || self.kept.is_some()
+    /// Whether anything of it is to be forgotten with the statement. The aftermath is not: the next one may ask for it.
+    pub(super) const fn remembers(&self) -> bool {
+        // Named one by one, so that none that is added is left out.
+        let Self { open, identity, sent, keeps, reads, answers, off, kept, aftermath: _ } = self;
+        *open || *sent || *keeps || *reads || *off || *answers > 0 || identity.is_some() || kept.is_some()
     }
 }
 
@@ -389,5 +385,27 @@ impl Session {
         }
         self.flush().await?;
         Ok(Attempt::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_left_of_a_statement_is_remembered() {
+        let none = Wrap::default;
+        assert!(!none().remembers());
+        // A CALL behind one of these could run without a mark, or be taken for one that left one.
+        for wrap in [
+            Wrap { open: true, ..none() },
+            Wrap { sent: true, ..none() },
+            Wrap { keeps: true, ..none() },
+            Wrap { reads: true, ..none() },
+            Wrap { off: true, ..none() },
+            Wrap { answers: 1, ..none() },
+        ] {
+            assert!(wrap.remembers(), "{wrap:?}");
+        }
     }
 }

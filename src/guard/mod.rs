@@ -13,6 +13,7 @@ mod gone;
 mod gtid;
 mod inspect;
 mod log_reader;
+mod looks;
 mod marker;
 mod markers;
 mod mode;

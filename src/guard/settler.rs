@@ -14,8 +14,9 @@ use crate::topology::{Flavor, Server, ServerId, Topology, TopologyStore};
 
 use super::case::{Case, Settlement};
 use super::desk::{Desk, Link, Question, Reply};
-use super::gone::{self, Lost};
+use super::gone::{self, Lost, Present};
 use super::inspect::inspect;
+use super::looks::Looks;
 use super::markers::Markers;
 use super::mode::GuardMode;
 use super::programs::{self, Identity, Programs};
@@ -59,6 +60,8 @@ pub struct Guard {
     programs: Programs,
     /// One reads at a time: whoever waits finds what it wants to know.
     reading: tokio::sync::Mutex<()>,
+    /// For each server, for all who had something under way there when it stood still.
+    looks: Vec<Looks<Present>>,
 }
 
 impl Guard {
@@ -69,6 +72,7 @@ impl Guard {
         let readiness = targets.iter().map(|_| vec![Obstacle::NotInspected("not looked at yet".to_owned())]);
         let readiness = Mutex::new(readiness.collect());
         let tags_fail = AtomicBool::new(false);
+        let looks = targets.iter().map(|_| Looks::default()).collect();
         let desks = targets.into_iter().enumerate().map(|(at, target)| {
             let link = Link { connector: connector.clone(), target, account: account.clone() };
             Desk::new(ServerId(at), link)
@@ -83,6 +87,7 @@ impl Guard {
             markers: Markers::default(),
             programs: Programs::default(),
             reading: tokio::sync::Mutex::default(),
+            looks,
         })
     }
 
@@ -195,11 +200,13 @@ impl Guard {
     /// Whether a server that counted as lost and answers again still runs what was sent to it on a connection, of this id there
     /// and opened then. `None`: it does not say.
     pub async fn still_runs(&self, server: ServerId, (thread, opened): (u32, Instant)) -> Option<bool> {
-        let desk = self.desks.get(server.0)?;
-        let _one = self.reading.lock().await;
-        let mut control = desk.link.control(Instant::now() + QUERY).await.ok()?;
-        let present = gone::look(&mut control, QUERY).await.ok()?;
-        Some(present.runs(&Lost { thread, opened, patience: Instant::now() }))
+        let (desk, looks) = (self.desks.get(server.0)?, self.looks.get(server.0)?);
+        let look = async {
+            let mut control = desk.link.control(Instant::now() + QUERY).await.ok()?;
+            gone::look(&mut control, QUERY).await.ok()
+        };
+        let lost = Lost { thread, opened, patience: Instant::now() };
+        looks.tell(look, |present| present.runs(&lost)).await
     }
 
     /// Looks at every server that is up, all at once.

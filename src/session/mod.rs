@@ -4,7 +4,9 @@
 //! into a session's state, `PreparedStatements` and `ServerStatements` map statement ids between the two sides.
 //! Nothing here knows of sockets, pools or time.
 
+mod found_rows;
 mod held;
+mod insert_id;
 mod pin;
 mod prepared;
 mod restore;
@@ -19,7 +21,7 @@ pub use pin::{PinReason, Pins};
 pub use prepared::{ClientStatement, LongDataError, ParameterType, Prepared, PreparedStatements};
 pub use restore::{Restore, Step, plan};
 pub use server_statements::{ServerStatements, StatementKey};
-pub use state::{Change, SessionState, is_state, tracker_setup};
+pub use state::{Change, SessionState, Setting, is_state, tracker_setup};
 pub use tracker::{Outcome, Tracker};
 pub use unread::{Unread, UserValue};
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::StatementKey;
+use super::{Setting, StatementKey};
 use crate::sql::Statement;
 
 /// A parameter's type as COM_STMT_EXECUTE sends it: type code and flags (0x80: unsigned).
@@ -16,6 +16,10 @@ pub struct Prepared {
     pub key: Arc<StatementKey>,
     /// What the text is.
     pub statement: Statement,
+    /// The settings that decided how it was read, as they were when it was prepared.
+    pub settings: Vec<Setting>,
+    /// The key that it had before its first execution, where the types of that are a part of it.
+    pub untyped: Option<Arc<StatementKey>>,
     /// Number of parameters.
     pub params: u16,
     /// Number of result columns, 0 if there is no result set.
@@ -127,6 +131,19 @@ impl PreparedStatements {
     #[must_use]
     pub fn get(&self, id: u32) -> Option<&ClientStatement> {
         self.statements.get(&id)
+    }
+
+    /// On MySQL: its first execution brings these types, which decide there what a parameter is that the text leaves open, for
+    /// all executions to come (seen on 9.7). Sessions with other types have a server's statement of their own.
+    pub fn begin(&mut self, id: u32, types: &[ParameterType]) -> Option<&Arc<Prepared>> {
+        let statement = self.statements.get_mut(&id)?;
+        if statement.types.is_none() && statement.prepared.untyped.is_none() {
+            let plain = &statement.prepared;
+            let key = Arc::new(plain.key.with_types(types));
+            let typed = Prepared { untyped: Some(plain.key.clone()), key, ..(**plain).clone() };
+            statement.prepared = Arc::new(typed);
+        }
+        Some(&statement.prepared)
     }
 
     /// Notes the parameter types that an execution brought along.

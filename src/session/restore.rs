@@ -2,8 +2,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SessionState;
-use super::sql_prepare::deallocate;
-use super::state::Setting;
+use super::sql_prepare::{deallocate, plain_null};
+use super::state::{RESULTS_COLLATION, Setting};
 
 /// What turns a server connection in one session's state into one in another's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,7 +131,8 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         if from.prepared().get(name) == Some(statement) {
             continue;
         }
-        let then = now.at_time_of(statement);
+        // With all else as it shall be: a part of it may decide too.
+        let then = to.at_time_of(statement);
         settings(&mut restore, &now, &then, base);
         restore.steps.extend(statement.statements(name).into_iter().map(Step::Query));
         now = Cow::Owned(then);
@@ -153,7 +154,25 @@ fn settings(restore: &mut Restore, from: &SessionState, to: &SessionState, base:
         }
         restore.steps.push(Step::InitDb(schema.to_vec()));
     }
+    if has_wide_literals(&from) {
+        // Names and words in quotes would not be understood.
+        restore.query(Some("SET NAMES utf8mb4".to_owned()));
+        for name in
+            [b"character_set_client".as_slice(), b"character_set_results", b"character_set_connection"]
+        {
+            from.to_mut().set_variable(name, b"utf8mb4");
+        }
+        // Whichever it has.
+        from.to_mut().set_variable(RESULTS_COLLATION, b"");
+    }
     restore.query(variables(&from, to, base));
+}
+
+/// Whether strings in a text become strings of a character set that is not one of ASCII's kin.
+fn has_wide_literals(state: &SessionState) -> bool {
+    let setting = state.settings().get(b"collation_connection".as_slice());
+    let name = setting.map_or(b"".as_slice(), |setting| &setting.value);
+    [b"utf16".as_slice(), b"utf32", b"ucs2"].iter().any(|wide| name.starts_with(wide))
 }
 
 /// Whether a connection in the state `from` would take COM_INIT_DB with this name for another one: servers read it in the
@@ -170,17 +189,21 @@ fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Opt
     // which comes first.
     let (last, first): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.starts_with(b"collation_"));
     let wanted = |slot: &[u8]| to.get(slot).or_else(|| base.get(slot));
-    let mut set = String::new();
-    let mut names = None;
-    for slot in first.into_iter().chain(last) {
+    let changes = |slot: &[u8]| {
         let now = from.get(slot).or_else(|| base.get(slot));
-        if now == wanted(slot) && now.is_some() {
+        now != wanted(slot) || now.is_none()
+    };
+    let results = [NAMES[1], RESULTS_COLLATION].iter().any(|slot| changes(slot));
+    let names = set_names(wanted).filter(|_| results);
+    let mut set = String::new();
+    for slot in first.into_iter().chain(last).filter(|slot| changes(slot)) {
+        if slot.as_slice() == RESULTS_COLLATION {
+            // The character set by itself sets it.
+            let also = !changes(NAMES[1]) && names.is_none();
+            push(&mut set, wanted(NAMES[1]).filter(|_| also).and_then(assignment));
             continue;
         }
-        if NAMES.contains(&slot.as_slice())
-            && let Some(set_names) = set_names(wanted)
-        {
-            names = Some(set_names);
+        if names.is_some() && NAMES.contains(&slot.as_slice()) {
             continue;
         }
         let assignment = match (wanted(slot), from.get(slot)) {
@@ -197,19 +220,27 @@ fn variables(from: &SessionState, to: &SessionState, base: &SessionState) -> Opt
 /// What SET NAMES sets.
 const NAMES: [&[u8]; 3] = [b"character_set_client", b"character_set_results", b"collation_connection"];
 
-/// `NAMES … COLLATE …`, if that sets all three as wanted. To set them one by one gives the results the default collation of
-/// their character set, which column definitions show.
+/// `NAMES … COLLATE …`, if results have a collation that is not their character set's own, and what else is wanted then. To
+/// set them one by one gives results the default collation of their character set, which column definitions show.
 fn set_names<'a>(wanted: impl Fn(&[u8]) -> Option<&'a Setting>) -> Option<String> {
-    let value = |slot: &[u8]| {
+    let plain = |slot: &[u8]| {
         let setting = wanted(slot).filter(|setting| setting.name == slot)?;
-        str::from_utf8(&setting.value)
-            .ok()
-            .filter(|v| v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        str::from_utf8(&setting.value).ok().filter(|v| v.bytes().all(plain))
     };
-    let [client, results, collation] = NAMES.map(value);
-    let (client, collation) = (client?, collation?);
-    let belongs = collation.strip_prefix(client).is_some_and(|rest| rest.starts_with('_'));
-    (results == Some(client) && belongs).then(|| format!("NAMES {client} COLLATE {collation}"))
+    let [client, results, _] = NAMES.map(plain);
+    let (client, results, collation) = (client?, results?, plain(RESULTS_COLLATION)?);
+    let belongs = collation.strip_prefix(results).is_some_and(|rest| rest.starts_with('_'));
+    belongs.then_some(())?;
+    let mut names = format!("NAMES {results} COLLATE {collation}");
+    if client != results {
+        names += &format!(",character_set_client={}", value("", client.as_bytes()));
+    }
+    let connection = wanted(NAMES[2])?;
+    if plain(NAMES[2]) != Some(collation) {
+        names += &format!(",{}", assignment(connection)?);
+    }
+    Some(names)
 }
 
 fn push(set: &mut String, assignment: Option<String>) {
@@ -285,7 +316,7 @@ fn user_variables(from: &SessionState, to: &SessionState) -> Option<String> {
     for (name, _) in from.user_variables() {
         // A value that only the server knows is on the connection where it was made.
         if to.user_variable(name).is_none() {
-            push(&mut set, Some(format!("@`{name}`=NULL")));
+            push(&mut set, Some(format!("@`{name}`={}", plain_null(name))));
         }
     }
     (!set.is_empty()).then_some(set)

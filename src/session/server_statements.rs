@@ -23,6 +23,20 @@ impl StatementKey {
         Self { hash: hasher.finish(), text, schema, environment }
     }
 
+    /// Of another text in the same environment.
+    #[must_use]
+    pub fn with_text(&self, text: Arc<[u8]>) -> Self {
+        Self::new(text, self.schema.clone(), self.environment)
+    }
+
+    /// Of the same text, first executed with parameters of these types.
+    #[must_use]
+    pub fn with_types(&self, types: &[ParameterType]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (self.environment, types).hash(&mut hasher);
+        Self::new(self.text.clone(), self.schema.clone(), hasher.finish())
+    }
+
     /// The text as it was prepared.
     #[must_use]
     pub fn text(&self) -> &[u8] {
@@ -95,6 +109,15 @@ impl ServerStatements {
     pub fn remove(&mut self, key: &StatementKey) {
         if let Some(slot) = self.slots.remove(key) {
             self.to_close.push(slot.id);
+        }
+    }
+
+    /// A statement that was never executed goes by the second of these from here on, unless there is one already.
+    pub fn rename(&mut self, from: &StatementKey, to: &Arc<StatementKey>) {
+        if !self.slots.contains_key(to)
+            && let Some(slot) = self.slots.remove(from)
+        {
+            self.slots.insert(to.clone(), slot);
         }
     }
 

@@ -1,6 +1,7 @@
 //! SET statements, where the text has to make up for what trackers leave out.
 
 use super::restore::{DATABASE_COLLATION, quote};
+use super::sql_prepare::{nulled, plain_null};
 use super::state::{is_state, slot};
 use super::{Change, PinReason, Tracker};
 use crate::sql::details::{self, Target, Value};
@@ -33,6 +34,7 @@ pub(super) fn take_in(
     }
     // Which of several assignments comes first is the server's business.
     let set_here: Vec<Target> = assignments.iter().map(|one| one.target.clone()).collect();
+    let sets = |name: &str| set_here.contains(&Target::Session(name.to_owned()));
     for assignment in assignments {
         let value = match assignment.value {
             Value::User(name) if set_here.contains(&Target::User(name.clone())) => Value::Expression,
@@ -45,14 +47,29 @@ pub(super) fn take_in(
             Target::Elsewhere => {}
         }
     }
+    if reports(changes, |name| name == b"character_set_results") {
+        // Set by itself, or by SET NAMES, with a collation perhaps.
+        let alone = sets("character_set_results") || set_here.contains(&Target::CharacterSet);
+        if alone || sets("collation_connection") {
+            tracker.state.note_results(!alone);
+        }
+    }
 }
 
 fn user_variable(tracker: &mut Tracker, name: &str, value: Value) {
     let literal = match value {
         Value::Number(number) => number,
         Value::Text(text) => quote(&text),
-        Value::Word(word) if ["null", "true", "false"].contains(&&*word.to_ascii_lowercase()) => {
+        Value::Word(word) if ["true", "false"].contains(&&*word.to_ascii_lowercase()) => {
             word.to_ascii_uppercase()
+        }
+        Value::Word(word) if word.eq_ignore_ascii_case("null") => {
+            let null = match tracker.state.user_variable(name) {
+                Some(before) => nulled(name, before),
+                None => Some(plain_null(name)),
+            };
+            let Some(null) = null else { return tracker.compute(name) };
+            null
         }
         _ => {
             tracker.compute(name);

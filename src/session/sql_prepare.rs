@@ -1,7 +1,7 @@
 //! SQL-level PREPARE: what it takes to have the same statement on another server connection. PURE.
 
 use super::SessionState;
-use super::state::{DECIDES_PREPARATION, Setting};
+use super::state::Setting;
 use crate::sql::details::Source;
 
 /// Statements that one session may take along, and bytes of each text. With more it is pinned.
@@ -33,12 +33,11 @@ impl SqlStatement {
         if text.is_empty() || text.len() > LONGEST || state.prepared().len() >= MOST {
             return None;
         }
-        let settings = DECIDES_PREPARATION.iter().filter_map(|slot| state.settings().get(slot.as_bytes()));
         Some(Self {
             text,
             by_variable,
             schema: state.schema().map(<[u8]>::to_vec),
-            settings: settings.cloned().collect(),
+            settings: state.preparation(),
         })
     }
 
@@ -121,19 +120,80 @@ pub(super) fn literal(name: &str, value: &super::UserValue) -> Option<String> {
     }
 }
 
-/// NULL, of the type that the variable has on the server: columns show it. What stands for it goes on with a second
-/// assignment, which MariaDB needs: there a variable that becomes NULL keeps its type.
+/// NULL, of the type that the variable has on the server: columns show it. A variable that becomes NULL keeps its type (seen
+/// on all three), so what stands for it is a value of the type, and goes on with a second assignment.
 fn null(name: &str, value: &super::UserValue) -> String {
     let collation = str::from_utf8(&value.collation).unwrap_or_default();
-    match value.kind {
-        1 | 2 | 3 | 8 | 9 => format!("0,@`{name}`=CAST(NULL AS SIGNED)"),
-        4 | 5 => format!("0e0,@`{name}`=NULL+0e0"),
-        0 | 246 => format!("0.0,@`{name}`=CAST(NULL AS DECIMAL)"),
+    let sample = match value.kind {
+        1 | 2 | 3 | 8 | 9 if value.unsigned => "CAST(0 AS UNSIGNED)".to_owned(),
+        1 | 2 | 3 | 8 | 9 => "0".to_owned(),
+        4 | 5 => "0e0".to_owned(),
+        0 | 246 => "0.0".to_owned(),
         _ => match collation.split_once('_') {
             Some((charset, _)) if collation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
-                format!("_{charset}'' COLLATE {collation},@`{name}`=CONVERT(NULL USING {charset})")
+                format!("_{charset}'' COLLATE {collation}")
             }
-            _ => "NULL".to_owned(),
+            _ => return plain_null(name),
         },
+    };
+    format!("{sample},@`{name}`=NULL")
+}
+
+/// NULL for a variable that had no value before, whatever another session has left in it.
+pub(super) fn plain_null(name: &str) -> String {
+    format!("X'',@`{name}`=NULL")
+}
+
+/// What a variable with this literal is when it becomes NULL. `None`: its type is not plain to see.
+pub(super) fn nulled(name: &str, literal: &str) -> Option<String> {
+    if literal.ends_with("=NULL") {
+        return Some(literal.to_owned());
+    }
+    let digits = literal.strip_prefix('-').unwrap_or(literal);
+    let sample = if literal.starts_with("CAST(") && literal.ends_with(" AS UNSIGNED)") {
+        "CAST(0 AS UNSIGNED)".to_owned()
+    } else if matches!(literal, "TRUE" | "FALSE") || literal.parse::<i64>().is_ok() {
+        "0".to_owned()
+    } else if digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        let real = digits.contains(['e', 'E']);
+        (real || digits.contains('.')).then(|| if real { "0e0" } else { "0.0" }.to_owned())?
+    } else if literal.starts_with('\'') {
+        "''".to_owned()
+    } else if let Some((charset, rest)) = literal.split_once(" X'") {
+        let collation = rest.split_once("' COLLATE ").map(|(_, name)| format!(" COLLATE {name}"));
+        charset.starts_with('_').then_some(())?;
+        format!("{charset}''{}", collation.unwrap_or_default())
+    } else {
+        return None;
+    };
+    Some(format!("{sample},@`{name}`=NULL"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nulled;
+
+    #[test]
+    fn a_variable_that_becomes_null_keeps_its_type() {
+        for (literal, sample) in [
+            ("5", Some("0")),
+            ("-5", Some("0")),
+            ("TRUE", Some("0")),
+            ("18446744073709551615", None),
+            ("CAST(7 AS UNSIGNED)", Some("CAST(0 AS UNSIGNED)")),
+            ("1.5", Some("0.0")),
+            (".5", Some("0.0")),
+            ("-2e10", Some("0e0")),
+            ("'it''s'", Some("''")),
+            ("_latin1 X'E4' COLLATE latin1_bin", Some("_latin1'' COLLATE latin1_bin")),
+            ("_binary X'00'", Some("_binary''")),
+            ("", None),
+        ] {
+            let wanted = sample.map(|sample| format!("{sample},@`a`=NULL"));
+            assert_eq!(nulled("a", literal), wanted, "{literal}");
+            if let Some(null) = wanted {
+                assert_eq!(nulled("a", &null), Some(null));
+            }
+        }
     }
 }

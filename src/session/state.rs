@@ -43,15 +43,28 @@ pub struct SessionState {
 /// Stands in place of a literal for a value that only the server knows.
 pub(super) const UNREAD: &str = "";
 
-/// What decides, beside the schema, how a statement is prepared.
-pub(super) const DECIDES_PREPARATION: [&str; 3] =
-    ["sql_mode", "character_set_client", "collation_connection"];
+/// The entry for the collation of results, of which no variable tells.
+pub(super) const RESULTS_COLLATION: &[u8] = b"results collation";
+/// Its value where it is the character set's own.
+const OWN_COLLATION: &[u8] = b"own";
+
+/// What decides, beside the schema, how a statement is prepared. The numbers do so on MySQL, which fixes the types of columns
+/// then.
+pub(super) const DECIDES_PREPARATION: [&str; 5] = [
+    "sql_mode",
+    "character_set_client",
+    "collation_connection",
+    "div_precision_increment",
+    "group_concat_max_len",
+];
 
 /// A variable under the name it was last reported or set by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Setting {
-    pub(super) name: Vec<u8>,
-    pub(super) value: Vec<u8>,
+pub struct Setting {
+    /// Its name, in lower case.
+    pub name: Vec<u8>,
+    /// Its value, as the server spells it.
+    pub value: Vec<u8>,
 }
 
 impl PartialEq for SessionState {
@@ -95,7 +108,8 @@ impl SessionState {
 
     /// All system variables that are not as on a new connection: names and values.
     pub fn variables(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.settings.values().map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
+        let variables = self.settings.values().filter(|setting| setting.name != RESULTS_COLLATION);
+        variables.map(|setting| (setting.name.as_slice(), setting.value.as_slice()))
     }
 
     /// The user variables: names in lower case, without `@`, and literals.
@@ -119,11 +133,26 @@ impl SessionState {
                 }
             }
         }
+        let reports = |wanted: &[u8]| {
+            changes.iter().any(|change| matches!(change, Change::Variable { name, .. } if *name == wanted))
+        };
+        if reports(b"character_set_results") {
+            // SET NAMES has set them all, so far as a report tells.
+            self.note_results(reports(b"character_set_client") && reports(b"collation_connection"));
+        }
         for change in changes {
             if let Change::Schema(name) = change {
                 self.set_schema((!name.is_empty()).then_some(*name));
             }
         }
+    }
+
+    /// Notes which collation results have, which column definitions show: the connection's, as behind SET NAMES or a login, or
+    /// their character set's own.
+    pub fn note_results(&mut self, as_connection: bool) {
+        let collation = self.variable("collation_connection").filter(|_| as_connection);
+        let collation = collation.unwrap_or(OWN_COLLATION).to_vec();
+        self.set_variable(RESULTS_COLLATION, &collation);
     }
 
     /// Notes the value of a system variable, unless it is no state of the session (see `is_state`).
@@ -232,14 +261,32 @@ impl SessionState {
 
     /// The same state with the schema and the settings that decide how a text is prepared as they were at another time.
     pub(super) fn at_time_of(&self, statement: &SqlStatement) -> Self {
+        self.prepared_with(statement.schema.as_deref(), &statement.settings)
+    }
+
+    /// The same state with this schema and what [`preparation`](Self::preparation) gave.
+    #[must_use]
+    pub fn prepared_with(&self, schema: Option<&[u8]>, settings: &[Setting]) -> Self {
         let mut state = self.clone();
-        if let Some(schema) = &statement.schema {
-            state.set_schema(Some(schema));
+        if schema.is_some() {
+            state.set_schema(schema);
         }
-        for setting in &statement.settings {
+        for slot in DECIDES_PREPARATION {
+            if settings.iter().all(|setting| super::state::slot(&setting.name) != slot.as_bytes()) {
+                state.forget_variable(slot);
+            }
+        }
+        for setting in settings {
             state.set_variable(&setting.name, &setting.value);
         }
         state
+    }
+
+    /// The settings that decide how a text is prepared.
+    #[must_use]
+    pub fn preparation(&self) -> Vec<Setting> {
+        let settings = DECIDES_PREPARATION.iter().filter_map(|slot| self.settings.get(slot.as_bytes()));
+        settings.cloned().collect()
     }
 
     /// How the server reads this session's texts.

@@ -1,7 +1,9 @@
+use super::found_rows::FoundRows;
 use super::held::Held;
 use super::restore::DATABASE_COLLATION;
+use super::state::slot;
 use super::{Change, PinReason, Pins, SessionState, set};
-use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
+use crate::sql::{Dialect, Effects, Kind, Statement, classify, details, set_for_statement};
 
 /// How a statement ended, as its last packet tells.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,8 +20,12 @@ pub struct Outcome<'a> {
     pub last_insert_id: u64,
     /// The statement may have given its row that id itself: then it is not LAST_INSERT_ID().
     pub own_id: bool,
+    /// Before it, LAST_INSERT_ID() was on the connection what it is for the session.
+    pub had_insert_id: bool,
     /// A result set came before.
     pub result_set: bool,
+    /// Its last packet was the end of one.
+    pub ends_rows: bool,
     /// Rows of the last one.
     pub rows: u64,
     /// Results that had ended when the error came, if it was one.
@@ -40,34 +46,20 @@ pub struct Tracker {
     /// An id that was reported and may not be LAST_INSERT_ID(): to be compared with what its connection says.
     pub(super) own_id: Option<u64>,
     row_count: i64,
-    found_rows: FoundRows,
+    pub(super) found_rows: FoundRows,
     /// It has asked for FOUND_ROWS() without SQL_CALC_FOUND_ROWS, or for ROW_COUNT(), and may do so again.
-    asks_found_rows: bool,
+    pub(super) asks_found_rows: bool,
+    /// FOUND_ROWS() on its connection is the session's since the last statement.
+    found_rows_there: bool,
     asks_row_count: bool,
-    asks_insert_id: bool,
+    pub(super) asks_insert_id: bool,
     suspect: bool,
     /// User variables were set whose names are not known, or whose values cannot be read.
     pub(super) blind: bool,
     pub(super) held: Option<Box<Held>>,
 }
 
-/// What FOUND_ROWS() gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FoundRows {
-    Known(u64),
-    /// Only the server knows: SQL_CALC_FOUND_ROWS, a cursor, several results.
-    Unknown,
-}
-
-impl Default for FoundRows {
-    fn default() -> Self {
-        Self::Known(0)
-    }
-}
-
-const ER_BAD_FIELD: u16 = 1054;
 const ER_PARSE_ERROR: u16 = 1064;
-const ER_NO_SUCH_TABLE: u16 = 1146;
 
 impl Tracker {
     /// A session that begins in `state`: a new connection's, with the schema the client asked for.
@@ -88,56 +80,10 @@ impl Tracker {
         self.pins
     }
 
-    /// What LAST_INSERT_ID() gives, as far as known from answers: to be set (`SET last_insert_id=N`) on another
-    /// connection before a statement that reads it. 0 if nothing was inserted yet.
-    #[must_use]
-    pub const fn last_insert_id(&self) -> u64 {
-        self.last_insert_id
-    }
-
-    /// Whether the session has ever read LAST_INSERT_ID().
-    #[must_use]
-    pub const fn asks_insert_id(&self) -> bool {
-        self.asks_insert_id
-    }
-
-    /// Whether the id that the last INSERT reported may be one that it named itself: an answer tells the two apart no more
-    /// than the connection, unless that one is asked ([`learn_insert_id`](Self::learn_insert_id)).
-    #[must_use]
-    pub const fn is_insert_id_open(&self) -> bool {
-        self.own_id.is_some()
-    }
-
-    /// What LAST_INSERT_ID() gives on the session's connection. Whether that is the session's too: not if another session
-    /// has left it there.
-    pub fn learn_insert_id(&mut self, found: u64) -> bool {
-        self.pins.remove(PinReason::CallResult);
-        let generated = self.own_id.take() == Some(found);
-        if generated {
-            self.last_insert_id = found;
-        }
-        generated
-    }
-
     /// What ROW_COUNT() gives.
     #[must_use]
     pub const fn row_count(&self) -> i64 {
         self.row_count
-    }
-
-    /// What FOUND_ROWS() gives, if that is known.
-    #[must_use]
-    pub const fn found_rows(&self) -> Option<u64> {
-        match self.found_rows {
-            FoundRows::Known(rows) => Some(rows),
-            FoundRows::Unknown => None,
-        }
-    }
-
-    /// The server was asked for what FOUND_ROWS() gives.
-    pub fn learn_found_rows(&mut self, rows: u64) {
-        self.found_rows = FoundRows::Known(rows);
-        self.pins.remove(PinReason::FoundRows);
     }
 
     /// Whether the last statement failed in a way that may have left something on the server connection that no
@@ -145,6 +91,19 @@ impl Tracker {
     #[must_use]
     pub const fn connection_is_suspect(&self) -> bool {
         self.suspect
+    }
+
+    /// Whether FOUND_ROWS() on the session's connection is the session's by the last statement.
+    #[must_use]
+    pub const fn left_found_rows(&self) -> bool {
+        self.found_rows_there
+    }
+
+    /// A statement was prepared that may ask for what others leave.
+    pub const fn may_ask(&mut self, statement: &Statement) {
+        self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
+        self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
+        self.asks_insert_id |= statement.any(Effects::READS_LAST_INSERT_ID);
     }
 
     /// Pins for a reason that only the caller sees: cursors, long data, binary log.
@@ -160,9 +119,22 @@ impl Tracker {
         }
     }
 
-    /// The session was reset (COM_RESET_CONNECTION, COM_CHANGE_USER) and is now in `state`.
+    /// The session was reset (COM_RESET_CONNECTION, COM_CHANGE_USER) and is now in `state`. FOUND_ROWS() outlives that (seen on
+    /// all three).
     pub fn reset(&mut self, state: SessionState) {
-        *self = Self::new(state);
+        *self = Self {
+            found_rows: self.found_rows,
+            asks_found_rows: self.asks_found_rows,
+            asks_row_count: self.asks_row_count,
+            asks_insert_id: self.asks_insert_id,
+            ..Self::new(state)
+        };
+    }
+
+    /// Something was answered without a server that sets ROW_COUNT() on one: to 0, or to -1 if it was refused.
+    pub const fn set_row_count(&mut self, rows: i64) {
+        self.row_count = rows;
+        self.pins.remove(PinReason::RowCount);
     }
 
     /// Notes what follows SET ROLE for this session.
@@ -174,9 +146,7 @@ impl Tracker {
     /// `keeps_warnings`: it leaves those of the statement before it.
     pub const fn begin(&mut self, statement: &Statement, keeps_warnings: bool) {
         self.suspect = false;
-        self.asks_found_rows |= statement.any(Effects::READS_FOUND_ROWS);
-        self.asks_row_count |= statement.any(Effects::READS_ROW_COUNT);
-        self.asks_insert_id |= statement.any(Effects::READS_LAST_INSERT_ID);
+        self.may_ask(statement);
         // Of one that never asked, the next statement is not waited for longer than this.
         if !self.asks_found_rows {
             self.pins.remove(PinReason::FoundRows);
@@ -222,6 +192,10 @@ impl Tracker {
             match change {
                 Change::Characteristics([]) => self.pins.remove(PinReason::NextTransaction),
                 Change::Variable { name: b"last_insert_id", value } => self.set_last_insert_id(value),
+                // `WHERE id IS NULL` asks for the last id, once: no other connection can be brought to that.
+                Change::Variable { name: b"sql_auto_is_null", value: b"ON" | b"1" } => {
+                    self.pins.insert(PinReason::UntrackedVariable);
+                }
                 _ => {}
             }
         }
@@ -234,9 +208,17 @@ impl Tracker {
         {
             // What runs is known: it is taken for what the client sent.
             let statement = classify(&inner, dialect);
+            // Where its values come from, the text does not say.
+            let outcome = &Outcome { own_id: outcome.last_insert_id > 0, ..*outcome };
+            self.may_ask(&statement);
             return self.observe(&statement, &inner, dialect, outcome);
         }
-        if !statement.any(Effects::SETS_FOR_STATEMENT) {
+        if statement.any(Effects::SETS_FOR_STATEMENT) {
+            let passing = set_for_statement(text, dialect);
+            let lasts = |change: &Change<'_>| !matches!(change, Change::Variable { name, .. } if passing.iter().any(|passing| slot(passing) == slot(name)));
+            let changes: Vec<Change<'_>> = outcome.changes.iter().copied().filter(lasts).collect();
+            self.apply(&changes);
+        } else {
             self.apply(outcome.changes);
         }
         let failed = outcome.error.is_some();
@@ -249,27 +231,7 @@ impl Tracker {
         }
         self.keep_insert_id(statement, outcome);
         self.keep_short(statement, outcome);
-        if self.asks_found_rows && !statement.any(Effects::READS_ONLY) || failed {
-            self.queries_within((statement, text, dialect), outcome);
-        }
-    }
-
-    /// A query within a statement counts for FOUND_ROWS() too, and so does one that failed when it had begun.
-    fn queries_within(
-        &mut self,
-        (statement, text, dialect): (&Statement, &[u8], Dialect),
-        outcome: &Outcome<'_>,
-    ) {
-        let began = !matches!(outcome.error, Some(ER_PARSE_ERROR | ER_BAD_FIELD | ER_NO_SUCH_TABLE));
-        let query = matches!(statement.kind, Kind::Select | Kind::With);
-        if self.asks_found_rows
-            && began
-            && (outcome.error.is_some() || !query)
-            && details::mentions(text, dialect, &[b"select"])
-        {
-            self.found_rows = FoundRows::Unknown;
-            self.pins.insert(PinReason::FoundRows);
-        }
+        self.found_rows_there = self.keep_found_rows(statement, (text, dialect), outcome);
     }
 
     /// Several statements in one text: the server stops at the first that fails.
@@ -335,7 +297,8 @@ impl Tracker {
         // Whether stored code has begun one, trackers tell.
         let not =
             Effects::BEGINS | Effects::SETS_NEXT_TRANSACTION | Effects::STORED_CODE | Effects::SQL_EXECUTE;
-        if outside && statement.any(ends) && !statement.any(not) {
+        // `SET autocommit=1` ends one only if there is one, of which trackers tell too.
+        if outside && statement.any(ends) && !statement.any(not) && statement.kind != Kind::Set {
             self.pins.remove(PinReason::NextTransaction);
         }
     }
@@ -378,41 +341,6 @@ impl Tracker {
         }
     }
 
-    pub(super) fn set_last_insert_id(&mut self, digits: &[u8]) {
-        match str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
-            Some(id) => {
-                (self.last_insert_id, self.own_id) = (id, None);
-                self.pins.remove(PinReason::LastInsertId);
-            }
-            None => self.pins.insert(PinReason::LastInsertId),
-        }
-    }
-
-    fn keep_insert_id(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
-        // Of several statements those in front of the one that failed have done what they do.
-        if outcome.error.is_some() && (statement.kind != Kind::Multi || outcome.last_insert_id == 0) {
-            return;
-        }
-        if outcome.last_insert_id > 0 && outcome.own_id {
-            self.own_id = Some(outcome.last_insert_id);
-            self.pins.insert(PinReason::CallResult);
-        } else if outcome.last_insert_id > 0 {
-            (self.last_insert_id, self.own_id) = (outcome.last_insert_id, None);
-            self.pins.remove(PinReason::LastInsertId);
-            self.pins.remove(PinReason::CallResult);
-        } else if statement.any(Effects::SETS_LAST_INSERT_ID) {
-            // A write that touched no row leaves it alone; SET is taken from its own text or report.
-            let dml = matches!(
-                statement.kind,
-                Kind::Insert | Kind::Update | Kind::Delete | Kind::Replace | Kind::Load
-            );
-            if !dml && statement.kind != Kind::Set {
-                self.own_id = None;
-                self.pins.insert(PinReason::LastInsertId);
-            }
-        }
-    }
-
     fn keep_short(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
         let failed = outcome.error.is_some();
         let mut keep = |reason, reads, left| {
@@ -420,46 +348,23 @@ impl Tracker {
                 self.pins.insert(reason);
             }
         };
-        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, failed || outcome.warnings > 0);
+        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, outcome.warnings > 0);
+        // GET DIAGNOSTICS for a condition that there is not succeeds, and leaves another one.
+        let asked = statement.kind == Kind::Other && statement.any(Effects::READS_DIAGNOSTICS);
+        keep(PinReason::Warnings, Effects::empty(), failed || asked);
         if failed {
             self.row_count = -1;
             return;
         }
+        if asked {
+            return;
+        }
         let affected = i64::try_from(outcome.affected_rows).unwrap_or(i64::MAX);
-        let row_count = if outcome.result_set { -1 } else { affected };
+        let row_count = if outcome.ends_rows { -1 } else { affected };
         // Others can be had on any connection.
         keep(PinReason::RowCount, Effects::READS_ROW_COUNT, self.asks_row_count && row_count > 1);
         let drew = statement.effects.contains(Effects::SEQUENCE.union(Effects::WRITES));
         keep(PinReason::Sequence, Effects::empty(), drew);
-        let called =
-            statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE) && outcome.last_insert_id == 0;
-        let procedure = matches!(statement.kind, Kind::Call | Kind::Execute | Kind::Multi);
-        keep(PinReason::CallResult, Effects::empty(), called && procedure);
         self.row_count = row_count;
-        self.count_found_rows(statement, outcome);
-    }
-
-    /// FOUND_ROWS() after a SELECT is the number of its rows, unless it was to be calculated, and stays that until the next.
-    fn count_found_rows(&mut self, statement: &Statement, outcome: &Outcome<'_>) {
-        const CURSOR_EXISTS: u16 = 0x40;
-        let select = matches!(statement.kind, Kind::Select | Kind::With);
-        let counted = select
-            && outcome.result_set
-            && outcome.status & CURSOR_EXISTS == 0
-            && !statement.any(Effects::CALCULATES_FOUND_ROWS | Effects::MULTI);
-        let touches = outcome.result_set
-            || select
-            || statement.any(Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::MULTI | Effects::UNSURE);
-        if counted {
-            self.found_rows = FoundRows::Known(outcome.rows);
-        } else if touches {
-            self.found_rows = FoundRows::Unknown;
-        }
-        let unknown = self.found_rows == FoundRows::Unknown;
-        if unknown && (self.asks_found_rows || statement.any(Effects::CALCULATES_FOUND_ROWS)) {
-            self.pins.insert(PinReason::FoundRows);
-        } else if !unknown {
-            self.pins.remove(PinReason::FoundRows);
-        }
     }
 }

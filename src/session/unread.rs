@@ -25,12 +25,24 @@ pub struct UserValue {
     pub kind: u8,
     /// The column is unsigned.
     pub unsigned: bool,
+    /// The column's length.
+    pub length: u32,
     /// The value as text; `None` for NULL.
     pub text: Option<Vec<u8>>,
     /// HEX() of the value.
     pub hex: Vec<u8>,
     /// COLLATION() of the value.
     pub collation: Vec<u8>,
+}
+
+impl UserValue {
+    /// Whether the variable was never set, for all that can be seen: on MySQL its column has another type than that of one
+    /// that was set to NULL, on MariaDB another length.
+    fn is_unset(&self) -> bool {
+        const VAR_STRING: u8 = 253;
+        let untyped = self.collation == b"binary" && !matches!(self.kind, 0..=9 | 246);
+        self.text.is_none() && untyped && (self.kind == VAR_STRING || self.length == 1 << 24)
+    }
 }
 
 impl Tracker {
@@ -62,11 +74,9 @@ impl Tracker {
     /// Takes in what was read: the values, in the order of the names, and LAST_INSERT_ID().
     pub fn learn(&mut self, unread: &Unread, values: &[UserValue], last_insert_id: u64) {
         for (name, value) in unread.names.iter().zip(values) {
-            let unset =
-                value.text.is_none() && value.collation == b"binary" && !matches!(value.kind, 0..=9 | 246);
             match literal(name, value) {
                 // Never set, for all that can be seen.
-                Some(_) if unset => self.state.forget_user_variable(name),
+                Some(_) if value.is_unset() => self.state.forget_user_variable(name),
                 Some(literal) if literal.len() <= MOST => self.state.set_user_variable(name, &literal),
                 _ => self.blind = true,
             }

@@ -127,6 +127,7 @@ pub(super) const SPECIAL: &[Special] = &[
     call("des_encrypt", Effects::VARIES),
     // Draws a salt when it is given none.
     call("encrypt", Effects::READS_UUID),
+    bare("fetch", Effects::LIMITS),
     call("found_rows", Effects::READS_FOUND_ROWS),
     call("get_lock", Effects::USER_LOCK),
     call("icu_version", Effects::VARIES),
@@ -134,6 +135,7 @@ pub(super) const SPECIAL: &[Special] = &[
     call("is_used_lock", Effects::READS_SERVER_STATE),
     call("last_insert_id", Effects::empty()),
     call("lastval", Effects::SEQUENCE),
+    bare("limit", Effects::LIMITS),
     call("load_file", Effects::READS_SERVER_STATE),
     bare("localtime", Effects::READS_CLOCK),
     bare("localtimestamp", Effects::READS_CLOCK),

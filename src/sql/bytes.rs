@@ -1,6 +1,6 @@
 //! What single bytes mean to the lexer, one by one and eight at once.
 
-use super::lexer::TokenKind;
+use super::token::TokenKind;
 
 /// What begins with a byte.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::key::Key;
-use super::lexer::{Token, TokenKind};
+use super::token::{Token, TokenKind};
 use super::walk::Walk;
 use super::{Dialect, Effects, Kind, Statement, Tags, ddl, session_verbs};
 
@@ -249,7 +249,7 @@ fn explain(walk: &mut Walk<'_>, mut runs: bool) -> Piece {
         let token = walk.step();
         match token.key {
             Key::Analyze => runs = true,
-            Key::Connection if walk.before.key == Key::For => {
+            Key::Connection if walk.key_before() == Key::For => {
                 return Piece::new(Kind::Explain, Effects::READS_ONLY | Effects::READS_SERVER_STATE);
             }
             Key::Select | Key::Table | Key::Values => return explained,

@@ -7,7 +7,7 @@
 
 use super::classify::Piece;
 use super::key::Key;
-use super::lexer::TokenKind;
+use super::token::TokenKind;
 use super::walk::Walk;
 use super::{Effects, Kind};
 
@@ -63,7 +63,7 @@ fn program(walk: &mut Walk<'_>) -> Piece {
             TokenKind::End => break,
             TokenKind::Semicolon => {}
             _ => {
-                parted |= walk.before.kind == TokenKind::Semicolon;
+                parted |= walk.before.kind() == TokenKind::Semicolon;
                 tail = [tail[1], token.key];
             }
         }

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::Dialect;
 use super::key::Key;
-use super::lexer::{Lexer, Token, TokenKind};
+use super::lexer::Lexer;
+use super::token::{Token, TokenKind};
 
 /// One assignment of a SET statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -112,6 +112,8 @@ bitflags! {
         const HINT_PRIMARY = 1 << 48;
         /// A comment `tideover:replica` stands in the text.
         const HINT_REPLICA = 1 << 49;
+        /// The word LIMIT or FETCH stands in it.
+        const LIMITS = 1 << 50;
     }
 }
 

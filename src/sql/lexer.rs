@@ -7,73 +7,9 @@
 use memchr::{memchr, memchr2, memmem};
 
 use super::bytes::{Class, Ends, class, in_word, single};
-use super::key::Key;
-use super::words::{self, WordId};
+use super::token::{Cut, Token, TokenKind};
+use super::words;
 use super::{Dialect, Effects};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenKind {
-    /// None.
-    Nothing,
-    /// The end of the text.
-    End,
-    Semicolon,
-    /// An identifier or keyword without quotes.
-    Word,
-    /// An identifier in quotes.
-    Quoted,
-    /// A string.
-    Text,
-    Number,
-    UserVariable,
-    SystemVariable,
-    Open,
-    Close,
-    Comma,
-    Dot,
-    Equals,
-    /// `:=`
-    Assign,
-    /// `?`
-    Parameter,
-    /// Any other operator or byte.
-    Other,
-}
-
-/// `classify` refuses texts whose offsets would not fit. `kind` and `key` lie apart: read together right after they were
-/// written one by one, they would have to wait for the cache.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub(super) struct Token {
-    pub(super) kind: TokenKind,
-    pub(super) word: WordId,
-    pub(super) key: Key,
-    start: u32,
-    end: u32,
-}
-
-impl Token {
-    pub(super) const START: Self = Self::plain(TokenKind::Other, 0, 0);
-
-    const fn plain(kind: TokenKind, start: usize, end: usize) -> Self {
-        Self { kind, key: Key::None, word: 0, start: start as u32, end: end as u32 }
-    }
-
-    /// The offset of its first byte.
-    pub(super) const fn start(self) -> usize {
-        self.start as usize
-    }
-
-    /// The offset behind its last byte.
-    pub(super) const fn end(self) -> usize {
-        self.end as usize
-    }
-
-    /// Whether it ends a statement.
-    pub(super) const fn ends(&self) -> bool {
-        matches!(self.kind, TokenKind::End | TokenKind::Semicolon)
-    }
-}
 
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
@@ -107,6 +43,11 @@ impl<'a> Lexer<'a> {
         self.executable
     }
 
+    /// Reads on from `at`, where a token ended.
+    pub(super) const fn go_on(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Where the last token ended.
     pub(super) const fn at(&self) -> usize {
         self.at
@@ -114,30 +55,50 @@ impl<'a> Lexer<'a> {
 
     /// The bytes of a token.
     pub(super) fn bytes(&self, token: Token) -> &'a [u8] {
-        self.text.get(token.start()..token.end()).unwrap_or_default()
+        self.slice(token.start(), token.end())
+    }
+
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
+        self.text.get(start..end).unwrap_or_default()
     }
 
     /// The next token; `End` again and again at the end.
-    #[inline(always)]
     pub(super) fn token(&mut self) -> Token {
-        self.token_from(self.at)
+        let (cut, _) = self.cut(self.text, self.at);
+        self.at = cut.end();
+        self.known(cut)
     }
 
-    /// The next token; `start` is where the last one ended.
+    /// Looks up which word a token is.
+    #[inline(always)]
+    pub(super) fn known(&self, cut: Cut) -> Token {
+        if cut.kind() != TokenKind::Word {
+            return cut.token(0);
+        }
+        let (rest, len) = (self.text.get(cut.start()..).unwrap_or_default(), cut.end() - cut.start());
+        cut.token(match rest.first_chunk::<8>() {
+            Some(_) if len < 2 => 0,
+            Some(head) if len <= 8 => words::look_up_short(u64::from_le_bytes(*head), len),
+            _ => words::find(rest.get(..len).unwrap_or_default()),
+        })
+    }
+
+    /// The token behind `start`, where the last one ended, in `text`, which is [`text`](Self::text), and whether it may
+    /// say something by itself, by what is known without looking up words.
     ///
     /// What is frequent stands here, and where the next token starts stays in a register: nothing that is called for it
     /// gives a whole token, and nothing is read back that was written just before.
     #[inline(always)]
-    pub(super) fn token_from(&mut self, mut start: usize) -> Token {
-        let (kind, word, end) = loop {
-            let Some(&byte) = self.text.get(start) else {
+    pub(super) fn cut(&mut self, text: &[u8], mut start: usize) -> (Cut, bool) {
+        let (kind, end, says) = loop {
+            let Some(&byte) = text.get(start) else {
                 self.trouble |= self.executable.is_some();
-                break (TokenKind::End, 0, start);
+                break (TokenKind::End, start, false);
             };
             let class = class(byte);
             if class == Class::Letter {
-                let (word, end) = self.word(start);
-                break (TokenKind::Word, word, end);
+                let end = self.word(text, start);
+                break (TokenKind::Word, end, words::may_be_noted(byte, end - start));
             }
             if class == Class::Space {
                 start += 1;
@@ -145,92 +106,78 @@ impl<'a> Lexer<'a> {
             }
             let single = single(byte);
             if single != TokenKind::Nothing {
-                break (single, 0, start + 1);
+                break (single, start + 1, single.says());
             }
-            if byte == b'.' && !self.peek(start + 1).is_ascii_digit() {
-                break (TokenKind::Dot, 0, start + 1);
+            if byte == b'.' && !text.get(start + 1).is_some_and(u8::is_ascii_digit) {
+                break (TokenKind::Dot, start + 1, true);
             }
-            let (kind, word) = self.special(start, byte, class);
+            let kind = self.special(start, byte, class);
             if kind != TokenKind::Nothing {
-                break (kind, word, self.at);
+                break (kind, self.at, kind.says());
             }
             start = self.at;
         };
-        self.at = end;
-        Token { kind, key: words::key(word), word, start: start as u32, end: end as u32 }
+        (Cut::new(kind, start, end), says)
     }
 
     /// What is neither a word nor a token by its first byte; it ends at `at`.
     #[inline(never)]
-    fn special(&mut self, start: usize, byte: u8, class: Class) -> (TokenKind, WordId) {
-        let token = match class {
-            Class::Digit => Some(self.number(start)),
-            Class::Quote => Some(self.quoted(start, byte)),
+    fn special(&mut self, start: usize, byte: u8, class: Class) -> TokenKind {
+        match class {
+            Class::Digit => self.number(start),
+            Class::Quote => self.quoted(start, byte),
             Class::Punctuation => self.punctuation(start, byte),
             _ => {
                 self.trouble = true;
-                self.at = start + 1;
-                None
+                self.finish(TokenKind::Nothing, start + 1)
             }
-        };
-        token.map_or((TokenKind::Nothing, 0), |token| (token.kind, token.word))
+        }
     }
 
     fn peek(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
-    fn finish(&mut self, kind: TokenKind, start: usize, end: usize) -> Token {
+    fn finish(&mut self, kind: TokenKind, end: usize) -> TokenKind {
         self.at = end;
-        Token::plain(kind, start, end)
+        kind
     }
 
-    /// The word that begins at `start`, and where it ends.
+    /// Where the word ends that begins at `start`.
     #[inline(always)]
-    fn word(&mut self, start: usize) -> (WordId, usize) {
+    fn word(&mut self, text: &[u8], start: usize) -> usize {
         let mut ends = self.ends.from(start);
         if ends == 0 {
-            self.ends = Ends::after(self.text, start);
+            self.ends = Ends::after(text, start);
             ends = self.ends.from(start);
         }
-        let len = ends.trailing_zeros() as usize;
-        let end = start + len;
-        if ends == 0 || in_word(self.peek(end)) {
+        let end = start + ends.trailing_zeros() as usize;
+        if ends == 0 || text.get(end).is_some_and(|byte| in_word(*byte)) {
             return self.long_word(start);
         }
-        let rest = self.text.get(start..).unwrap_or_default();
-        let word = match rest.first_chunk::<8>() {
-            Some(_) if len < 2 => 0,
-            Some(head) if len <= 8 => words::look_up_short(u64::from_le_bytes(*head), len),
-            _ => words::find(rest.get(..len).unwrap_or_default()),
-        };
-        (word, end)
+        end
     }
 
     /// Any word, also one with `$` or bytes from 0x80 up, or longer than [`Ends`] looks ahead.
     #[inline(never)]
-    fn long_word(&mut self, start: usize) -> (WordId, usize) {
+    fn long_word(&mut self, start: usize) -> usize {
         let rest = self.text.get(start..).unwrap_or_default();
         let len = rest.iter().position(|byte| !in_word(*byte)).unwrap_or(rest.len());
         let text = rest.get(..len).unwrap_or_default();
-        if text.is_ascii() {
-            return (words::find(text), start + len);
-        }
-        self.trouble |= hides_a_blank(text);
-        (0, start + len)
+        self.trouble |= !text.is_ascii() && hides_a_blank(text);
+        start + len
     }
 
-    fn word_token(&mut self, start: usize) -> Token {
-        let (word, end) = self.word(start);
-        self.at = end;
-        Token { key: words::key(word), word, ..Token::plain(TokenKind::Word, start, end) }
+    fn word_kind(&mut self, start: usize) -> TokenKind {
+        let end = self.word(self.text, start);
+        self.finish(TokenKind::Word, end)
     }
 
     /// Numbers end where the servers end them: `1.5FOR UPDATE` and `1e5FOR UPDATE` hold a number and two
     /// keywords, `1FOR` is an identifier.
-    fn number(&mut self, start: usize) -> Token {
+    fn number(&mut self, start: usize) -> TokenKind {
         if self.follows_qualifier(start) {
-            return self.word_token(start);
+            return self.word_kind(start);
         }
         let mut end = self.digits(start);
         let next = self.peek(end);
@@ -245,22 +192,22 @@ impl<'a> Lexer<'a> {
                 end += 1;
             }
             if end > digits && !in_word(self.peek(end)) {
-                return self.finish(TokenKind::Number, start, end);
+                return self.finish(TokenKind::Number, end);
             }
-            return self.word_token(start);
+            return self.word_kind(start);
         }
         if next == b'.' {
             end = self.digits(end + 1);
             let end = self.exponent(end).unwrap_or(end);
-            return self.finish(TokenKind::Number, start, end);
+            return self.finish(TokenKind::Number, end);
         }
         if let Some(end) = self.exponent(end) {
-            return self.finish(TokenKind::Number, start, end);
+            return self.finish(TokenKind::Number, end);
         }
         if in_word(next) {
-            return self.word_token(start);
+            return self.word_kind(start);
         }
-        self.finish(TokenKind::Number, start, end)
+        self.finish(TokenKind::Number, end)
     }
 
     fn digits(&self, mut at: usize) -> usize {
@@ -289,7 +236,7 @@ impl<'a> Lexer<'a> {
             }
     }
 
-    fn quoted(&mut self, start: usize, quote: u8) -> Token {
+    fn quoted(&mut self, start: usize, quote: u8) -> TokenKind {
         let identifier = quote == b'`' || (quote == b'"' && self.dialect.ansi_quotes);
         let escapes = !identifier && !self.dialect.no_backslash_escapes;
         let end = self.closing_quote(start + 1, quote, escapes);
@@ -297,7 +244,7 @@ impl<'a> Lexer<'a> {
             let body = self.text.get(start..end).unwrap_or_default();
             self.trouble |= !body.is_ascii();
         }
-        self.finish(if identifier { TokenKind::Quoted } else { TokenKind::Text }, start, end)
+        self.finish(if identifier { TokenKind::Quoted } else { TokenKind::Text }, end)
     }
 
     /// The offset behind the quote that closes what was opened before `at`.
@@ -320,16 +267,16 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Handles what more than its first byte tells; `None` if it was a comment.
-    fn punctuation(&mut self, start: usize, byte: u8) -> Option<Token> {
+    /// Handles what more than its first byte tells; `Nothing` if it was a comment.
+    fn punctuation(&mut self, start: usize, byte: u8) -> TokenKind {
         let next = self.peek(start + 1);
         let one = |kind| (kind, 1);
         let (kind, len) = match byte {
-            b'@' => return Some(self.variable(start)),
+            b'@' => return self.variable(start),
             b'.' if next.is_ascii_digit() && !self.follows_qualifier(start + 1) => {
                 let end = self.digits(start + 1);
                 let end = self.exponent(end).unwrap_or(end);
-                return Some(self.finish(TokenKind::Number, start, end));
+                return self.finish(TokenKind::Number, end);
             }
             b'.' => one(TokenKind::Dot),
             b':' if next == b'=' => (TokenKind::Assign, 2),
@@ -337,24 +284,24 @@ impl<'a> Lexer<'a> {
             b'\\' if next == b'N' => (TokenKind::Number, 2),
             b'#' => {
                 self.line_comment(start + 1);
-                return None;
+                return TokenKind::Nothing;
             }
             b'-' if next == b'-' && self.dash_comment(start + 2) => {
                 self.line_comment(start + 2);
-                return None;
+                return TokenKind::Nothing;
             }
             b'/' if next == b'*' => {
                 self.comment(start);
-                return None;
+                return TokenKind::Nothing;
             }
             b'*' if next == b'/' && self.executable.is_some() => {
                 self.executable = None;
                 self.at = start + 2;
-                return None;
+                return TokenKind::Nothing;
             }
             _ => one(TokenKind::Other),
         };
-        Some(self.finish(kind, start, start + len))
+        self.finish(kind, start + len)
     }
 
     fn dash_comment(&self, at: usize) -> bool {
@@ -421,15 +368,15 @@ impl<'a> Lexer<'a> {
         if digits == 6 && self.dialect.version < 90_000 { None } else { Some(old_enough) }
     }
 
-    fn variable(&mut self, start: usize) -> Token {
+    fn variable(&mut self, start: usize) -> TokenKind {
         if self.peek(start + 1) == b'@' {
             return self.system_variable(start);
         }
         let from = start + 1;
         let end = match self.peek(from) {
             quote @ (b'\'' | b'"' | b'`') => {
-                let name = self.quoted(from, quote);
-                name.end()
+                self.quoted(from, quote);
+                self.at
             }
             _ => {
                 let mut end = from;
@@ -439,17 +386,17 @@ impl<'a> Lexer<'a> {
                 end
             }
         };
-        self.finish(TokenKind::UserVariable, start, end)
+        self.finish(TokenKind::UserVariable, end)
     }
 
-    fn system_variable(&mut self, start: usize) -> Token {
+    fn system_variable(&mut self, start: usize) -> TokenKind {
         let mut end = start + 2;
         loop {
             match self.peek(end) {
                 b'`' => end = self.closing_quote(end + 1, b'`', false),
                 b'.' => end += 1,
                 byte if in_word(byte) => end += 1,
-                _ => return self.finish(TokenKind::SystemVariable, start, end),
+                _ => return self.finish(TokenKind::SystemVariable, end),
             }
         }
     }

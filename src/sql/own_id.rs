@@ -1,8 +1,9 @@
-//! Whether the id that an INSERT reports may be one that it named itself.
+//! What the text of an INSERT says of the ids that it may generate.
 
 use super::Dialect;
 use super::key::Key;
-use super::lexer::{Lexer, TokenKind};
+use super::lexer::Lexer;
+use super::token::TokenKind;
 
 /// Whether an INSERT or REPLACE that reports the id `id` may have given its AUTO_INCREMENT column that value itself: then the
 /// id is not LAST_INSERT_ID(), and the answer is the same. So it may if the number stands in the text or values come from
@@ -39,9 +40,61 @@ pub fn may_name_id(text: &[u8], dialect: Dialect, id: u64, careful: bool) -> boo
     }
 }
 
+/// Longer texts are taken for several rows, unread.
+const LONGEST: usize = 64 << 10;
+
+/// Whether an INSERT, REPLACE or LOAD may insert several rows.
+#[must_use]
+pub fn inserts_several(text: &[u8], dialect: Dialect) -> bool {
+    if text.len() > LONGEST {
+        return true;
+    }
+    let mut lexer = Lexer::new(text, dialect);
+    let (mut depth, mut last, mut before) = (0_u32, TokenKind::Other, TokenKind::Other);
+    loop {
+        let token = lexer.token();
+        match token.kind {
+            TokenKind::End => return false,
+            TokenKind::Open if depth == 0 && (before, last) == (TokenKind::Close, TokenKind::Comma) => {
+                return true;
+            }
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.saturating_sub(1),
+            // VALUES ROW(1), ROW(2)
+            TokenKind::Word if depth == 0 && (before, last) == (TokenKind::Close, TokenKind::Comma) => {
+                return true;
+            }
+            TokenKind::Word if matches!(token.key, Key::Select | Key::Table | Key::Load | Key::With) => {
+                return true;
+            }
+            _ => {}
+        }
+        (before, last) = (last, token.kind);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inserts_of_several_rows() {
+        let rows: &[(&str, bool)] = &[
+            ("INSERT INTO t (a, b) VALUES (1, (2))", false),
+            ("INSERT INTO t VALUES (1), (2)", true),
+            ("INSERT INTO t VALUES ROW(1), ROW(2)", true),
+            ("REPLACE t VALUES (1, 'a'),(f(2), 'b')", true),
+            ("INSERT INTO t SET a = 1, b = (2)", false),
+            ("INSERT INTO t SELECT * FROM u", true),
+            ("INSERT INTO t TABLE u", true),
+            ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", true),
+            ("INSERT INTO t VALUES ('(1), (2)') -- ), (", false),
+        ];
+        for (text, several) in rows {
+            assert_eq!(inserts_several(text.as_bytes(), Dialect::default()), *several, "{text}");
+        }
+        assert!(inserts_several(&[b'x'; LONGEST + 1], Dialect::default()));
+    }
 
     #[test]
     fn ids_that_stand_in_the_text() {

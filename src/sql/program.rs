@@ -2,7 +2,8 @@
 //! as running it by itself. Whatever is not plainly harmless is refused, with the reason. PURE.
 
 use super::Dialect;
-use super::lexer::{Lexer, Token, TokenKind};
+use super::lexer::Lexer;
+use super::token::{Token, TokenKind};
 
 /// A table or a procedure, as its name stands in a body; without a schema it is in the procedure's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use super::classify::{Piece, verb};
 use super::key::Key;
-use super::lexer::{Token, TokenKind};
+use super::token::{Token, TokenKind};
 use super::walk::Walk;
 use super::{Effects, Kind};
 

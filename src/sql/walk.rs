@@ -1,56 +1,25 @@
 //! Goes through one statement token by token and notes what any expression in it may do.
 
 use super::key::Key;
-use super::lexer::{Lexer, Token, TokenKind};
+use super::lexer::Lexer;
+use super::token::{Cut, Token, TokenKind};
 use super::words::{self, WordId};
 use super::{Dialect, Effects};
-
-/// What the next token tells.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expects {
-    Nothing,
-    /// The name of a table of `information_schema`.
-    Catalogue,
-    /// Whether LAST_INSERT_ID has an argument.
-    Argument,
-}
-
-/// What is remembered of the token before the last.
-#[derive(Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) kind: TokenKind,
-    pub(super) key: Key,
-}
-
-impl Seen {
-    const NOTHING: Self = Self { kind: TokenKind::Other, key: Key::None };
-}
-
-/// Tokens that say nothing by themselves.
-const SILENT: u32 = (1 << TokenKind::Number as u32)
-    | (1 << TokenKind::Text as u32)
-    | (1 << TokenKind::Quoted as u32)
-    | (1 << TokenKind::Equals as u32)
-    | (1 << TokenKind::Other as u32)
-    | (1 << TokenKind::Parameter as u32)
-    | (1 << TokenKind::End as u32)
-    | (1 << TokenKind::Semicolon as u32);
 
 pub(super) struct Walk<'a> {
     pub(super) lexer: Lexer<'a>,
     pub(super) effects: Effects,
     /// The last token and the one before it.
     pub(super) last: Token,
-    pub(super) before: Seen,
+    pub(super) before: Cut,
     /// Open parentheses.
     pub(super) depth: u32,
     /// Unknown names before a parenthesis are not functions here (column lists, definitions).
     pub(super) names_only: bool,
     /// Variables met now are being written, not read.
     pub(super) assigning: bool,
-    /// A user variable that comes next is behind `INTO`: written, and so is the next one behind a comma.
+    /// The last user variable stood behind `INTO`: it is written, and so is the next one behind a comma.
     into: bool,
-    expects: Expects,
 }
 
 impl<'a> Walk<'a> {
@@ -59,12 +28,11 @@ impl<'a> Walk<'a> {
             lexer: Lexer::new(text, dialect),
             effects: Effects::empty(),
             last: Token::START,
-            before: Seen::NOTHING,
+            before: Token::START.cut(),
             depth: 0,
             names_only: false,
             assigning: false,
             into: false,
-            expects: Expects::Nothing,
         }
     }
 
@@ -72,90 +40,69 @@ impl<'a> Walk<'a> {
     pub(super) const fn restart(&mut self) {
         self.effects = Effects::empty();
         self.last = Token::START;
-        self.before = Seen::NOTHING;
+        self.before = Token::START.cut();
         self.depth = 0;
         self.names_only = false;
         self.assigning = false;
         self.into = false;
-        self.expects = Expects::Nothing;
     }
 
     /// Reads one token and notes its effects.
     pub(super) fn step(&mut self) -> Token {
-        self.advance(self.lexer.at());
-        self.last
-    }
-
-    /// The same from where the last token ended; gives where this one does.
-    #[inline(always)]
-    fn advance(&mut self, from: usize) -> usize {
-        let token = self.lexer.token_from(from);
-        if self.expects != Expects::Nothing {
-            self.expected(token);
-        }
-        match token.kind {
-            TokenKind::Word => {
-                if words::is_noted(token.word) {
-                    self.word(token.key, token.word);
-                }
-                self.into = token.key == Key::Into;
-            }
-            TokenKind::Comma => {}
-            TokenKind::Dot => {
-                self.into = false;
-                if self.last.end() - self.last.start() > 2 {
-                    self.qualifier();
-                }
-            }
-            kind if SILENT & (1 << kind as u32) != 0 => self.into = false,
-            kind => self.sign(kind, token.start(), token.end()),
-        }
-        self.before = Seen { kind: self.last.kind, key: self.last.key };
+        let token = self.lexer.token();
+        self.note(token);
+        self.before = self.last.cut();
         self.last = token;
-        token.end()
+        token
     }
 
-    /// What is no word, and says something.
-    #[inline(never)]
-    fn sign(&mut self, kind: TokenKind, start: usize, end: usize) {
-        match kind {
-            TokenKind::Open => self.open(start),
+    /// What the token before the last stands for, if it is a word.
+    pub(super) fn key_before(&self) -> Key {
+        self.lexer.known(self.before).key
+    }
+
+    /// Notes the effects of the token behind `last`.
+    fn note(&mut self, token: Token) {
+        match token.kind {
+            TokenKind::Word => self.word(token.key, token.word),
+            TokenKind::Dot => self.qualifier(token.end()),
+            TokenKind::Open => self.open(token.start(), token.end()),
             TokenKind::Close => self.depth = self.depth.saturating_sub(1),
             TokenKind::UserVariable => self.user_variable(),
-            TokenKind::SystemVariable if !self.assigning => self.system_variable(start, end),
+            TokenKind::SystemVariable if !self.assigning => self.system_variable(token),
             TokenKind::Assign if self.last.kind == TokenKind::UserVariable => {
                 self.effects |= Effects::SETS_USER_VARIABLE | Effects::COMPUTES_USER_VARIABLE;
             }
-            _ => self.into = false,
+            _ => {}
         }
     }
 
-    /// The token that an earlier one makes interesting.
-    #[inline(never)]
-    fn expected(&mut self, token: Token) {
-        match std::mem::replace(&mut self.expects, Expects::Nothing) {
-            Expects::Catalogue => {
-                if !SAME_EVERYWHERE.iter().any(|name| is_name(self.lexer.bytes(token), name)) {
-                    self.effects |= Effects::VARIES;
-                }
-            }
-            Expects::Argument => {
-                self.effects |= if token.kind == TokenKind::Close {
-                    Effects::READS_LAST_INSERT_ID
-                } else {
-                    Effects::SETS_LAST_INSERT_ID
-                };
-            }
-            Expects::Nothing => {}
-        }
-    }
-
-    /// Reads to the end of the statement.
+    /// Reads to the end of the statement, as [`step`](Self::step) would. Most of its tokens say nothing: what words they
+    /// are is looked up for those alone that may, and then for the one before.
     pub(super) fn finish(&mut self) {
+        let (mut before, mut last) = (self.before, self.last.cut());
         let mut at = self.lexer.at();
-        while !self.last.ends() {
-            at = self.advance(at);
+        let text = self.lexer.text;
+        while !last.ends() {
+            let (cut, says) = self.lexer.cut(text, at);
+            // `a.` is no schema of a server's own.
+            if says && !(cut.kind() == TokenKind::Dot && last.end() - last.start() <= 2) {
+                self.note_cut(cut, last, before);
+            }
+            before = last;
+            last = cut;
+            at = cut.end();
         }
+        self.before = before;
+        self.last = self.lexer.known(last);
+        self.lexer.go_on(at);
+    }
+
+    #[inline(never)]
+    fn note_cut(&mut self, cut: Cut, last: Cut, before: Cut) {
+        self.before = before;
+        self.last = self.lexer.known(last);
+        self.note(self.lexer.known(cut));
     }
 
     /// Reads to the end of the text: semicolons inside belong to the statement.
@@ -165,8 +112,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    #[inline(never)]
     fn word(&mut self, key: Key, id: WordId) {
+        if !words::is_noted(id) {
+            return;
+        }
         let word = words::word(id);
         let qualified = self.last.kind == TokenKind::Dot;
         // Tables of the server's own state are known by their names, qualified or not.
@@ -175,11 +124,11 @@ impl<'a> Walk<'a> {
         }
         match key {
             Key::Update | Key::Share if self.last.key == Key::For => self.effects |= Effects::LOCKING,
-            Key::Share if self.last.key == Key::In && self.before.key == Key::Lock => {
+            Key::Share if self.last.key == Key::In && self.key_before() == Key::Lock => {
                 self.effects |= Effects::LOCKING;
             }
             Key::Dumpfile if self.last.key == Key::Into => self.effects |= Effects::OUTFILE,
-            Key::For if self.last.key == Key::Value => match self.before.key {
+            Key::For if self.last.key == Key::Value => match self.key_before() {
                 Key::Next => self.effects |= Effects::SEQUENCE | Effects::WRITES,
                 Key::Previous => self.effects |= Effects::SEQUENCE,
                 _ => {}
@@ -195,8 +144,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A name in front of a dot: the servers' own schemas hold what each server keeps for itself.
-    #[inline(never)]
-    fn qualifier(&mut self) {
+    fn qualifier(&mut self, end: usize) {
         if !matches!(self.last.kind, TokenKind::Word | TokenKind::Quoted) {
             return;
         }
@@ -205,25 +153,31 @@ impl<'a> Walk<'a> {
             return;
         }
         if is_name(name, b"information_schema") {
-            self.expects = Expects::Catalogue;
+            let table = self.following(end);
+            if !SAME_EVERYWHERE.iter().any(|name| is_name(self.lexer.bytes(table), name)) {
+                self.effects |= Effects::VARIES;
+            }
         } else if is_name(name, b"mysql") || is_name(name, b"performance_schema") || is_name(name, b"sys") {
             self.effects |= Effects::VARIES;
         }
     }
 
     /// A parenthesis: is there a function's name in front of it?
-    fn open(&mut self, start: usize) {
+    fn open(&mut self, start: usize, end: usize) {
         self.depth = self.depth.saturating_add(1);
-        self.into = false;
         let name = self.last;
         if name.key == Key::LastInsertId {
-            self.expects = Expects::Argument;
+            self.effects |= if self.following(end).kind == TokenKind::Close {
+                Effects::READS_LAST_INSERT_ID
+            } else {
+                Effects::SETS_LAST_INSERT_ID
+            };
         }
         let quoted = name.kind == TokenKind::Quoted;
         if !quoted && name.kind != TokenKind::Word {
             return;
         }
-        let qualified = self.before.kind == TokenKind::Dot;
+        let qualified = self.before.kind() == TokenKind::Dot;
         if !quoted && !qualified {
             let word = words::word(name.word);
             let apart = word.adjacent && start != name.end();
@@ -233,13 +187,23 @@ impl<'a> Walk<'a> {
             }
         }
         // `AS name (columns)`, `) name (columns)`: the column names of a derived table.
-        let alias = self.before.kind == TokenKind::Close || self.before.key == Key::As;
+        let alias = self.before.kind() == TokenKind::Close || self.key_before() == Key::As;
         if !self.names_only && (!alias || qualified) {
             self.effects |= Effects::STORED_CODE;
         }
     }
 
+    /// The token behind one that ends at `end`; it comes again.
+    fn following(&self, end: usize) -> Token {
+        let mut ahead = self.lexer.clone();
+        ahead.go_on(end);
+        ahead.token()
+    }
+
     fn user_variable(&mut self) {
+        // `INTO @a, @b`
+        let next = self.last.kind == TokenKind::Comma && self.before.kind() == TokenKind::UserVariable;
+        self.into = self.last.key == Key::Into || (self.into && next);
         let written = self.assigning || self.into;
         self.effects |= if written { Effects::SETS_USER_VARIABLE } else { Effects::READS_USER_VARIABLE };
         if self.into {
@@ -247,8 +211,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn system_variable(&mut self, start: usize, end: usize) {
-        let name = self.lexer.text.get(start..end).unwrap_or_default();
+    fn system_variable(&mut self, token: Token) {
+        let name = self.lexer.bytes(token);
         let bare = name.rsplit(|byte| matches!(byte, b'.' | b'@')).next().unwrap_or_default();
         self.effects |= match words::word(words::find(bare)).key {
             Key::LastInsertId | Key::InsertId => Effects::READS_LAST_INSERT_ID,

@@ -70,6 +70,17 @@ pub(super) const fn is_noted(id: WordId) -> bool {
     id & NOTED != 0
 }
 
+/// Whether a word of `len` bytes with this first byte may be one that [`is_noted`]. Told without a look at the others,
+/// and for most words of a statement it is no.
+#[inline(always)]
+pub(super) fn may_be_noted(first: u8, len: usize) -> bool {
+    let initial = first as usize % INITIALS;
+    TABLE.noted.get(initial).is_some_and(|lengths| lengths >> (len % 32) & 1 == 1)
+}
+
+/// Letters differ in their lowest five bits, small and large ones do not.
+const INITIALS: usize = 32;
+
 /// What is known of the word with this number.
 #[inline]
 pub(super) fn word(id: WordId) -> &'static Word {
@@ -177,12 +188,17 @@ const CAPACITY: usize = 1024;
 struct Table {
     words: [Word; CAPACITY],
     slots: [WordId; SLOTS],
+    /// For each initial a bit for each length, modulo 32, of a noted word.
+    noted: [u32; INITIALS],
 }
 
 static TABLE: Table = build();
 
 const fn build() -> Table {
-    let mut builder = Builder { table: Table { words: [Word::NONE; CAPACITY], slots: [0; SLOTS] }, len: 1 };
+    let mut builder = Builder {
+        table: Table { words: [Word::NONE; CAPACITY], slots: [0; SLOTS], noted: [0; INITIALS] },
+        len: 1,
+    };
     let mut i = 0;
     while i < KEYS.len() {
         let id = builder.add(KEYS[i].0);
@@ -271,6 +287,8 @@ impl Builder {
             let id = self.table.slots[slot];
             if id != 0 && self.table.words[id as usize].is_noted() {
                 self.table.slots[slot] |= NOTED;
+                let name = self.table.words[id as usize].name.as_bytes();
+                self.table.noted[name[0] as usize % INITIALS] |= 1 << (name.len() % 32);
             }
             slot += 1;
         }

@@ -141,6 +141,7 @@ impl Answer {
             // New each time.
             Control::Auth => format!("{head}authentication"),
             _ if shape_only => format!("{control:?}"),
+            Control::Err => format!("{head}{control:?} {}", without_row(&escaped(payload))),
             _ => format!("{head}{control:?} {}", escaped(payload)),
         }
     }
@@ -169,6 +170,15 @@ fn told(status: StatusFlags) -> StatusFlags {
         - StatusFlags::METADATA_CHANGED
         - StatusFlags::NO_INDEX_USED
         - StatusFlags::NO_GOOD_INDEX_USED
+}
+
+/// An error about the value of a stored program's variable names a row of MariaDB 11.8, and that is the number of rows of
+/// whatever the connection has executed before (directly, the same CALL in two sessions says `row 0` and `row 6`).
+fn without_row(error: &str) -> String {
+    match error.split_once(" for column ``.``.") {
+        Some((head, tail)) => format!("{head} for column {}", tail.split(" at row ").next().unwrap_or(tail)),
+        None => error.to_owned(),
+    }
 }
 
 /// A column definition: catalog `def`.

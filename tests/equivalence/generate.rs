@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use tideover_sandbox::servers::Flavor;
 
+use crate::wide::GIVEN_BACK;
+
 /// Steps of one script.
 const STEPS: u64 = 22;
 /// Asks for as much as one statement can.
@@ -13,8 +15,10 @@ const PROBE: &str = "SELECT DATABASE(), @@time_zone, @@sql_mode, @@character_set
     @@lc_time_names, @@foreign_key_checks, @@wait_timeout";
 
 /// How a session begins, also behind a reset. What columns say of a variable that was never set is not the same as of one
-/// that is NULL; nor is what FOUND_ROWS() and the like give a session that has never asked.
-const ASKED: &str = "SET @a = 1, @b = 'b', @c = 2.5, @d = 'd'\nSELECT 1\nSELECT FOUND_ROWS(), LAST_INSERT_ID()\nSELECT ROW_COUNT()";
+/// that is NULL; nor is what FOUND_ROWS(), @@error_count and the like give a session that has never asked: MariaDB takes a
+/// connection's memory for the next one, and what the one before has left there is seen (directly, of two new sessions that
+/// follow different ones, one says 0 and the other 1). A query with a table clears it.
+const ASKED: &str = "SET @a = 1, @b = 'b', @c = 2.5, @d = 'd'\nSELECT COUNT(*) FROM eq.items\nSELECT FOUND_ROWS(), LAST_INSERT_ID()\nSELECT ROW_COUNT()";
 
 /// What a script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,20 @@ pub(crate) enum Sort {
     Plain,
     /// Commands of the protocol too.
     Commands,
+    /// Plain, and the rarer statements.
+    Wide,
+    /// Both.
+    WideCommands,
+}
+
+impl Sort {
+    const fn has_commands(self) -> bool {
+        matches!(self, Self::Commands | Self::WideCommands)
+    }
+
+    const fn is_wide(self) -> bool {
+        matches!(self, Self::Wide | Self::WideCommands)
+    }
 }
 
 /// Scripts in the corpus' own form, one for each seed.
@@ -32,7 +50,6 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
             random: seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             flavor,
             prepared: Vec::new(),
-            with_cursor: Vec::new(),
         };
         let _ = writeln!(text, "## seed {seed} {sort:?} [old]");
         let _ = writeln!(text, "{ASKED}");
@@ -42,6 +59,9 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
         for _ in 0..STEPS {
             let _ = writeln!(text, "{}", generator.line(sort));
         }
+        if sort.is_wide() {
+            text += GIVEN_BACK;
+        }
         text + "ROLLBACK\n"
             + PROBE
             + "\nSET autocommit = 1, sql_select_limit = DEFAULT\nDROP TEMPORARY TABLE IF EXISTS scratch\n\
@@ -49,13 +69,11 @@ pub(crate) fn scripts(seeds: std::ops::Range<u64>, sort: Sort, flavor: Flavor) -
     })
 }
 
-struct Generator {
+pub(crate) struct Generator {
     random: u64,
     flavor: Flavor,
     /// Names of binary statements. An error about one that is not there is the proxy's own, and leaves no warning.
     prepared: Vec<&'static str>,
-    /// Those of them that MySQL 9.7 survives with a cursor: it crashes when it executes others again.
-    with_cursor: Vec<&'static str>,
 }
 
 impl Generator {
@@ -67,21 +85,29 @@ impl Generator {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
-    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    pub(crate) fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
         all[self.below(all.len() as u64) as usize]
     }
 
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.flavor.is_mariadb()
+    }
+
     fn line(&mut self, sort: Sort) -> String {
-        let several = sort == Sort::Commands && self.below(12) == 0;
+        let several = sort.has_commands() && self.below(if sort.is_wide() { 6 } else { 12 }) == 0;
         if several {
-            let pieces: Vec<String> = (0..2 + self.below(2)).map(|_| self.statement()).collect();
-            return pieces.join("; ");
+            let pieces: Vec<String> = (0..2 + self.below(2)).map(|_| self.either(sort)).collect();
+            return pieces.join("; ").replace('\n', "; ");
         }
-        if sort == Sort::Commands && self.below(3) == 0 { self.command() } else { self.statement() }
+        if sort.has_commands() && self.below(3) == 0 { self.command() } else { self.either(sort) }
+    }
+
+    fn either(&mut self, sort: Sort) -> String {
+        if sort.is_wide() && self.below(5) < 3 { self.wider() } else { self.statement() }
     }
 
     fn statement(&mut self) -> String {
@@ -294,14 +320,12 @@ impl Generator {
         match what {
             0..=5 => {
                 self.prepared.retain(|other| *other != name);
-                self.with_cursor.retain(|other| *other != name);
                 self.prepared.push(name);
-                if what == 1 {
-                    self.with_cursor.push(name);
-                }
             }
             6..=18 if missing => (what, name) = (23, "p"),
-            13 | 14 if !self.flavor.is_mariadb() && !self.with_cursor.contains(&name) => what = 10,
+            // MySQL 9.7 crashes on some statements with a cursor, and breaks the protocol when one that had a cursor is
+            // executed again without.
+            13 | 14 if !self.flavor.is_mariadb() => what = 10,
             18 => self.prepared.retain(|other| *other != name),
             21 | 22 => self.prepared.clear(),
             28 if !self.prepared.contains(&"l") => self.prepared.push("l"),
@@ -322,14 +346,11 @@ impl Generator {
             15..=16 => format!("!fetch {name} {}", 1 + number % 3),
             17 => format!("!reset {name}"),
             18 => format!("!close {name}"),
-            // MySQL repeats the number of the last statement's warnings in the answers to these, and to COM_PING.
-            19 | 20 if !self.flavor.is_mariadb() => "USE other".to_owned(),
             19 => "!init_db eq".to_owned(),
             20 => format!("!init_db {}", self.one_of(&["other", "nowhere"])),
             21 => format!("!reset_connection\n{ASKED}"),
             22 => format!("!change_user {}\n{ASKED}", self.one_of(&["eq", "other"])),
-            23 if self.flavor.is_mariadb() => "!ping".to_owned(),
-            23 => "SELECT 23".to_owned(),
+            23 => "!ping".to_owned(),
             24 => format!("!multi {}", self.one_of(&["on", "off", "on"])),
             25 => "!field_list items".to_owned(),
             26 => "!statistics".to_owned(),

@@ -16,6 +16,7 @@ mod script;
 mod session;
 #[path = "../support/mod.rs"]
 mod support;
+mod wide;
 mod wire;
 
 use generate::{Sort, scripts};
@@ -25,14 +26,19 @@ use session::Mode;
 use support::{TestResult, length};
 use tideover_sandbox::servers::Flavor;
 
-const CORPUS: [(&str, &str); 6] = [
+const CORPUS: [(&str, &str); 9] = [
     ("user_variables", include_str!("corpus/user_variables.sql")),
     ("variables", include_str!("corpus/variables.sql")),
     ("counts", include_str!("corpus/counts.sql")),
     ("prepared", include_str!("corpus/prepared.sql")),
     ("commands", include_str!("corpus/commands.sql")),
     ("rare", include_str!("corpus/rare.sql")),
+    ("answers", include_str!("corpus/answers.sql")),
+    ("values", include_str!("corpus/values.sql")),
+    ("texts", include_str!("corpus/texts.sql")),
 ];
+/// Files of long scripts: in `make test` each of them is sent in two of the ways, in `make soak` in all.
+const LONG: [&str; 3] = ["answers", "values", "texts"];
 
 #[tokio::test]
 async fn mariadb_10_11_answers_are_the_servers() -> TestResult {
@@ -49,9 +55,14 @@ async fn mysql_9_answers_are_the_servers() -> TestResult {
     answers_are_the_servers(Flavor::Mysql9).await
 }
 
-/// Scripts that a generator makes up for each way to send them, in `make test` and in `make soak`.
-const MADE_UP: (u64, u64) = (12, 120);
+/// Scripts of either sort, plain and wide, that a generator makes up for each way to send them, in `make test` and in
+/// `make soak`.
+const MADE_UP: (u64, u64) = (6, 120);
+/// Wide ones have other seeds.
+const WIDE: u64 = 500;
 
+/// `TIDEOVER_CORPUS` names a file of scripts to be run in place of all others, `TIDEOVER_ONLY` a part of their titles,
+/// `TIDEOVER_WAY` the one way to send them (0 to 4), `TIDEOVER_TRACE` has each shown as it begins.
 async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
     let mut pair = Pair::start(flavor).await?;
     let runs = [
@@ -61,9 +72,18 @@ async fn answers_are_the_servers(flavor: Flavor) -> TestResult {
         (Mode::Text, OLD),
         (Mode::Text, COMPRESSED),
     ];
+    let way = std::env::var("TIDEOVER_WAY").ok();
     for (salt, (mode, capabilities)) in runs.into_iter().enumerate() {
-        let mut scripts: Vec<Script> =
-            CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect();
+        if way.as_ref().is_some_and(|way| *way != salt.to_string()) {
+            continue;
+        }
+        let mut scripts = match std::env::var("TIDEOVER_CORPUS") {
+            Ok(file) => parse("file", &std::fs::read_to_string(file)?, salt),
+            Err(_) => CORPUS.iter().flat_map(|(name, text)| parse(name, text, salt)).collect(),
+        };
+        if length(true, false) {
+            scripts.retain(|script| script.is_for(salt, &LONG));
+        }
         scripts.extend(made_up(salt, mode, flavor));
         if let Ok(only) = std::env::var("TIDEOVER_ONLY") {
             scripts.retain(|script| script.title.contains(&only));
@@ -94,9 +114,14 @@ fn made_up(salt: usize, mode: Mode, flavor: Flavor) -> Vec<Script> {
     let first = std::env::var("TIDEOVER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let count = length(MADE_UP.0, MADE_UP.1);
     let first = first + salt as u64 * 1000;
-    let sort = if mode == Mode::Text { Sort::Commands } else { Sort::Plain };
+    let (plain, wide) = match mode {
+        Mode::Text => (Sort::Commands, Sort::WideCommands),
+        Mode::Prepared | Mode::Cursor => (Sort::Plain, Sort::Wide),
+    };
+    let wider = first + WIDE;
+    let texts = scripts(first..first + count, plain, flavor) + &scripts(wider..wider + count, wide, flavor);
     // The variables of each have names of their own, as those of the corpus have.
-    let mut scripts = parse("generated", &scripts(first..first + count, sort, flavor), 5 + salt);
+    let mut scripts = parse("generated", &texts, 5 + salt);
     if mode == Mode::Cursor {
         // A cursor's rows are not counted as they are fetched.
         let counts = |step: &Step| matches!(step, Step::Statement(text, _) if text.contains("FOUND_ROWS"));

@@ -100,9 +100,11 @@ impl Pair {
             {
                 continue;
             }
-            if std::env::var_os("TIDEOVER_TRACE").is_some() {
+            let trace = std::env::var_os("TIDEOVER_TRACE").is_some();
+            if trace {
                 println!("{mode:?} {}", script.title);
             }
+            let before = self.differences.len();
             self.scripts += 1;
             if let Err(error) = self.script(script, (mode, capabilities), &mut shuffle).await {
                 self.differences.push(format!("{} ({mode:?}): {error}\n", script.title));
@@ -111,6 +113,10 @@ impl Pair {
                         script.steps.iter().map(|step| format!("        {step:?}\n")).collect();
                     self.differences.push(format!("    of\n{steps}"));
                 }
+            }
+            if trace {
+                // At once: the whole run takes long.
+                println!("{}", self.differences.get(before..).unwrap_or_default().join("\n"));
             }
         }
         shuffle.end().await
@@ -156,6 +162,10 @@ impl Pair {
             }
             if one != two {
                 self.differ(script, (mode, step), &one, &two);
+                if std::env::var_os("TIDEOVER_TRACE").is_some() {
+                    let warnings = direct.wire.query("SHOW WARNINGS").await?;
+                    println!("warnings of the server: {:#?}", warnings.lines(false));
+                }
                 if script.is_generated() {
                     // What follows differs because this does.
                     let before = script.steps.iter().take_while(|other| !std::ptr::eq(*other, step));
@@ -169,7 +179,8 @@ impl Pair {
     }
 
     fn differ(&mut self, script: &Script, (mode, step): (Mode, &Step), one: &[String], two: &[String]) {
-        let mut text = format!("{} ({mode:?}): {step:?}\n", script.title);
+        let before = script.steps.iter().take_while(|other| !std::ptr::eq(*other, step)).last();
+        let mut text = format!("{} ({mode:?}): {step:?}, behind {before:?}\n", script.title);
         for line in 0..one.len().max(two.len()) {
             let (a, b) = (one.get(line), two.get(line));
             if a != b {

@@ -58,6 +58,13 @@ impl Script {
         !self.has(not) && (flavor != Flavor::MariaDb118 || !self.has("not11"))
     }
 
+    /// Whether a short test sends it in the way with this number, 0 to 4: what is of one of these files, in two.
+    pub(crate) fn is_for(&self, way: usize, files: &[&str]) -> bool {
+        let (file, rest) = self.title.split_once(':').unwrap_or((&self.title, ""));
+        let line: usize = rest.split(' ').next().and_then(|line| line.parse().ok()).unwrap_or_default();
+        !files.contains(&file) || way == 0 || way == 1 + line % 4
+    }
+
     /// Whether a generator made it.
     pub(crate) fn is_generated(&self) -> bool {
         self.title.starts_with("generated")

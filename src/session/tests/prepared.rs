@@ -9,7 +9,7 @@ fn key(text: &str) -> Arc<StatementKey> {
 
 fn prepared(text: &str, params: u16) -> Arc<Prepared> {
     let statement = classify(text.as_bytes(), Dialect::default());
-    Arc::new(Prepared { key: key(text), statement, params, columns: 1 })
+    Arc::new(Prepared { key: key(text), statement, settings: Vec::new(), untyped: None, params, columns: 1 })
 }
 
 #[test]
@@ -76,4 +76,25 @@ fn servers_keep_the_latest() {
         statements.get(&StatementKey::new(b"a".as_slice().into(), Some(b"s".as_slice().into()), 1)),
         None
     );
+}
+
+#[test]
+fn statements_go_by_the_types_of_their_first_execution() {
+    let mut statements = PreparedStatements::new(100);
+    let id = statements.insert(prepared("SET @a = ?", 1));
+    let plain = statements.get(id).expect("a statement").prepared().key.clone();
+    let typed = statements.begin(id, &[(8, 0)]).expect("a statement").key.clone();
+    assert_ne!(typed, plain);
+    statements.bind(id, &[(8, 0)]);
+    assert_eq!(statements.begin(id, &[(253, 0)]).expect("a statement").key, typed);
+    let other = statements.insert(prepared("SET @a = ?", 1));
+    assert_ne!(statements.begin(other, &[(253, 0)]).expect("a statement").key, typed);
+
+    let mut server = ServerStatements::new(10);
+    server.insert(plain.clone(), 7);
+    server.rename(&plain, &typed);
+    assert_eq!((server.get(&plain), server.get(&typed)), (None, Some(7)));
+    server.insert(plain.clone(), 8);
+    server.rename(&plain, &typed);
+    assert_eq!((server.get(&plain), server.get(&typed)), (Some(8), Some(7)));
 }

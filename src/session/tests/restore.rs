@@ -6,12 +6,14 @@ use crate::sql::{Dialect, classify};
 type Parts = &'static [(&'static str, &'static str)];
 
 fn base() -> SessionState {
-    state(&[
+    let mut base = state(&[
         ("sql_mode", "STRICT_TRANS_TABLES"),
         ("character_set_client", "utf8mb4"),
         ("character_set_results", "utf8mb4"),
         ("collation_connection", "utf8mb4_general_ci"),
-    ])
+    ]);
+    base.note_results(true);
+    base
 }
 
 /// A state that differs from `base` in these.
@@ -80,7 +82,17 @@ fn only_differences_are_set() {
         (
             &[("character_set_connection", "utf8mb4")],
             &[],
-            Some("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci"),
+            Some("SET collation_connection='utf8mb4_general_ci'"),
+        ),
+        // Results in the connection's collation, and in their character set's own.
+        (&[("character_set_results", "utf8mb4")], &[], Some("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci")),
+        (&[], &[("character_set_results", "utf8mb4")], Some("SET character_set_results='utf8mb4'")),
+        (
+            &[("character_set_results", "latin1")],
+            &[("character_set_client", "latin1"), ("collation_connection", "latin1_bin")],
+            Some(
+                "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci,character_set_client='latin1',collation_connection='latin1_bin'",
+            ),
         ),
         // Collations come after whatever decides what they mean.
         (
@@ -91,7 +103,7 @@ fn only_differences_are_set() {
                 ("character_set_collations", "utf8mb4=utf8mb4_bin"),
             ],
             Some(
-                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,NAMES utf8mb4 COLLATE utf8mb4_bin",
+                "SET character_set_collations='utf8mb4=utf8mb4_bin',default_week_format=1,collation_connection='utf8mb4_bin'",
             ),
         ),
         (
@@ -126,6 +138,15 @@ fn names_of_schemas_are_sent_in_a_character_set_that_has_them() {
     }
 }
 
+/// In UTF-16 words between quotes are not what servers take for a time zone.
+#[test]
+fn literals_are_those_of_a_narrow_character_set() {
+    let wide = &[("character_set_client", "utf8mb4"), ("collation_connection", "utf16_general_ci")];
+    let steps = texts(&with(wide), &with(&[("time_zone", "+01:00")]), &base());
+    assert_eq!(steps.first().map(String::as_str), Some("SET NAMES utf8mb4"));
+    assert!(steps.last().is_some_and(|last| last.contains("time_zone='+01:00'")), "{steps:?}");
+}
+
 #[test]
 fn schemas_and_user_variables() {
     let steps = |from: Parts, to: Parts| texts(&with(from), &with(to), &base());
@@ -136,7 +157,7 @@ fn schemas_and_user_variables() {
     assert!(plan(&[("schema", "a")], &[]).needs_fresh_connection);
     let users =
         steps(&[("@a", "1"), ("@b", "2"), ("@c", "3")], &[("@a", "1"), ("@b", "'x'"), ("@d", "NULL")]);
-    assert_eq!(users, ["SET @`b`='x',@`d`=NULL,@`c`=NULL"]);
+    assert_eq!(users, ["SET @`b`='x',@`d`=NULL,@`c`=X'',@`c`=NULL"]);
     // A value that only the server knows is left alone.
     assert!(steps(&[("@a", "1")], &[("@a", "")]).is_empty());
     assert_eq!(steps(&[("@a", "")], &[("@a", "1")]), ["SET @`a`=1"]);

@@ -78,7 +78,8 @@ fn pins_come_and_go() {
         (&["SET insert_id = 5"], &[UntrackedVariable]),
         (&["SET wait_timeout = @x"], &[UntrackedVariable]),
         (&["SELECT LAST_INSERT_ID(5)"], &[LastInsertId]),
-        (&["UPDATE t SET a = LAST_INSERT_ID(a + 1)"], &[]),
+        (&["UPDATE t SET a = LAST_INSERT_ID(a + 1)"], &[LastInsertId]),
+        (&["SET sql_auto_is_null = 1"], &[UntrackedVariable]),
         (&["SET last_insert_id = 5"], &[]),
         (&["FROB"], &[Unsure]),
         (&["CREATE TEMPORARY TABLE t (a INT); SET @a = 5"], &[TemporaryTable]),
@@ -172,6 +173,39 @@ fn an_id_that_an_insert_may_have_named_is_compared_with_the_connections() {
 }
 
 #[test]
+fn of_several_statements_only_the_connection_knows_the_last_id() {
+    let ended = |error, last_insert_id, had_insert_id| Outcome {
+        error,
+        last_insert_id,
+        had_insert_id,
+        ended: 1,
+        ..ok(&[])
+    };
+    let plain = "INSERT INTO t (b) VALUES (1); INSERT INTO t (b) VALUES (2)";
+    let mixed = "INSERT INTO t (b) VALUES (1); SELECT LAST_INSERT_ID(77)";
+    let rows = [
+        (plain, None, true, true),
+        (plain, Some(1062), true, false),
+        (plain, Some(1062), false, true),
+        (mixed, None, true, false),
+    ];
+    for (text, error, had, known) in rows {
+        let mut tracker = Tracker::default();
+        run(&mut tracker, text, &ended(error, 5, had));
+        assert_eq!(tracker.is_insert_id_there(), !known, "{text} {error:?} {had}");
+        assert_eq!(tracker.last_insert_id(), if known { 5 } else { 0 }, "{text} {error:?} {had}");
+        if !known {
+            tracker.learn(&Default::default(), &[], 6);
+            assert_eq!(tracker.last_insert_id(), 6);
+        }
+    }
+    // One that failed amid its rows may have generated ids.
+    let mut tracker = Tracker::default();
+    run(&mut tracker, "INSERT INTO t (b) VALUES (1), (1)", &ended(Some(1062), 0, true));
+    assert!(tracker.is_insert_id_there());
+}
+
+#[test]
 fn of_several_statements_those_behind_an_error_have_not_run() {
     let text = "SET @a = 1; SET no_such = 1, wait_timeout = 5; SET sort_buffer_size = 7";
     let mut tracker = Tracker::default();
@@ -184,7 +218,7 @@ fn of_several_statements_those_behind_an_error_have_not_run() {
 fn literal_user_variables_are_kept() {
     let tracker = after(&["SET @A = 5, @b := 'it''s', @c = \"x\", @d = NULL, @e = true, @a = -1.5"]);
     let kept: Vec<_> = tracker.state().user_variables().collect();
-    assert_eq!(kept, [("a", "-1.5"), ("b", "'it''s'"), ("c", "'x'"), ("d", "NULL"), ("e", "TRUE")]);
+    assert_eq!(kept, [("a", "-1.5"), ("b", "'it''s'"), ("c", "'x'"), ("d", "X'',@`d`=NULL"), ("e", "TRUE")]);
     // A string is of the character set it was set in.
     let mut tracker = tracker;
     run(&mut tracker, "SET NAMES latin1", &ok(&[var("character_set_connection", "latin1")]));
@@ -250,8 +284,11 @@ fn numbers_for_the_next_statement() {
         &Outcome { last_insert_id: 7, affected_rows: 1, ..ok(&[]) },
     );
     assert_eq!((tracker.last_insert_id(), tracker.row_count()), (7, 1));
-    run(&mut tracker, "SELECT 1", &Outcome { result_set: true, ..ok(&[]) });
+    run(&mut tracker, "SELECT 1", &Outcome { result_set: true, ends_rows: true, ..ok(&[]) });
     assert_eq!((tracker.last_insert_id(), tracker.row_count()), (7, -1));
+    // Behind the rows of a CALL comes its own OK.
+    run(&mut tracker, "CALL p()", &Outcome { result_set: true, last_insert_id: 7, ..ok(&[]) });
+    assert_eq!(tracker.row_count(), 0);
     run(&mut tracker, "SET last_insert_id = 9", &ok(&[]));
     assert_eq!(tracker.last_insert_id(), 9);
     run(&mut tracker, "SET last_insert_id = @x", &ok(&[var("last_insert_id", "11")]));

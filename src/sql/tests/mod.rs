@@ -26,7 +26,9 @@ fn check_both(rows: &[Row]) {
 fn check(dialect: Dialect, rows: &[Row]) {
     let mut wrong = String::new();
     for (text, kind, names) in rows {
-        let got = classify(text.as_bytes(), dialect);
+        let mut got = classify(text.as_bytes(), dialect);
+        // Says nothing of what a statement does.
+        got.effects -= Effects::LIMITS;
         let wanted = effects(names);
         if got.kind != *kind || got.effects != wanted {
             let (missing, extra) = (wanted - got.effects, got.effects - wanted);

@@ -4,6 +4,7 @@ use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 
 use super::super::details;
+use super::super::walk::Walk;
 use super::*;
 
 fn dialects() -> impl Strategy<Value = Dialect> {
@@ -186,6 +187,24 @@ proptest! {
             prop_assert!(statement.tags.is_empty());
         }
         prop_assert!(statement.tags.offsets().all(|at| at < text.len()));
+    }
+
+    /// Reading on to the end of a statement finds what reading token by token finds.
+    #[test]
+    fn a_statement_read_at_once_says_the_same(text in texts(), dialect in dialects(), steps in 0..5) {
+        let (mut one, mut other) = (Walk::new(&text, dialect), Walk::new(&text, dialect));
+        for _ in 0..steps {
+            if !one.last.ends() {
+                one.step();
+            }
+        }
+        one.finish();
+        while !other.last.ends() {
+            other.step();
+        }
+        prop_assert_eq!((one.lexer.at(), one.depth, one.effects), (other.lexer.at(), other.depth, other.effects));
+        prop_assert_eq!((one.last.kind, one.before.kind()), (other.last.kind, other.before.kind()));
+        prop_assert_eq!((one.lexer.trouble, one.lexer.hints), (other.lexer.trouble, other.lexer.hints));
     }
 
     /// Nor do the readers of details, whatever they are given.

@@ -395,3 +395,55 @@ SELECT IS_FREE_LOCK('x2')
 DO RELEASE_LOCK('x2')
 SELECT IS_FREE_LOCK('x2')
 FLUSH TABLES items
+
+## errors of commands are conditions too
+DROP TABLE IF EXISTS absent
+!again p i:1
+SHOW COUNT(*) ERRORS
+SELECT @@error_count
+!prepare p SELECT ? + 1
+!again p i:59
+GET DIAGNOSTICS CONDITION 1 @a = RETURNED_SQLSTATE, @b = MESSAGE_TEXT
+SELECT @a, @b
+!fetch p 2
+SET @c = 1
+SHOW ERRORS
+SELECT ROW_COUNT()
+!raw 66
+SHOW ERRORS
+!raw 1b 05 00
+GET DIAGNOSTICS @d = NUMBER
+SELECT @d > 0
+!reset nothing
+SELECT COUNT(*) FROM items
+SHOW WARNINGS
+
+## commands that are no statements leave warnings and counts
+SELECT nonsense
+!init_db other
+!ping
+!multi off
+!multi on
+SHOW ERRORS
+SELECT ROW_COUNT()
+DROP TABLE IF EXISTS absent
+!ping
+!init_db eq
+SHOW WARNINGS
+SELECT 1
+!init_db other
+SELECT ROW_COUNT()
+!init_db eq
+!multi off
+SELECT FOUND_ROWS(), ROW_COUNT()
+!multi on
+SELECT 1 / 0
+!ping
+!ping
+GET DIAGNOSTICS @d = NUMBER
+SELECT ROW_COUNT()
+RELEASE SAVEPOINT none
+UNLOCK TABLES
+COMMIT
+GET DIAGNOSTICS @d = NUMBER
+SELECT ROW_COUNT()

@@ -194,3 +194,27 @@ INSERT INTO counter (note) VALUES (NULL), (NULL); SET no_such_variable = 1; SELE
 SELECT 1
 SELECT LAST_INSERT_ID() > 0, LAST_INSERT_ID() = (SELECT MIN(id) FROM counter)
 DELETE FROM counter
+
+## found_rows when an id must be asked for [text]
+SELECT FOUND_ROWS(), LAST_INSERT_ID() FROM items LIMIT 0
+REPLACE INTO keyed (id, note) VALUES (28, 'h'), (28, 'x')
+SELECT id FROM items UNION ALL SELECT id FROM items LIMIT 3
+EXECUTE nothing USING @a
+SELECT COUNT(*), LAST_INSERT_ID(), FOUND_ROWS() FROM items
+DELETE FROM keyed
+
+## row_count in the first of several statements [text]
+SELECT 1 INTO @a
+INSERT INTO plain VALUES (ROW_COUNT(), '', ''); CREATE TEMPORARY TABLE scratch (a INT)
+SELECT a FROM plain
+SELECT nonsense
+SET @a = ROW_COUNT(); DROP TEMPORARY TABLE scratch
+SELECT @a
+DELETE FROM plain
+
+## a transaction's characteristics wait for it
+SET TRANSACTION READ ONLY
+SET autocommit = 1
+INSERT INTO plain VALUES (1, '', '')
+SELECT COUNT(*) FROM items
+SET SESSION TRANSACTION READ WRITE

@@ -212,8 +212,13 @@ DROP TABLE shape
 !prepare a SET @x = ?
 !execute a i:5
 SELECT @x
-!execute a s:text
+!prepare t SET @x = ?
+!execute t s:text
 SELECT @x, COLLATION(@x)
+!execute a i:6
+SELECT @x
+!execute t s:more
+SELECT @x
 !prepare b SELECT @y := ? + 1
 !execute b i:1
 SELECT @y
