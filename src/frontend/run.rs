@@ -48,7 +48,10 @@ impl Session {
             let asks = self.wrap.aftermath.is_some() || work.statement.any(Effects::READS_ROW_COUNT);
             if asks && rest.is_none() {
                 match Box::pin(self.in_place_of(work)).await? {
-                    ControlFlow::Break(()) => return Ok(self.end_unit_if_over()),
+                    ControlFlow::Break(()) => {
+                        self.end_unit_if_over();
+                        return Ok(());
+                    }
                     ControlFlow::Continue(other) => rest = other.map(Box::new),
                 }
             }
@@ -86,19 +89,8 @@ impl Session {
         work: &Work,
         hold: &mut Hold,
     ) -> Result<Result<Attempt, Box<ClientError>>, End> {
-        if let Some(error) = self.lost.take() {
-            return Box::pin(self.tell_lost(work, error)).await.map(Ok);
-        }
-        let left_something = self.wrap.aftermath.is_some();
-        if let Err(error) = self.enter_somewhere(work, hold).await {
-            return Ok(Err(Box::new(error)));
-        }
-        // While it waited, the session has left the server that had what the statement may ask for.
-        if !left_something && self.wrap.aftermath.is_some() {
-            return Ok(Ok(Attempt::Again));
-        }
-        if !self.lost_pins.is_empty() {
-            return self.tell_lost_pins(work).await.map(Ok);
+        if let Some(told) = self.come_in(work, hold).await? {
+            return Ok(told);
         }
         if self.lease.is_none() && self.is_about_to_begin() {
             return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
@@ -160,17 +152,9 @@ impl Session {
         Ok(Attempt::Again)
     }
 
-    /// Gets ready to lease: a replica, or a pass.
-    async fn enter_somewhere(&mut self, work: &Work, hold: &mut Hold) -> Result<(), ClientError> {
-        if !self.lost_pins.is_empty() || self.enter_replica(work, hold).await? {
-            return Ok(());
-        }
-        self.enter(hold).await
-    }
-
     /// State that only its server had was lost before the command, or while it waited. Whoever rolls back is told with the
     /// next statement: to drivers an error here means that the connection is broken.
-    async fn tell_lost_pins(&mut self, work: &Work) -> Result<Attempt, End> {
+    pub(super) async fn tell_lost_pins(&mut self, work: &Work) -> Result<Attempt, End> {
         if work.statement.kind == Kind::Rollback {
             self.acknowledge().await?;
             return Ok(Attempt::Done);

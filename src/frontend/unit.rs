@@ -14,8 +14,10 @@ use crate::topology::{ServerId, TopologyStore};
 
 use super::error::{self, ClientError};
 use super::registry::SessionHandle;
-use super::session::{MOVED, Session};
+use super::run::Attempt;
+use super::session::{End, MOVED, Session};
 use super::shared::Shared;
+use super::work::Work;
 
 /// Between attempts that fail although the topology has not changed.
 const PAUSES: [Duration; 4] = [
@@ -67,6 +69,37 @@ impl Hold {
 }
 
 impl Session {
+    /// Gets ready to lease. `Some`: it comes to something else first.
+    pub(super) async fn come_in(
+        &mut self,
+        work: &Work,
+        hold: &mut Hold,
+    ) -> Result<Option<Result<Attempt, Box<ClientError>>>, End> {
+        if let Some(error) = self.lost.take() {
+            return Box::pin(self.tell_lost(work, error)).await.map(|told| Some(Ok(told)));
+        }
+        let left_something = self.wrap.aftermath.is_some();
+        if let Err(error) = self.enter_somewhere(work, hold).await {
+            return Ok(Some(Err(Box::new(error))));
+        }
+        // While it waited, the session has left the server that had what the statement may ask for.
+        if !left_something && self.wrap.aftermath.is_some() {
+            return Ok(Some(Ok(Attempt::Again)));
+        }
+        if !self.lost_pins.is_empty() {
+            return self.tell_lost_pins(work).await.map(|told| Some(Ok(told)));
+        }
+        Ok(None)
+    }
+
+    /// Gets ready to lease: a replica, or a pass.
+    async fn enter_somewhere(&mut self, work: &Work, hold: &mut Hold) -> Result<(), ClientError> {
+        if !self.lost_pins.is_empty() || self.enter_replica(work, hold).await? {
+            return Ok(());
+        }
+        self.enter(hold).await
+    }
+
     /// Takes a pass, waiting at the gate if it is closed. The client's socket is not read meanwhile, but its departure is
     /// noticed.
     pub(super) async fn enter(&mut self, hold: &mut Hold) -> Result<(), ClientError> {
