@@ -273,7 +273,7 @@ async fn mysql_9_takes_fewer_than_the_pool_may() -> TestResult {
 /// none comes back, the error says whose limit it is.
 async fn full(flavor: Flavor) -> TestResult {
     let options = ClusterOptions { replicas: 0, ..ClusterOptions::new(flavor) };
-    let scene = Scene::with(options, |options| options.set("pool", "acquire_timeout", "\"3s\"")).await?;
+    let scene = Scene::with(options, |options| options.set("pool", "acquire_timeout", "\"15s\"")).await?;
     let primary = scene.cluster.primary().clone();
     let workload = Workload::start(WorkloadOptions { clients: 24, ..scene.workload() }).await?;
     eventually("all clients are served", LIMIT, || async { Ok(workload.snapshot().total_ok() > 100) })

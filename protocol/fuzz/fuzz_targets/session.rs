@@ -94,7 +94,9 @@ fn step(tracker: &mut Tracker, input: &mut Input<'_>, mariadb: bool) -> Option<(
         affected_rows: u64::from(choice),
         last_insert_id: u64::from(choice >> 4),
         own_id: flags & 0x20 != 0,
+        had_insert_id: flags & 0x10 != 0,
         result_set: flags & 0x40 != 0,
+        ends_rows: flags & 0x60 == 0x60,
         rows: u64::from(choice),
         ended: usize::from(choice >> 6),
         changes: &changes,
@@ -107,6 +109,7 @@ fn step(tracker: &mut Tracker, input: &mut Input<'_>, mariadb: bool) -> Option<(
         let of = |at: usize| UserValue {
             kind: choice.wrapping_add(at as u8),
             unsigned: flags & 1 != 0,
+            length: u32::from(choice),
             text: (choice & 1 == 0).then(|| value.to_vec()),
             hex: hex(value),
             collation: COLLATIONS[(usize::from(choice) + at) % COLLATIONS.len()].into(),
