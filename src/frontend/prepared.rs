@@ -175,10 +175,7 @@ impl Session {
         }
         self.queue_opening(work);
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
-        for closed in lease.prepared.take_to_close() {
-            let [a, b, c, d] = closed.to_le_bytes();
-            lease.io.queue_packet(&[CLOSE, a, b, c, d], 0);
-        }
+        queue_closes(lease);
         if let Some(set) = &prelude {
             lease.queue_query(set);
         }
@@ -389,6 +386,14 @@ impl Session {
         self.acknowledge().await?;
         self.end_unit_if_over();
         Ok(())
+    }
+}
+
+/// Queues the end of statements that have become too many.
+fn queue_closes(lease: &mut Lease) {
+    for closed in lease.prepared.take_to_close() {
+        let [a, b, c, d] = closed.to_le_bytes();
+        lease.io.queue_packet(&[CLOSE, a, b, c, d], 0);
     }
 }
 

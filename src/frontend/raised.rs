@@ -136,6 +136,11 @@ impl Session {
     /// changed, and the client would have heard of it with its next statement.
     fn hear_late(&mut self, answer: &[u8], start: Option<&SessionState>) {
         let Some(lease) = &mut self.lease else { return };
+        if let &[0xfe, w0, w1, _, _] = answer {
+            // An EOF packet, which tells of nothing else.
+            self.untold.conditions = self.untold.conditions.max(u16::from_le_bytes([w0, w1]));
+            return;
+        }
         let Ok(ok) = OkPacket::decode(answer, lease.capabilities) else { return };
         // MySQL says here how many there are.
         self.untold.conditions = self.untold.conditions.max(ok.warnings);

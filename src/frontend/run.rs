@@ -23,6 +23,10 @@ use super::work::Work;
 /// MariaDB 11.0: from there on it reports two variables under one name.
 const RENAMES: u32 = 110_000;
 
+/// Why an open transaction goes elsewhere.
+const PRIMARY_ONLY: &str = "a statement in it can run on the primary only";
+const NOT_WAITED_FOR: &str = "a switchover would not wait for it";
+
 /// How an attempt ended.
 pub(super) enum Attempt {
     /// The client has its answer.
@@ -100,9 +104,7 @@ impl Session {
         }
         match self.lease(follows(work) == Follows::Afterwards, hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
-                let primary_only = "a statement in it can run on the primary only";
-                let asked = "a switchover would not wait for it";
-                let why = if self.is_on_replica() { primary_only } else { asked };
+                let why = if self.is_on_replica() { PRIMARY_ONLY } else { NOT_WAITED_FOR };
                 return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
             }
             Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
@@ -131,10 +133,7 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.handle.turn();
-                let received = self.receive(work, hold).await;
-                self.handle.turn();
-                received.map(Ok)
+                self.received(work, hold).await.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
@@ -205,6 +204,13 @@ impl Session {
             exchange.skip(resume.mark, resume.next);
         }
         Some((exchange, controls, first))
+    }
+
+    async fn received(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
+        self.handle.turn();
+        let received = self.receive(work, hold).await;
+        self.handle.turn();
+        received
     }
 
     /// Relays the answer.
