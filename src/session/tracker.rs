@@ -218,6 +218,10 @@ impl Tracker {
             let lasts = |change: &Change<'_>| !matches!(change, Change::Variable { name, .. } if passing.iter().any(|passing| slot(passing) == slot(name)));
             let changes: Vec<Change<'_>> = outcome.changes.iter().copied().filter(lasts).collect();
             self.apply(&changes);
+            if statement.kind == Kind::Multi && also_sets(text, dialect) {
+                // Which of the reports are of what lasts, they do not tell.
+                self.pins.insert(PinReason::UntrackedVariable);
+            }
         } else {
             self.apply(outcome.changes);
         }
@@ -367,4 +371,13 @@ impl Tracker {
         keep(PinReason::Sequence, Effects::empty(), drew);
         self.row_count = row_count;
     }
+}
+
+/// Whether one of several statements may set variables for longer than itself.
+fn also_sets(text: &[u8], dialect: Dialect) -> bool {
+    let sets = Effects::SETS_SESSION | Effects::STORED_CODE | Effects::SQL_EXECUTE | Effects::UNSURE;
+    details::pieces(text, dialect).into_iter().filter_map(|range| text.get(range)).any(|piece| {
+        let statement = classify(piece, dialect);
+        statement.any(sets) && !statement.any(Effects::SETS_FOR_STATEMENT)
+    })
 }

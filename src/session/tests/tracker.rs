@@ -80,6 +80,9 @@ fn pins_come_and_go() {
         (&["SELECT LAST_INSERT_ID(5)"], &[LastInsertId]),
         (&["UPDATE t SET a = LAST_INSERT_ID(a + 1)"], &[LastInsertId]),
         (&["SET sql_auto_is_null = 1"], &[UntrackedVariable]),
+        // The server reports both, one of which is gone.
+        (&["SET STATEMENT lock_wait_timeout = 1 FOR DO 1; SET lock_wait_timeout = 2"], &[UntrackedVariable]),
+        (&["SET STATEMENT lock_wait_timeout = 1 FOR DO 1; SELECT 1"], &[]),
         (&["SET last_insert_id = 5"], &[]),
         (&["FROB"], &[Unsure]),
         (&["CREATE TEMPORARY TABLE t (a INT); SET @a = 5"], &[TemporaryTable]),
