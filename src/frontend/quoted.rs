@@ -1,8 +1,8 @@
 //! Syntax errors quote what comes next in a text, and with it the commit tags that the client did not write. Of a text with
-//! several statements what is left is read by the server once more without tags: it is refused at its beginning, as before.
+//! several statements what is left is read by the server once more without tags, to be prepared and not to be run: it is
+//! refused at its beginning, as before, and if it should not be, nothing has happened.
 
 use bytes::BytesMut;
-use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::write_frames;
 
 use crate::backend::Swallow;
@@ -15,6 +15,8 @@ use super::work::Work;
 
 /// ER_PARSE_ERROR.
 const PARSE_ERROR: u16 = 1064;
+/// COM_STMT_PREPARE.
+const PREPARE: u8 = 0x16;
 /// What a tag begins with.
 const OPENING: &[u8] = b"/*td:";
 
@@ -36,13 +38,15 @@ impl Session {
         let quotes = packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
         quotes.then_some(())?;
         let rest = refused(work.text.of(&self.command), work.dialect, done.ends.0 + done.ends.1 / 2)?;
-        let attributes: &[u8] =
-            if lease.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[0, 1] } else { &[] };
-        let command = [&[3], attributes, &rest].concat();
-        let Ok(Swallow::Error(packet)) = unless_lost(&patience, lease.command(&command)).await else {
-            // Lost; or the same text is none the second time.
-            lease.broken = true;
-            return None;
+        let command = [&[PREPARE], rest.as_slice()].concat();
+        let packet = match unless_lost(&patience, lease.command(&command)).await {
+            Ok(Swallow::Error(packet)) if packet.code == PARSE_ERROR => packet,
+            Ok(Swallow::Error(_)) => return None,
+            // Lost, or prepared.
+            _ => {
+                lease.broken = true;
+                return None;
+            }
         };
         let (mut payload, mut frame) = (BytesMut::new(), BytesMut::new());
         packet.encode(self.capabilities, &mut payload);
