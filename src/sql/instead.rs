@@ -87,6 +87,8 @@ pub(super) fn replaced(
         edits: Vec::new(),
     };
     reader.read(range, instead)?;
+    // A quote that nothing closes would be closed by its own copy in a column's name, and what was in it would run.
+    (!reader.lexer.trouble).then_some(())?;
     let edits = reader.edits;
     (!edits.is_empty()).then_some(())?;
     let mut out = Vec::with_capacity(text.len() + 32 * edits.len());
@@ -252,6 +254,8 @@ mod tests {
             ("SET @a = ROW_COUNT()", Some("SET @a = 7")),
             ("INSERT INTO t VALUES (ROW_COUNT(), 2)", Some("INSERT INTO t VALUES (7, 2)")),
             ("SELECT a.row_count()", None),
+            ("SELECT ROW_COUNT() - \"a; DROP TABLE t", None),
+            ("SELECT ROW_COUNT() /* a; DROP TABLE t", None),
             ("SELECT 'row_count()'", None),
             ("CREATE VIEW v AS SELECT ROW_COUNT()", None),
         ];
