@@ -211,10 +211,15 @@ impl Session {
         let patience = self.own_patience();
         if self.tracker.pins().contains(PinReason::FoundRows)
             && let Some(lease) = &mut self.lease
-            && let Ok(row) = unless_lost(&patience, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await
-            && let Some(rows) = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok())
         {
-            self.tracker.learn_found_rows(rows);
+            match unless_lost(&patience, lease.query_row("SELECT FOUND_ROWS() LIMIT 1", 1)).await {
+                Ok(row) => {
+                    let rows = row.first().and_then(|rows| str::from_utf8(rows).ok()?.parse().ok());
+                    rows.into_iter().for_each(|rows| self.tracker.learn_found_rows(rows));
+                }
+                // The answer may still come, and nobody else must read it.
+                Err(_) => lease.broken = true,
+            }
         }
         self.forget_everything();
         if self.dialect.collation != self.asked_collation {
