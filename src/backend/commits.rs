@@ -9,13 +9,15 @@ use super::marks::{Mark, Marks, Slot};
 
 /// The tags of a server connection, and the last commit that it acknowledged.
 ///
-/// A text command goes out with `/*td:INSTANCE.CONNECTION.NUMBER*/`, a number of its own. A prepared statement runs many
+/// A text command goes out with `/*td:INSTANCE.CONNECTION.NUMBER*/`, a number of its own; of a text with several statements each
+/// has one, in their order, since each may be committed by itself. A prepared statement runs many
 /// times with the text that it was prepared with, so it has `/*td:INSTANCE.CONNECTION*/` alone, and its executions are told
 /// apart by the GTIDs that the server reported.
 #[derive(Debug)]
 pub struct Commits {
     tag: Arc<[u8]>,
     numbered: Vec<u8>,
+    further: Vec<Vec<u8>>,
     number: u64,
     last: Vec<u8>,
     unclear: bool,
@@ -30,6 +32,7 @@ impl Commits {
         Self {
             tag,
             numbered: Vec::new(),
+            further: Vec::new(),
             number: 0,
             last: Vec::new(),
             unclear: false,
@@ -57,24 +60,33 @@ impl Commits {
         &self.tag
     }
 
-    /// Numbers the next text command.
-    pub fn begin_command(&mut self) {
+    /// Numbers the next text command, of which `statements` have a tag.
+    pub fn begin_command(&mut self, statements: usize) {
         self.number += 1;
         self.numbered.clear();
-        if let Some(open) = self.tag.strip_suffix(b"*/") {
-            self.numbered.extend_from_slice(open);
-            // Writing to a Vec cannot fail.
-            let _ = write!(self.numbered, ".{:x}*/", self.number);
+        self.further.clear();
+        write_tag(&self.tag, self.number, &mut self.numbered);
+        for _ in 1..statements {
+            self.number += 1;
+            let mut tag = Vec::with_capacity(self.numbered.len() + 1);
+            write_tag(&self.tag, self.number, &mut tag);
+            self.further.push(tag);
         }
     }
 
-    /// The comment for the text command that was numbered last.
+    /// The comment for the text command that was numbered last, or for its first statement.
     #[must_use]
     pub fn numbered_tag(&self) -> &[u8] {
         &self.numbered
     }
 
-    /// The number of the last text command; 0 before the first.
+    /// The comments for its other statements.
+    #[must_use]
+    pub fn further_tags(&self) -> &[Vec<u8>] {
+        &self.further
+    }
+
+    /// The number of the last text command, or of its last statement; 0 before the first.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
@@ -119,6 +131,14 @@ impl Commits {
     }
 }
 
+fn write_tag(tag: &[u8], number: u64, to: &mut Vec<u8>) {
+    if let Some(open) = tag.strip_suffix(b"*/") {
+        to.extend_from_slice(open);
+        // Writing to a Vec cannot fail.
+        let _ = write!(to, ".{number:x}*/");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,14 +146,19 @@ mod tests {
     #[test]
     fn each_text_command_has_its_own_comment() {
         let mut commits = Commits::new(b"/*td:ab.1f*/".as_slice().into(), Marks::new(String::new()));
-        commits.begin_command();
+        commits.begin_command(1);
         assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.1*/");
         for _ in 0..16 {
-            commits.begin_command();
+            commits.begin_command(1);
         }
         assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.11*/");
+        commits.begin_command(3);
+        assert_eq!(commits.numbered_tag(), b"/*td:ab.1f.12*/");
+        assert_eq!(commits.further_tags(), [b"/*td:ab.1f.13*/", b"/*td:ab.1f.14*/"]);
+        commits.begin_command(1);
+        assert_eq!((commits.number(), commits.further_tags().len()), (0x15, 0));
         let mut silent = Commits::new(b"".as_slice().into(), Marks::new(String::new()));
-        silent.begin_command();
+        silent.begin_command(1);
         assert_eq!(silent.numbered_tag(), b"");
     }
 

@@ -6,9 +6,9 @@ use bytes::BytesMut;
 use tideover_protocol::command::CommandKind;
 use tideover_protocol::packet::OkPacket;
 use tideover_protocol::status::StatusFlags;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::backend::{AccountPool, Commits};
+use crate::backend::Commits;
 use crate::guard::{Case, Doubt, Inserted, Settlement, Writing};
 use crate::relay::Signals;
 use crate::replay::{Journal, Place};
@@ -24,9 +24,6 @@ use super::session::{End, Session};
 use super::trace::MAY_COMMIT_AND_FAIL;
 use super::unit::{Hold, Waiting};
 use super::work::Work;
-
-/// For looking up which column of a table generates ids.
-const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// What a unit in doubt leaves behind in its session.
 struct Rest {
@@ -90,7 +87,7 @@ pub(super) fn blind_spot(statement: &Statement, logs: bool) -> Option<&'static s
 }
 
 /// Why the answer of a statement cannot be made again; `None` if it is a plain OK.
-fn unanswerable(work: &Work, text: &[u8]) -> Option<&'static str> {
+pub(super) fn unanswerable(work: &Work, text: &[u8]) -> Option<&'static str> {
     let returns_rows = match work.statement.kind {
         Kind::Insert | Kind::Replace | Kind::Delete => {
             const RETURNING: &[u8] = b"RETURNING";
@@ -110,7 +107,7 @@ fn unanswerable(work: &Work, text: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn writing(kind: Kind) -> Writing {
+pub(super) fn writing(kind: Kind) -> Writing {
     match kind {
         Kind::Insert | Kind::Load => Writing::Insert,
         Kind::Replace => Writing::Replace,
@@ -154,15 +151,14 @@ impl Session {
             return self.settled(work, plain, hold).await;
         }
         let server = case.server;
+        if !inside
+            && !delivered
+            && pins.is_empty()
+            && let Some(pieces) = self.pieces_of(work)
+        {
+            return Box::pin(self.ask_for_each(work, hold, (case, pieces))).await;
+        }
         let settlement = self.wait_for_guard(case, hold).await?;
-        // Outcome and GTID only: rows are the client's own.
-        let (outcome, evidence) = match &settlement {
-            Settlement::Committed { gtid, .. } => ("committed", gtid.as_str()),
-            Settlement::NotCommitted => ("not committed", ""),
-            Settlement::CannotTell(why) => ("cannot tell", why.as_str()),
-        };
-        tracing::info!(session = self.handle.id, outcome, evidence, "an answer was lost");
-        self.shared.flights.settled(self.handle.id, outcome, evidence);
         let rest = Rest { server, inside, delivered, journal, kept_pins, pins };
         self.after_settlement(work, hold, settlement, rest).await
     }
@@ -212,21 +208,21 @@ impl Session {
         }
     }
 
-    async fn once_more(&mut self, server: ServerId, hold: &mut Hold) -> Result<Attempt, End> {
+    pub(super) async fn once_more(&mut self, server: ServerId, hold: &mut Hold) -> Result<Attempt, End> {
         match self.after_failure(server, hold).await {
             Ok(()) => Ok(Attempt::Again),
             Err(error) => Ok(Attempt::Refused(error)),
         }
     }
 
-    fn unknown(&self, why: &str) -> Attempt {
+    pub(super) fn unknown(&self, why: &str) -> Attempt {
         self.count("unknown");
         Attempt::Refused(error::unknown_outcome(&format!(
             "the connection was lost before the answer, and {why}"
         )))
     }
 
-    fn count(&self, outcome: &str) {
+    pub(super) fn count(&self, outcome: &str) {
         self.shared.metrics.in_doubt.with_label_values(&[outcome]).inc();
     }
 
@@ -273,7 +269,7 @@ impl Session {
     }
 
     /// Waits for the guard's word; the client's departure ends the wait.
-    async fn wait_for_guard(&mut self, case: Case, hold: &mut Hold) -> Result<Settlement, End> {
+    pub(super) async fn wait_for_guard(&mut self, case: Case, hold: &mut Hold) -> Result<Settlement, End> {
         let deadline = hold.deadline(self.shared.options().hold_timeout);
         let guard = self.shared.guard.clone();
         let waiting = Waiting::new(&self.shared, &self.handle);
@@ -283,7 +279,16 @@ impl Session {
             _ = self.handle.signal.wait(Signals::KILL | Signals::ABORT) => Err(End::Told),
         };
         drop(waiting);
-        settled
+        let settlement = settled?;
+        // Outcome and GTID only: rows are the client's own.
+        let (outcome, evidence) = match &settlement {
+            Settlement::Committed { gtid, .. } => ("committed", gtid.as_str()),
+            Settlement::NotCommitted => ("not committed", ""),
+            Settlement::CannotTell(why) => ("cannot tell", why.as_str()),
+        };
+        tracing::info!(session = self.handle.id, outcome, evidence, "an answer was lost");
+        self.shared.flights.settled(self.handle.id, outcome, evidence);
+        Ok(settlement)
     }
 
     /// It was committed: the client gets the answer that it would have got.
@@ -305,26 +310,40 @@ impl Session {
             // BEGIN, LOCK TABLES and the like committed the transaction before they did their own part.
             return Ok(Attempt::Again);
         }
-        let insert_id = match inserted {
-            Some(inserted) => self.insert_id(work, *inserted).await,
-            None => 0,
-        };
         self.status.remove(StatusFlags::IN_TRANS);
         if work.statement.any(Effects::CHAIN) {
             self.begin_chained(hold).await?;
         } else {
             self.journal = None;
         }
+        self.answer_for(work, (affected_rows, inserted), false).await?;
+        Ok(Attempt::Done)
+    }
+
+    /// The client gets the answer of a statement that was committed. `more`: other results follow.
+    pub(super) async fn answer_for(
+        &mut self,
+        work: &Work,
+        (affected_rows, inserted): (Option<u64>, Option<Box<Inserted>>),
+        more: bool,
+    ) -> Result<(), End> {
+        let insert_id = match inserted {
+            Some(inserted) => self.insert_id(work, *inserted).await,
+            None => 0,
+        };
+        let mut status = self.client_status();
+        status.set(StatusFlags::MORE_RESULTS, more);
         let ok = OkPacket {
             affected_rows: affected_rows.unwrap_or_default(),
             last_insert_id: insert_id,
-            status: self.client_status(),
+            status,
             ..OkPacket::default()
         };
         let mut payload = BytesMut::new();
         ok.encode(self.capabilities, &mut payload);
         let Some(sequence) = self.answer_at else { return Err(End::Client) };
         self.client.queue_packet(&payload, sequence);
+        self.answer_at = Some(sequence.wrapping_add(1));
         let done = Completion {
             status: self.status,
             affected_rows: ok.affected_rows,
@@ -337,8 +356,7 @@ impl Session {
         // What the statement left on the connection (user variables) is gone with it.
         self.lost_pins = self.take_pins();
         self.lost_pins.extend(lost_pins);
-        self.flush().await?;
-        Ok(Attempt::Done)
+        self.flush().await
     }
 
     /// The transaction that `COMMIT AND CHAIN` begins is begun on the present primary; if that cannot be, the client
@@ -356,34 +374,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// The id that an INSERT generated. Which column generates ids is asked of the present primary, in the client's own
-    /// name; 0 where it cannot be told.
-    async fn insert_id(&mut self, work: &Work, inserted: Inserted) -> u64 {
-        if let Some(id) = inserted.id {
-            return id;
-        }
-        if !inserted.first.iter().any(Option::is_some) {
-            return 0;
-        }
-        let deadline = Instant::now() + LOOK_UP;
-        let pool = loop {
-            if let Some(pool) = self.pool_of_primary() {
-                break pool;
-            }
-            let version = self.shared.store.peek().version;
-            if timeout_at(deadline, self.shared.store.newer_than(version)).await.is_err() {
-                return 0;
-            }
-        };
-        let column = timeout_at(deadline, generating_column(&pool, self.tracker.state(), &inserted)).await;
-        let Ok(Some((place, name))) = column else { return 0 };
-        if inserted.rows > 1 && names_column(work.text.of(&self.command), &name) {
-            // Values of its own: the servers answer with the last of them.
-            return 0;
-        }
-        inserted.first.get(place).copied().flatten().unwrap_or_default()
-    }
 }
 
 fn remains(commits: &Commits, (server, thread, opened): (ServerId, u32, Instant)) -> Remains {
@@ -396,49 +386,6 @@ fn remains(commits: &Commits, (server, thread, opened): (ServerId, u32, Instant)
         acknowledged: commits.last().to_vec(),
         unclear: commits.is_unclear(),
     }
-}
-
-/// Place and name of a table's AUTO_INCREMENT column.
-async fn generating_column(
-    pool: &Arc<AccountPool>,
-    state: &crate::session::SessionState,
-    inserted: &Inserted,
-) -> Option<(usize, Vec<u8>)> {
-    let hex = |name: &[u8]| name.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let sql = format!(
-        "SELECT COALESCE(MAX(CASE WHEN extra LIKE '%auto_increment%' THEN ordinal_position END), 0), COUNT(*), \
-         MAX(CASE WHEN extra LIKE '%auto_increment%' THEN column_name END) FROM information_schema.columns \
-         WHERE table_schema = _utf8mb4 x'{}' AND table_name = _utf8mb4 x'{}' LIMIT 1",
-        hex(&inserted.schema),
-        hex(&inserted.table)
-    );
-    let mut lease = pool.acquire(state).await.ok()?;
-    // Cancelled half-way the connection must not be reused.
-    lease.broken = true;
-    let row = lease.query_row(&sql, 3).await.ok()?;
-    lease.broken = false;
-    let number = |at: usize| str::from_utf8(row.get(at)?).ok()?.parse::<usize>().ok();
-    let place = number(0)?.checked_sub(1)?;
-    (number(1)? == inserted.first.len()).then_some((place, row.get(2)?.clone()))
-}
-
-/// Whether the column list in front of VALUES or SELECT names a column.
-fn names_column(text: &[u8], column: &[u8]) -> bool {
-    let upper = text.to_ascii_uppercase();
-    let end = [b"VALUE".as_slice(), b"SELECT"]
-        .iter()
-        .filter_map(|word| memchr::memmem::find(&upper, word))
-        .min()
-        .unwrap_or(upper.len());
-    let head = upper.get(..end).unwrap_or_default();
-    let Some(open) = memchr::memchr(b'(', head) else { return false };
-    let list = head.get(open + 1..).unwrap_or_default();
-    let list = list.split(|b| *b == b')').next().unwrap_or_default();
-    list.split(|b| *b == b',').any(|name| {
-        let name = name.trim_ascii();
-        let name = name.strip_prefix(b"`").and_then(|n| n.strip_suffix(b"`")).unwrap_or(name);
-        name.eq_ignore_ascii_case(column)
-    })
 }
 
 /// Whether it runs statements that are not in its text, a COMMIT perhaps.
@@ -486,13 +433,5 @@ mod tests {
         }
         let insert = classify(b"INSERT INTO t VALUES (1)", Dialect::default());
         assert!(blind_spot(&insert, false).is_some());
-    }
-
-    #[test]
-    fn a_column_that_is_given_values() {
-        assert!(names_column(b"INSERT INTO t (a, `Id`) VALUES (1, 2), (3, 4)", b"id"));
-        assert!(!names_column(b"INSERT INTO t (a, b) VALUES (id, 2)", b"id"));
-        assert!(!names_column(b"INSERT INTO t VALUES (NULL, 2)", b"id"));
-        assert!(!names_column(b"INSERT INTO t SET id=1", b"id"));
     }
 }

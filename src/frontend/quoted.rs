@@ -35,7 +35,10 @@ impl Session {
         let packet = self.error_in(error);
         let patience = self.own_patience();
         let lease = self.lease.as_mut()?;
-        let quotes = packet.code == PARSE_ERROR && quotes_tag(&packet.message, lease.commits.numbered_tag());
+        let further = lease.commits.further_tags().iter().map(Vec::as_slice);
+        let mut tags = further.chain([lease.commits.numbered_tag()]);
+        let quotes = packet.code == PARSE_ERROR && tags.any(|tag| quotes_tag(&packet.message, tag));
+        drop(tags);
         quotes.then_some(())?;
         let rest = refused(work.text.of(&self.command), work.dialect, done.ends.0 + done.ends.1 / 2)?;
         let command = [&[PREPARE], rest.as_slice()].concat();

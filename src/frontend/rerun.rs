@@ -178,10 +178,11 @@ impl Runner<'_> {
                 match &work.text {
                     Text::Command(text) if !later_ids.is_empty() => {
                         let (longer, places) = with_sets(&recorded.command, text, &work.tags, later_ids);
-                        lease.io.queue_parts(&with_tags(&longer, places.into_iter(), tag), 0);
+                        lease.io.queue_parts(&with_tags(&longer, places.into_iter(), (tag, &[])), 0);
                     }
                     _ => {
-                        let parts = tagged(&recorded.command, &work.tags, tag, work.kind, lease.capabilities);
+                        let parts =
+                            tagged(&recorded.command, &work.tags, (tag, &[]), work.kind, lease.capabilities);
                         lease.io.queue_parts(&parts, 0);
                     }
                 }
@@ -198,7 +199,7 @@ impl Runner<'_> {
         let next = self.lease.commits.number() + 1;
         self.unit.note(&recorded.work, recorded.blind, (fresh, next));
         if recorded.work.kind == CommandKind::Query && !recorded.work.tags.is_empty() {
-            self.lease.commits.begin_command();
+            self.lease.commits.begin_command(1);
         }
     }
 

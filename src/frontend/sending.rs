@@ -6,6 +6,7 @@ use tideover_protocol::frame::MAX_PAYLOAD;
 use crate::backend::ServerConnection;
 use crate::relay::Signals;
 use crate::replay::Sent;
+use crate::sql::Kind;
 
 use super::doubt;
 use super::session::{End, Session};
@@ -57,13 +58,14 @@ impl Session {
             lease.queue_query(set);
         }
         let connection: &mut ServerConnection = lease;
-        let tag = match work.kind {
-            CommandKind::Query => connection.commits.numbered_tag(),
-            _ => connection.commits.tag(),
+        let commits = &connection.commits;
+        let tags: (&[u8], &[Vec<u8>]) = match work.kind {
+            CommandKind::Query => (commits.numbered_tag(), commits.further_tags()),
+            _ => (commits.tag(), &[]),
         };
         self.has_left = Sent::Something;
         if takes_tags {
-            let parts = tagged(&self.command, &work.tags, tag, work.kind, connection.capabilities);
+            let parts = tagged(&self.command, &work.tags, tags, work.kind, connection.capabilities);
             connection.io.queue_parts(&parts, 0);
         } else {
             connection.io.queue_packet(&self.command, 0);
@@ -94,7 +96,8 @@ impl Session {
         let Some(lease) = &mut self.lease else { return };
         self.unit.note(work, blind, (fresh, lease.commits.number() + 1));
         if work.kind == CommandKind::Query && !work.tags.is_empty() {
-            lease.commits.begin_command();
+            let several = work.statement.kind == Kind::Multi;
+            lease.commits.begin_command(if several { work.tags.len() } else { 1 });
         }
     }
 

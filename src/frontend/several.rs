@@ -9,6 +9,7 @@ use crate::replay::{Broke, Place, Sent};
 use crate::sql::{Dialect, Effects, Kind, Statement, classify, details};
 
 use super::answer::Completion;
+use super::each::units;
 use super::journaling::LOOKS_BACK;
 use super::run::Attempt;
 use super::session::{End, Session};
@@ -72,7 +73,9 @@ impl Session {
         (self.resume, self.amid_text) = (None, true);
         let failure = (Sent::Something, broke, false, place);
         let attempt = Box::pin(self.failed(&rest, hold, failure, None)).await?;
-        self.rest = Some(Box::new(rest));
+        if self.rest.is_none() {
+            self.rest = Some(Box::new(rest));
+        }
         Ok(Some(attempt))
     }
 
@@ -110,6 +113,8 @@ impl Session {
         self.command = first;
         self.finished(&head, done, rows);
         self.command = second;
+        // Those that were answered are in doubt no more.
+        self.unit.first += work.tags.offsets().filter(|at| *at < cut.tail).count() as u64;
         let keeps = self.keeps_warnings(&tail.statement, tail.text.of(&self.command), tail.dialect);
         self.begin_statement(&tail.statement, keeps);
         Some(tail)
@@ -117,7 +122,8 @@ impl Session {
 }
 
 /// Cuts a text behind the statements that were `answered`. `inside`: it was sent in an open transaction. `lost`: whether the rest
-/// was executed is not known, and the guard must be able to tell it from what was: all of the text must be one transaction.
+/// was executed is not known, and the guard must be able to tell it from what was: the text must be one transaction, or each
+/// statement one of its own.
 fn cut(text: &[u8], dialect: Dialect, answered: usize, (inside, lost): (bool, bool)) -> Option<Cut> {
     let ranges = details::pieces(text, dialect);
     let (last, next) = (ranges.get(answered.checked_sub(1)?)?, ranges.get(answered)?);
@@ -148,10 +154,11 @@ fn cut(text: &[u8], dialect: Dialect, answered: usize, (inside, lost): (bool, bo
     }
     let halves = [text.get(..last.end)?, text.get(next.start..)?];
     let understood = halves.iter().all(|half| !classify(half, dialect).any(Effects::UNSURE));
-    cut.filter(|cut| understood && (!lost || (cut.open && !several)))
+    let apart = !inside && units(text, dialect).is_some();
+    cut.filter(|cut| understood && (!lost || apart || (cut.open && !several)))
 }
 
-fn is_plain(piece: &Statement) -> bool {
+pub(super) fn is_plain(piece: &Statement) -> bool {
     let known = matches!(
         piece.kind,
         Kind::Select
@@ -187,8 +194,8 @@ mod tests {
         for (text, answered, inside, lost, wanted) in [
             (writes, 1, false, false, Some(("UPDATE t SET a=2;DELETE FROM t", false))),
             (writes, 2, false, false, Some(("DELETE FROM t", false))),
-            // Which of them the server has executed cannot be told.
-            (writes, 1, false, true, None),
+            // Which of them the server has executed, their tags tell.
+            (writes, 1, false, true, Some(("UPDATE t SET a=2;DELETE FROM t", false))),
             (writes, 1, true, true, Some(("UPDATE t SET a=2;DELETE FROM t", true))),
             (writes, 0, false, false, None),
             (writes, 3, false, false, None),

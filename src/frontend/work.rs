@@ -50,11 +50,11 @@ impl Text {
     }
 }
 
-/// The command with commit tags put in front of its writes.
+/// The command with commit tags put in front of its writes: `tag`, or where there are `further` ones, to each its own.
 pub(super) fn tagged<'a>(
     command: &'a [u8],
     tags: &Tags,
-    tag: &'a [u8],
+    (tag, further): (&'a [u8], &'a [Vec<u8>]),
     kind: CommandKind,
     capabilities: Capabilities,
 ) -> Vec<&'a [u8]> {
@@ -66,22 +66,39 @@ pub(super) fn tagged<'a>(
         _ => None,
     };
     let Some(text_at) = text_at else { return vec![command] };
-    with_tags(command, tags.offsets().map(|offset| text_at + offset), tag)
+    with_tags(command, tags.offsets().map(|offset| text_at + offset), (tag, further))
 }
 
-/// The command with the tag at each of `places`, ascending.
+/// The command with the tag at each of `places`, ascending, or from the second on the `further` ones.
 pub(super) fn with_tags<'a>(
     command: &'a [u8],
     places: impl Iterator<Item = usize>,
-    tag: &'a [u8],
+    (tag, further): (&'a [u8], &'a [Vec<u8>]),
 ) -> Vec<&'a [u8]> {
     let mut parts = Vec::with_capacity(3);
     let mut from = 0;
-    for at in places {
+    for (place, at) in places.enumerate() {
+        let own = place.checked_sub(1).and_then(|place| further.get(place));
         parts.push(command.get(from..at).unwrap_or_default());
-        parts.push(tag);
+        parts.push(own.map_or(tag, Vec::as_slice));
         from = at;
     }
     parts.push(command.get(from..).unwrap_or_default());
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_has_its_own_tag_if_there_are_several() {
+        let tagged = |places: &[usize], further: &[Vec<u8>]| {
+            let parts = with_tags(b"abcdef", places.iter().copied(), (b"1", further));
+            String::from_utf8(parts.concat()).expect("text")
+        };
+        assert_eq!(tagged(&[0, 3], &[]), "1abc1def");
+        assert_eq!(tagged(&[0, 3, 6], &[b"2".to_vec(), b"3".to_vec()]), "1abc2def3");
+        assert_eq!(tagged(&[], &[]), "abcdef");
+    }
 }

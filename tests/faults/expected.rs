@@ -34,11 +34,7 @@ pub(crate) const GUARDED: [Line; 10] = [
     ("COMMIT", ALL_ONCE),
     ("prepared INSERT", ALL_ONCE),
     ("SELECT of 100,000 rows", ALL_ROWS),
-    (
-        "INSERT; UPDATE in one text",
-        // Where a part was executed, the rest must not be guessed.
-        [ONCE, ONCE, UNKNOWN, UNKNOWN, ONCE, EITHER, ONCE, UNKNOWN, ONCE, UNKNOWN],
-    ),
+    ("INSERT; UPDATE in one text", ALL_ONCE),
     ("CALL", ALL_ONCE),
     ("SAVEPOINT", ALL_ONCE),
     ("CREATE TABLE", ALL_ONCE),

@@ -2,6 +2,7 @@
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
+use tideover_sandbox::faults::Moment;
 use tideover_sandbox::servers::Flavor;
 
 use super::Bench;
@@ -37,10 +38,15 @@ async fn all(flavor: Flavor) {
         several_rows(&bench, &mut client, cut).await;
         upsert(&bench, &mut client, cut).await;
         delete(&bench, &mut client, cut).await;
+        several_statements(&bench, &mut client, cut.into()).await;
         prepared(&bench, &mut client, cut).await;
         definition(&bench, &mut client, cut).await;
         commit(&bench, &mut client, cut).await;
         commit_of_prepared(&bench, &mut client, cut).await;
+    }
+    // Amid the first answer, between two, amid a later one.
+    for bytes in [5, 20, 60, 100, 150] {
+        several_statements(&bench, &mut client, Moment::Amid(bytes)).await;
     }
 }
 
@@ -91,6 +97,42 @@ async fn upsert(bench: &Bench, client: &mut Conn, cut: Cut) {
     run_cut(bench, client, &sql, cut).await;
     assert_eq!(client.affected_rows(), 2);
     assert_eq!(bench.number(&format!("SELECT n FROM app.t WHERE v='a {cut:?}'")).await, 5, "{cut:?}");
+}
+
+/// Each of several statements in a text is a unit of its own: those that were done are answered as they would have been, and
+/// the others are done.
+async fn several_statements(bench: &Bench, client: &mut Conn, moment: Moment) {
+    let v = format!("{moment:?}");
+    let texts = [
+        format!("INSERT INTO t (v) VALUES ('x {v}')"),
+        format!("INSERT INTO t (v) VALUES ('y {v}'), ('z {v}')"),
+        format!("UPDATE t SET n = n + 1 WHERE v IN ('x {v}', 'y {v}', 'z {v}')"),
+        format!("INSERT INTO t (v, n) VALUES ('w {v}', LAST_INSERT_ID())"),
+        format!("DELETE FROM t WHERE v = 'z {v}'"),
+    ];
+    let mut done = bench.relays[0].cut(&texts[0], moment);
+    let mut result = match client.query_iter(texts.join("; ")).await {
+        Ok(result) => result,
+        Err(error) => panic!("{v}: {error}\n{}", bench.proxy.log()),
+    };
+    let mut answers = Vec::new();
+    loop {
+        answers.push((result.affected_rows(), result.last_insert_id().unwrap_or_default()));
+        if result.is_empty() {
+            break;
+        }
+        if let Err(error) = result.collect::<mysql_async::Row>().await {
+            panic!("{v}: {error} behind {answers:?}\n{}", bench.proxy.log());
+        }
+    }
+    drop(result);
+    assert!(done.happened(), "{v}: was not cut");
+    let id = async |name| bench.number(&format!("SELECT id FROM app.t WHERE v = '{name} {v}'")).await;
+    let (x, y, w) = (id("x").await, id("y").await, id("w").await);
+    assert_eq!(answers, [(1, x), (2, y), (3, 0), (1, w), (1, 0)], "{v}");
+    let stored = format!("SELECT SUM(n) FROM app.t WHERE v IN ('x {v}', 'y {v}', 'z {v}')");
+    assert_eq!(bench.number(&stored).await, 2, "{v}");
+    assert_eq!(bench.number(&format!("SELECT n FROM app.t WHERE v = 'w {v}'")).await, y, "{v}");
 }
 
 async fn delete(bench: &Bench, client: &mut Conn, cut: Cut) {
