@@ -291,7 +291,7 @@ impl Session {
                 lease.prepared.insert(key.clone(), server_id);
             }
             let settings = state.preparation();
-            self.tracker.may_ask(&statement);
+            self.tracker.prepared(&statement, key.text(), work.dialect);
             let prepared = Prepared { key, statement, settings, untyped: None, params, columns };
             let id = self.prepared.insert(Arc::new(prepared));
             self.last_prepared = id;
@@ -445,7 +445,12 @@ pub(super) async fn prepare_on(
         Err(not) => return Ok(Err(not.refused)),
     }
     let answer = lease.swallow(ResponseShape::Prepare).await.map_err(|_| Sent::Nothing)?;
-    if elsewhere && !matches!(lease.restore(state).await, Ok(Ok(()))) {
+    let assigns = prepared.statement.any(Effects::SETS_USER_VARIABLE);
+    if assigns {
+        // Those that it assigns may be of another collation now; see the tracker.
+        lease.state.doubt_user_variables();
+    }
+    if (elsewhere || assigns) && !matches!(lease.restore(state).await, Ok(Ok(()))) {
         lease.broken = true;
         return Err(Sent::Nothing);
     }
