@@ -42,7 +42,7 @@ impl Session {
     pub(super) async fn prepare(&mut self) -> Result<(), End> {
         let dialect = self.lexing();
         let (statement, _) = self.read_text(1..self.command.len(), dialect);
-        self.outlive_preparation();
+        self.outlive_preparation(&statement, dialect);
         let work = Work {
             kind: CommandKind::StmtPrepare,
             // Several statements are refused, and the refusal quotes the text.
