@@ -119,17 +119,24 @@ pub(super) fn follows(work: &Work) -> Follows {
 /// Rows from which on FOUND_ROWS() is not carried to another connection.
 const MOST_ROWS: u64 = 1_000_000;
 
+/// Rows that are sent, rather than counted alone.
+const FEW_ROWS: u64 = 50;
+
 /// A query that leaves this number for FOUND_ROWS().
 fn leaves_found_rows(rows: u64) -> Option<String> {
     Some(match rows {
         0 => "SELECT 1 FROM DUAL WHERE 0".to_owned(),
         1 => "SELECT 1 LIMIT 1".to_owned(),
-        rows if rows <= MOST_ROWS => format!(
-            "SELECT SQL_CALC_FOUND_ROWS 1 FROM JSON_TABLE(CONCAT('[',REPEAT('0,',{}),'0]'),'$[*]' \
-             COLUMNS(a INT PATH '$')) AS t LIMIT 1",
-            rows - 1
-        ),
-        _ => return None,
+        rows if rows > MOST_ROWS => return None,
+        rows => {
+            // MySQL warns of SQL_CALC_FOUND_ROWS, which is in the way of a statement that asks for warnings too.
+            let (counting, limit) = if rows > FEW_ROWS { ("SQL_CALC_FOUND_ROWS ", 1) } else { ("", rows) };
+            format!(
+                "SELECT {counting}1 FROM JSON_TABLE(CONCAT('[',REPEAT('0,',{}),'0]'),'$[*]' \
+                 COLUMNS(a INT PATH '$')) AS t LIMIT {limit}",
+                rows - 1
+            )
+        }
     })
 }
 
@@ -138,7 +145,8 @@ const fn leaves_row_count(rows: i64) -> Option<&'static str> {
     match rows {
         -1 => Some("SELECT 1"),
         0 => Some("SET @`tideover text`=NULL"),
-        1 => Some("SELECT 1 LIMIT 1 INTO @`tideover text`"),
+        // Without FROM, or with INTO at its end, it leaves a warning as well.
+        1 => Some("SELECT 1 INTO @`tideover text` FROM DUAL LIMIT 1"),
         _ => None,
     }
 }
@@ -204,6 +212,7 @@ impl Session {
         let several = self.inserts_several(work);
         let fresh = std::mem::take(&mut self.here.fresh);
         let raised = self.raise(&work.statement);
+        let counts_indirectly = self.counts_indirectly(work);
         let Some(lease) = &mut self.lease else { return ahead };
         if let Some((gtids, within)) = self.reading.ask.take().filter(|_| lease.reading) {
             ahead.position = true;
@@ -253,13 +262,22 @@ impl Session {
         let other = fresh || ahead.insert_id.is_some() || self.here.no_row_count;
         if other
             && !counted
-            && statement.any(Effects::READS_ROW_COUNT)
+            && (statement.any(Effects::READS_ROW_COUNT) || counts_indirectly)
             && let Some(sql) = leaves_row_count(self.tracker.row_count())
         {
             ahead.counts += 1;
             lease.queue_query(sql);
         }
         ahead
+    }
+
+    /// Whether what an EXECUTE runs may ask for ROW_COUNT().
+    fn counts_indirectly(&self, work: &Work) -> bool {
+        let asks = |text: &[u8]| text.windows(9).any(|word| word.eq_ignore_ascii_case(b"row_count"));
+        work.statement.any(Effects::SQL_EXECUTE) && {
+            let text = work.text.of(&self.command);
+            asks(text) || self.tracker.executed(text, work.dialect).is_some_and(|text| asks(&text))
+        }
     }
 
     /// Reads the answers to everything that went in front of a statement. `Ok(false)`: as [`after_ahead`](Self::after_ahead).

@@ -42,7 +42,7 @@ impl Session {
     pub(super) async fn prepare(&mut self) -> Result<(), End> {
         let dialect = self.lexing();
         let (statement, _) = self.read_text(1..self.command.len(), dialect);
-        self.outlive_preparation();
+        self.outlive_preparation(&statement, dialect);
         let work = Work {
             kind: CommandKind::StmtPrepare,
             // Several statements are refused, and the refusal quotes the text.
@@ -198,6 +198,9 @@ impl Session {
     /// Prepares a statement on the leased connection, and gives its id there. `Ok(None)`: it could not be prepared, and the
     /// client was told why.
     async fn prepare_here(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
+        if prepared.statement.any(Effects::SETS_USER_VARIABLE) {
+            self.read_before_prepared(&prepared.statement).await;
+        }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         match prepare_on(lease, prepared, self.tracker.state()).await? {
             Ok(id) => Ok(Some(id)),
@@ -291,7 +294,7 @@ impl Session {
                 lease.prepared.insert(key.clone(), server_id);
             }
             let settings = state.preparation();
-            self.tracker.may_ask(&statement);
+            self.tracker.prepared(&statement, key.text(), work.dialect);
             let prepared = Prepared { key, statement, settings, untyped: None, params, columns };
             let id = self.prepared.insert(Arc::new(prepared));
             self.last_prepared = id;
@@ -445,7 +448,12 @@ pub(super) async fn prepare_on(
         Err(not) => return Ok(Err(not.refused)),
     }
     let answer = lease.swallow(ResponseShape::Prepare).await.map_err(|_| Sent::Nothing)?;
-    if elsewhere && !matches!(lease.restore(state).await, Ok(Ok(()))) {
+    let assigns = prepared.statement.any(Effects::SETS_USER_VARIABLE);
+    if assigns {
+        // Those that it assigns may be of another collation now; see the tracker.
+        lease.state.doubt_user_variables();
+    }
+    if (elsewhere || assigns) && !matches!(lease.restore(state).await, Ok(Ok(()))) {
         lease.broken = true;
         return Err(Sent::Nothing);
     }

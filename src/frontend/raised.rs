@@ -6,9 +6,10 @@ use tideover_protocol::packet::{ErrPacket, OkPacket, SessionTrack};
 
 use crate::backend::Swallow;
 use crate::session::{Change, PinReason, SessionState};
-use crate::sql::{Effects, Kind, Statement};
+use crate::sql::{Dialect, Effects, Kind, Statement};
 use crate::topology::Flavor;
 
+use super::ahead::names_no_table;
 use super::answer::{Completion, change, is_for_client};
 use super::error::ClientError;
 use super::session::{End, Session};
@@ -41,6 +42,12 @@ impl Session {
         self.wrap.aftermath = None;
         self.set_row_count(-1);
         self.tracker.unpin(PinReason::Warnings);
+        let charset = self.tracker.state().variable("character_set_results").unwrap_or_default();
+        if [b"ucs2".as_slice(), b"utf16", b"utf32"].contains(&charset) {
+            // The servers convert a message and send it up to its first zero byte, which is the first one.
+            let packet = ErrPacket { message: Vec::new(), ..error.packet.clone() };
+            return self.refuse(&ClientError { packet, ..*error }).await;
+        }
         self.refuse(error).await
     }
 
@@ -64,8 +71,9 @@ impl Session {
     }
 
     /// A statement is prepared: that clears MySQL's conditions.
-    pub(super) fn outlive_preparation(&mut self) {
-        if self.flavor() == Flavor::MySql {
+    pub(super) fn outlive_preparation(&mut self, statement: &Statement, dialect: Dialect) {
+        let text = self.command.get(1..).unwrap_or_default();
+        if self.flavor() == Flavor::MySql || !names_no_table(statement, text, dialect) {
             self.untold.raised = None;
         }
     }

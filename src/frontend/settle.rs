@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::backend::Lease;
 use crate::session::{PinReason, Pins, Unread, UserValue};
-use crate::sql::{Effects, Kind, inserts_several, may_name_id};
+use crate::sql::{Effects, Kind, Statement, inserts_several, may_name_id};
+use crate::topology::Flavor;
 
 use super::aftermath::{Aftermath, show_warnings};
 use super::journaling::LOOKS_BACK;
@@ -214,6 +215,27 @@ impl Session {
         } else {
             // The answer may still come: the transaction goes on elsewhere, or on another connection.
             lease.broken = true;
+        }
+    }
+
+    /// Before a statement that assigns user variables is prepared on the leased connection, which changes them there (MariaDB, see
+    /// [`Tracker::prepared`](crate::session::Tracker::prepared)): reads those that only the server knows.
+    pub(super) async fn read_before_prepared(&mut self, statement: &Statement) {
+        let unread = Unread { names: self.tracker.state().unread().map(str::to_owned).collect() };
+        if unread.names.is_empty() || self.journal.is_some() || statement.any(LOOKS_BACK) {
+            return;
+        }
+        let patience = self.own_patience();
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb) else { return };
+        match unless_lost(&patience, lease.read_session(&unread)).await {
+            Ok(Some((values, last_insert_id))) => {
+                self.tracker.learn(&unread, &values, last_insert_id);
+                lease.insert_id = Some(last_insert_id);
+                lease.state = self.tracker.state().clone();
+                (self.here.found_rows, self.here.no_row_count) = (false, true);
+            }
+            Ok(None) => {}
+            Err(_) => lease.broken = true,
         }
     }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::SessionState;
-use super::sql_prepare::{deallocate, plain_null};
+use super::sql_prepare::{BINARY, deallocate, make_binary, plain_null};
 use super::state::{RESULTS_COLLATION, Setting};
 
 /// What turns a server connection in one session's state into one in another's.
@@ -126,7 +126,7 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
     for name in from.prepared().keys().filter(|name| !to.prepared().contains_key(*name)) {
         restore.steps.push(Step::Query(deallocate(name)));
     }
-    let mut now = Cow::Borrowed(from);
+    let (mut now, mut variables_now) = (Cow::Borrowed(from), Cow::Borrowed(from));
     for (name, statement) in to.prepared() {
         if from.prepared().get(name) == Some(statement) {
             continue;
@@ -135,10 +135,18 @@ pub fn plan(from: &SessionState, to: &SessionState, base: &SessionState) -> Rest
         let then = to.at_time_of(statement);
         settings(&mut restore, &now, &then, base);
         restore.steps.extend(statement.statements(name).into_iter().map(Step::Query));
+        if statement.may_assign() {
+            variables_now.to_mut().doubt_user_variables();
+        }
         now = Cow::Owned(then);
     }
     settings(&mut restore, &now, to, base);
-    restore.user_variables(user_variables(from, to));
+    restore.user_variables(user_variables(&variables_now, to));
+    let set =
+        to.user_variables().filter(|(name, literal)| variables_now.user_variable(name) != Some(literal));
+    let binary: Vec<&str> =
+        set.filter(|(_, literal)| literal.starts_with(BINARY)).map(|(name, _)| name).collect();
+    restore.query(make_binary(&binary));
     restore
 }
 
@@ -310,6 +318,7 @@ fn user_variables(from: &SessionState, to: &SessionState) -> Option<String> {
     let mut set = String::new();
     for (name, literal) in to.user_variables() {
         if from.user_variable(name) != Some(literal) {
+            let literal = literal.strip_prefix(BINARY).unwrap_or(literal);
             push(&mut set, Some(format!("@`{name}`={literal}")));
         }
     }

@@ -1,7 +1,7 @@
 //! SET statements, where the text has to make up for what trackers leave out.
 
 use super::restore::{DATABASE_COLLATION, quote};
-use super::sql_prepare::{nulled, plain_null};
+use super::sql_prepare::{BINARY, nulled, plain_null};
 use super::state::{is_state, slot};
 use super::{Change, PinReason, Tracker};
 use crate::sql::details::{self, Target, Value};
@@ -146,6 +146,7 @@ fn reports(changes: &[Change<'_>], matches: impl Fn(&[u8]) -> bool) -> bool {
 
 /// What a system variable is that was set to a user variable with this literal: whole numbers, and text in plain ASCII.
 fn plain_value(literal: &str) -> Option<Vec<u8>> {
+    let literal = literal.strip_prefix(BINARY).unwrap_or(literal);
     let cast = literal.strip_prefix("CAST(").and_then(|rest| rest.strip_suffix(" AS UNSIGNED)"));
     let number = cast.unwrap_or(literal);
     let digits = number.strip_prefix('-').unwrap_or(number);
@@ -182,6 +183,7 @@ mod tests {
         for (literal, plain) in [
             ("1", Some("1")),
             ("-5", Some("-5")),
+            ("/*binary*/-5", Some("-5")),
             ("CAST(1 AS UNSIGNED)", Some("1")),
             ("'ANSI'", Some("ANSI")),
             ("''", Some("")),

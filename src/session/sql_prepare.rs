@@ -52,6 +52,11 @@ impl SqlStatement {
         vec![set, prepare.into_bytes(), b"SET @`tideover text`=NULL".to_vec()]
     }
 
+    /// Whether user variables may have another collation when it has been prepared; see [`Tracker::prepared`](super::Tracker::prepared).
+    pub(super) fn may_assign(&self) -> bool {
+        self.plain_text().is_none_or(|text| text.contains(&b'@'))
+    }
+
     /// The text itself, if it is written without escapes.
     pub(super) fn plain_text(&self) -> Option<Vec<u8>> {
         let text = str::from_utf8(&self.text).ok()?;
@@ -144,10 +149,32 @@ pub(super) fn plain_null(name: &str) -> String {
     format!("X'',@`{name}`=NULL")
 }
 
+/// In front of a number: the collation of its variable is binary, which shows when it becomes NULL.
+pub(super) const BINARY: &str = "/*binary*/";
+
+/// What makes the collation of such variables binary again: assignments that are read and never run (seen on MariaDB 10.11.18
+/// and 11.8.6).
+pub(super) fn make_binary(names: &[&str]) -> Option<String> {
+    let assigned: Vec<String> = names.iter().map(|name| format!("IF(1,0,@`{name}`:=_binary'')")).collect();
+    (!names.is_empty()).then(|| format!("DO {}", assigned.join(",")))
+}
+
+/// Whether a literal is a number, or NULL in its place.
+pub(super) fn is_number(literal: &str) -> bool {
+    let plain = literal.strip_prefix(BINARY).unwrap_or(literal);
+    let numbers = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    matches!(plain, "TRUE" | "FALSE")
+        || plain.starts_with("CAST(")
+        || plain.bytes().next().is_some_and(numbers)
+}
+
 /// What a variable with this literal is when it becomes NULL. `None`: its type is not plain to see.
 pub(super) fn nulled(name: &str, literal: &str) -> Option<String> {
     if literal.ends_with("=NULL") {
         return Some(literal.to_owned());
+    }
+    if let Some(number) = literal.strip_prefix(BINARY) {
+        return nulled(name, number).map(|null| format!("{BINARY}{null}"));
     }
     let digits = literal.strip_prefix('-').unwrap_or(literal);
     let sample = if literal.starts_with("CAST(") && literal.ends_with(" AS UNSIGNED)") {
@@ -171,7 +198,7 @@ pub(super) fn nulled(name: &str, literal: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::nulled;
+    use super::{is_number, nulled};
 
     #[test]
     fn a_variable_that_becomes_null_keeps_its_type() {
@@ -187,11 +214,13 @@ mod tests {
             ("'it''s'", Some("''")),
             ("_latin1 X'E4' COLLATE latin1_bin", Some("_latin1'' COLLATE latin1_bin")),
             ("_binary X'00'", Some("_binary''")),
+            ("/*binary*/-5", Some("/*binary*/0")),
             ("", None),
         ] {
             let wanted = sample.map(|sample| format!("{sample},@`a`=NULL"));
             assert_eq!(nulled("a", literal), wanted, "{literal}");
             if let Some(null) = wanted {
+                assert_eq!(is_number(&null), sample.is_some_and(|s| !s.contains('\'')), "{null}");
                 assert_eq!(nulled("a", &null), Some(null));
             }
         }

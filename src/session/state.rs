@@ -219,6 +219,12 @@ impl SessionState {
         self.users.iter().filter(|(_, literal)| literal.as_str() == UNREAD).map(|(name, _)| name.as_str())
     }
 
+    /// Notes that on a server connection all user variables may be other than they were.
+    pub fn doubt_user_variables(&mut self) {
+        let names: Vec<String> = self.users.keys().cloned().collect();
+        names.iter().for_each(|name| self.set_user_variable(name, UNREAD));
+    }
+
     /// The user variables that hold a string of the character set that the connection had when they were set.
     pub(super) fn user_strings(&self) -> impl Iterator<Item = &str> {
         self.users.iter().filter(|(_, literal)| literal.starts_with('\'')).map(|(name, _)| name.as_str())

@@ -352,7 +352,9 @@ impl Tracker {
                 self.pins.insert(reason);
             }
         };
-        keep(PinReason::Warnings, Effects::READS_DIAGNOSTICS, outcome.warnings > 0);
+        // Of several statements another one may have left them.
+        let asks = if statement.kind == Kind::Multi { Effects::empty() } else { Effects::READS_DIAGNOSTICS };
+        keep(PinReason::Warnings, asks, outcome.warnings > 0);
         // GET DIAGNOSTICS for a condition that there is not succeeds, and leaves another one.
         let asked = statement.kind == Kind::Other && statement.any(Effects::READS_DIAGNOSTICS);
         keep(PinReason::Warnings, Effects::empty(), failed || asked);

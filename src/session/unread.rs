@@ -1,10 +1,10 @@
 //! What only the server knows of a session until it is asked: values of user variables, LAST_INSERT_ID() after a CALL; and
 //! what its SQL-level prepared statements are. PURE.
 
-use super::sql_prepare::{SqlStatement, literal};
+use super::sql_prepare::{BINARY, SqlStatement, is_number, literal};
 use super::state::UNREAD;
 use super::{PinReason, Pins, Tracker};
-use crate::sql::{Dialect, Kind, Statement, details};
+use crate::sql::{Dialect, Effects, Kind, Statement, assigned_variables, classify, details};
 
 /// Bytes of all literals of user variables that a session takes along; with more it is pinned.
 const MOST: usize = 256 << 10;
@@ -131,6 +131,25 @@ impl Tracker {
         names.iter().for_each(|name| self.state.forget_user_variable(name));
     }
 
+    /// A statement was prepared. On MariaDB the user variables that it assigns have the collation then of what they would be
+    /// assigned (seen on 10.11.18 and 11.8.6: that of a parameter is binary), which strings show, and columns of NULL.
+    pub fn prepared(&mut self, statement: &Statement, text: &[u8], dialect: Dialect) {
+        self.may_ask(statement);
+        if !dialect.mariadb || !statement.any(Effects::SETS_USER_VARIABLE) {
+            return;
+        }
+        for (name, by_parameter) in assigned_variables(text, dialect).unwrap_or_default() {
+            // One that was never set has nothing to show.
+            let Some(literal) = self.state.user_variable(&name) else { continue };
+            if !is_number(literal) {
+                self.compute(&name);
+            } else if by_parameter && !literal.starts_with(BINARY) {
+                let binary = format!("{BINARY}{literal}");
+                self.state.set_user_variable(&name, &binary);
+            }
+        }
+    }
+
     /// PREPARE or DEALLOCATE PREPARE succeeded.
     pub(super) fn prepare(&mut self, statement: &Statement, text: &[u8], dialect: Dialect) {
         if statement.kind == Kind::Deallocate {
@@ -148,7 +167,9 @@ impl Tracker {
         if let Some((name, source)) = source
             && let Some(statement) = SqlStatement::of(source, &self.state)
         {
+            let inner = statement.plain_text().unwrap_or_default();
             self.state.set_prepared(&name, Some(statement));
+            self.prepared(&classify(&inner, dialect), &inner, dialect);
             return;
         }
         self.held.get_or_insert_default().prepared.add(name);

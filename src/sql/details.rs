@@ -330,22 +330,22 @@ pub fn mentions(text: &[u8], dialect: Dialect, words: &[&[u8]]) -> bool {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     lexer: Lexer<'a>,
-    last: Token,
+    pub(super) last: Token,
 }
 
 impl<'a> Reader<'a> {
-    const fn new(text: &'a [u8], dialect: Dialect) -> Self {
+    pub(super) const fn new(text: &'a [u8], dialect: Dialect) -> Self {
         Self { lexer: Lexer::new(text, dialect), last: Token::START }
     }
 
-    fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token {
         self.last = self.lexer.token();
         self.last
     }
 
-    fn following(&self) -> Token {
+    pub(super) fn following(&self) -> Token {
         self.lexer.clone().token()
     }
 
@@ -374,7 +374,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The name of a user variable, in lower case. Case is folded simply, so it must be ASCII.
-    fn variable(&self, token: Token) -> Option<String> {
+    pub(super) fn variable(&self, token: Token) -> Option<String> {
         let name = str::from_utf8(self.bytes(token)).ok()?.strip_prefix('@')?;
         let quoted = name.starts_with(['`', '\'', '"']);
         let name = if quoted { unquote(name)? } else { name.to_owned() };

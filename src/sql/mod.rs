@@ -4,6 +4,7 @@
 //! careful side: a statement is `READS_ONLY` only if it surely is, and what is not understood is `UNSURE`.
 //! It knows nothing of sessions, servers or results.
 
+mod assigned;
 mod builtins;
 mod bytes;
 mod cache;
@@ -27,6 +28,7 @@ mod token;
 mod walk;
 mod words;
 
+pub use assigned::assigned_variables;
 pub use cache::Cache;
 pub use classify::classify;
 pub use dialect::Dialect;

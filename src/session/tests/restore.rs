@@ -1,5 +1,5 @@
 use super::*;
-use crate::session::{PinReason, Tracker};
+use crate::session::{PinReason, Tracker, UserValue};
 use crate::session::{Step, plan};
 use crate::sql::{Dialect, classify};
 
@@ -230,4 +230,48 @@ fn one_text_in_which_the_last_assignment_depends_on_all_others() {
     // Literals are read in the character set that comes before them.
     let texts = texts(&base(), &with(&[("collation_connection", "latin1_bin"), ("@a", "'x'")]), &base());
     assert_eq!(texts, ["SET collation_connection='latin1_bin'", "SET @`a`='x'"]);
+}
+
+#[test]
+fn an_assignment_that_is_prepared_changes_collations() {
+    let mut tracker = Tracker::new(with(&[("@a", "5"), ("@b", "'x'"), ("@c", "0,@`c`=NULL"), ("@d", "7")]));
+    let start = tracker.state().clone();
+    let text = b"SELECT @a := ?, @b := ?, @c := ?, @d := @d + 1, @never := ?";
+    let mysql = Dialect::default();
+    tracker.prepared(&classify(text, mysql), text, mysql);
+    assert_eq!(tracker.state(), &start);
+    tracker.prepared(&classify(text, Dialect::MARIADB), text, Dialect::MARIADB);
+    let unread = tracker.unread(false).expect("something to read");
+    assert_eq!(unread.names, ["b"]);
+    let value =
+        UserValue { kind: 251, hex: b"78".to_vec(), collation: b"binary".to_vec(), ..UserValue::default() };
+    tracker.learn(&unread, &[UserValue { text: Some(b"x".to_vec()), ..value }], 0);
+    assert!(tracker.pins().is_empty());
+    let steps = [
+        "SET @`a`=5,@`b`=_binary X'78',@`c`=0,@`c`=NULL",
+        "DO IF(1,0,@`a`:=_binary''),IF(1,0,@`c`:=_binary'')",
+    ];
+    assert_eq!(texts(&start, tracker.state(), &base()), steps);
+    // Where it is prepared again, all are set again.
+    let mut there = tracker.state().clone();
+    there.doubt_user_variables();
+    assert_eq!(
+        texts(&there, tracker.state(), &base())[0],
+        "SET @`a`=5,@`b`=_binary X'78',@`c`=0,@`c`=NULL,@`d`=7"
+    );
+    // What is assigned is as ever.
+    let set = b"SET @a = NULL, @c = 1";
+    tracker.observe(&classify(set, Dialect::MARIADB), set, Dialect::MARIADB, &ok(&[]));
+    assert_eq!(tracker.state().user_variable("a"), Some("/*binary*/0,@`a`=NULL"));
+    assert_eq!(tracker.state().user_variable("c"), Some("1"));
+}
+
+#[test]
+fn variables_are_set_behind_prepared_statements_that_assign_them() {
+    let mut tracker = Tracker::new(with(&[("@a", "5"), ("@b", "6")]));
+    let start = tracker.state().clone();
+    let text = b"PREPARE s FROM 'SET @a = ?'";
+    tracker.observe(&classify(text, Dialect::MARIADB), text, Dialect::MARIADB, &ok(&[]));
+    let steps = ["PREPARE `s` FROM 'SET @a = ?'", "SET @`a`=5,@`b`=6", "DO IF(1,0,@`a`:=_binary'')"];
+    assert_eq!(texts(&start, tracker.state(), &base()), steps);
 }

@@ -101,6 +101,17 @@ fn pins_come_and_go() {
     }
 }
 
+#[test]
+fn warnings_amid_several_statements_are_kept() {
+    for (text, kept) in
+        [("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT; SHOW WARNINGS", true), ("SHOW WARNINGS", false)]
+    {
+        let mut tracker = Tracker::default();
+        run(&mut tracker, text, &Outcome { warnings: 1, ..ok(&[]) });
+        assert_eq!(tracker.pins().contains(PinReason::Warnings), kept, "{text}");
+    }
+}
+
 /// As programs do that put a setting back as it was.
 #[test]
 fn variables_set_to_user_variables() {

@@ -295,3 +295,32 @@ SELECT FOUND_ROWS(), ROW_COUNT()
 !prepare p SELECT LENGTH(?)
 !long p 0 piece
 !execute p l
+
+## variables whose assignment is prepared
+SET @a = TIME '10:00:01.5', @b = 5, @c = 'x', @d = 1.5
+!prepare p SELECT @a := ?, @b := ?, @c := ?
+SELECT COLLATION(@a), COLLATION(@b), COLLATION(@c), @a, @b, @c
+SELECT 1
+!execute p n n n
+SELECT @a, @b, @c
+SET @a = 'y', @b = 7, @c = 1e0
+SELECT @a, @b, @c
+!execute p n n n
+!execute p i:5 s:z s:z
+SELECT @a, @b, @c
+!execute p n n n
+SET @b = 8, @a = 'z'
+PREPARE s FROM 'SELECT @a := ?, @b := ?'
+SELECT @a, @b, COLLATION(@a)
+SELECT 2
+EXECUTE s USING @none, @none
+SET @b = 9, @a = 'z', @c = 'x'
+SELECT @a, @b, COLLATION(@a)
+EXECUTE s USING @none, @none
+SET @b = 10
+!prepare q SET @b = ?, @c = CONCAT('a', ?), @d = ?
+SELECT @b, COLLATION(@c), @d
+SET @b = NULL
+SELECT @a, @b, @c, @d
+!execute q n n n
+SELECT @a, @b, @c, @d

@@ -217,3 +217,71 @@ SELECT 1
 ## nothing at all [old]
 !raw
 SELECT 1
+
+## counts for what an EXECUTE runs [mariadb text]
+SELECT COUNT(*) FROM items
+SELECT FOUND_ROWS(), LAST_INSERT_ID()
+USE eq
+EXECUTE IMMEDIATE 'SELECT LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS()'
+USE eq
+EXECUTE IMMEDIATE 'SELECT ROW_COUNT()'; CALL selects()
+PREPARE s FROM 'SELECT ROW_COUNT()'
+EXECUTE s
+USE eq
+EXECUTE s
+DEALLOCATE PREPARE s
+
+## counts and no warnings of ours
+UPDATE plain SET b = (SELECT name FROM items LIMIT 1)
+INSERT INTO plain VALUES (1, 'a', 'b')
+SHOW WARNINGS LIMIT 2; SELECT ROW_COUNT() AS n, LAST_INSERT_ID() + 0
+INSERT INTO plain VALUES (1, 'a', 'b')
+GET DIAGNOSTICS CONDITION 1 @a = RETURNED_SQLSTATE; SELECT ROW_COUNT() AS n
+SELECT price > 2, COUNT(*) FROM items GROUP BY 1
+SHOW COUNT(*) WARNINGS; DROP TABLE IF EXISTS eq.absent; USE eq
+SELECT id FROM items
+SHOW COUNT(*) WARNINGS; SELECT FOUND_ROWS()
+DELETE FROM plain
+
+## a condition amid several statements [mariadb text]
+DELETE FROM plain WHERE a = 77
+GET DIAGNOSTICS CONDITION 1 @a = RETURNED_SQLSTATE; SET auto_increment_increment = 3; SHOW WARNINGS
+SELECT 1; SET auto_increment_increment = DEFAULT; SELECT @a
+!ping
+SELECT @@warning_count + 0, @@error_count AS errors
+
+## errors of ours where a message ends with its first byte [text]
+!prepare p SELECT ?
+SET character_set_results = ucs2
+!fetch p 1
+!reset none
+!execute none
+SET character_set_results = utf32
+!fetch p 1
+SET NAMES utf8mb4
+!fetch p 1
+
+## an error of ours that a preparation clears [text]
+!execute none
+!prepare p SELECT 1
+SHOW ERRORS
+!execute none
+!prepare q UPDATE plain SET c = 1
+SHOW ERRORS
+
+## a syntax error behind a CALL [text]
+SET @a = 'x', @b = 1
+CALL gives(45, @b, @a); SELECT FROM x; DELETE FROM eq.plain WHERE a = 77
+CALL selects(); DELETE FROM eq.plain WHERE a = 77; SELECT FROM x; DELETE FROM eq.plain WHERE a = 77
+CALL selects(); SELECT 1; DELETE FROM eq.plain WHERE a = 77; DELETE x y FROM z; DELETE FROM eq.plain WHERE a = 77
+SELECT 5
+
+## values that are read where a statement is prepared again [text]
+SET @a = 'x'
+!prepare q SELECT @a := ?, 5
+SELECT @a
+SELECT 1
+SELECT _utf8mb3'x' COLLATE utf8mb3_bin INTO @a; SET @a = 11 / 7; CALL inserts()
+!execute q n
+SELECT @a
+DELETE FROM counter
