@@ -263,10 +263,6 @@ impl ServerConnection {
             let error = ErrPacket::decode(&row, self.capabilities).map_err(invalid)?;
             return Err(io::Error::other(SetUpRefused(error)));
         }
-        if row.first() == Some(&0xfe) {
-            // No row: the session has `sql_select_limit=0`.
-            return Ok(Vec::new());
-        }
         self.io.read_packet(next, SMALL).await?;
         let mut reader = Reader::new(&row);
         (0..columns)

@@ -1,6 +1,8 @@
 //! Looks at the control frames of an answer on their way to the client: notes what they say, and takes out what the
 //! client did not ask for (our session tracking).
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tideover_protocol::capability::Capabilities;
 use tideover_protocol::frame::{FrameHeader, HEADER_LEN, MAX_PAYLOAD, write_frames};
@@ -14,14 +16,7 @@ use crate::replay::Results;
 use crate::session::Change;
 use crate::sql::{Effects, Statement};
 
-/// Variables that both families report to clients by default (`session_track_system_variables`).
-const TRACKED_BY_DEFAULT: [&[u8]; 5] = [
-    b"autocommit",
-    b"character_set_client",
-    b"character_set_connection",
-    b"character_set_results",
-    b"time_zone",
-];
+use super::reports::{Reports, is_for_client};
 
 /// What an answer said.
 #[derive(Debug, Default)]
@@ -60,6 +55,8 @@ pub(super) struct Completion {
     pub(super) results: Results,
     /// Changes of the session that the client is to hear of with the next OK.
     pub(super) late: Vec<SessionTrack>,
+    /// What the statement has kept the server from reporting is known, and it reports again.
+    pub(super) is_reported: bool,
     /// All generated ids but the first, in order.
     pub(super) more_insert_ids: Vec<u64>,
 }
@@ -107,6 +104,8 @@ pub(super) struct AnswerControls {
     pub(super) renames: bool,
     /// The number of warnings that the client is told of, in place of the connection's.
     pub(super) repeated: Option<u16>,
+    /// What the client has chosen to be told of its session.
+    pub(super) reports: Option<Arc<Reports>>,
     /// What was said so far.
     pub(super) done: Completion,
 }
@@ -120,6 +119,7 @@ impl AnswerControls {
             wrapped: false,
             renames: false,
             repeated: None,
+            reports: None,
             done: Completion::default(),
         }
     }
@@ -143,7 +143,8 @@ impl AnswerControls {
         }
         let mine = std::mem::take(&mut ok.track);
         if client_tracks {
-            ok.track = mine.iter().filter(|item| is_for_client(item)).cloned().collect();
+            ok.track =
+                mine.iter().filter(|item| is_for_client(item, self.reports.as_deref())).cloned().collect();
             ok.track.extend(unreported_charset(&mine, self.renames));
             let late = std::mem::take(&mut done.late);
             ok.track.extend(late.into_iter().filter(|item| !mine.iter().any(|other| is_same(item, other))));
@@ -242,15 +243,6 @@ fn is_same(one: &SessionTrack, other: &SessionTrack) -> bool {
             a == b
         }
         _ => std::mem::discriminant(one) == std::mem::discriminant(other),
-    }
-}
-
-/// Whether a client with session tracking would be told this by a server with default settings.
-pub(super) fn is_for_client(item: &SessionTrack) -> bool {
-    match item {
-        SessionTrack::Schema(_) => true,
-        SessionTrack::SystemVariable { name, .. } => TRACKED_BY_DEFAULT.contains(&name.as_slice()),
-        _ => false,
     }
 }
 

@@ -256,6 +256,7 @@ impl Session {
         self.lost_pins.clear();
         self.wrap = super::wrap::Wrap::default();
         self.untold = super::raised::Untold::default();
+        self.reports = None;
         self.status = tideover_protocol::status::StatusFlags::AUTOCOMMIT;
         self.handle.set_pins(crate::session::Pins::NONE);
     }

@@ -33,6 +33,7 @@ mod raised;
 mod reading;
 mod registry;
 mod replayer;
+mod reports;
 mod rerun;
 mod run;
 mod seen;

@@ -10,8 +10,9 @@ use crate::sql::{Dialect, Effects, Kind, Statement};
 use crate::topology::Flavor;
 
 use super::ahead::names_no_table;
-use super::answer::{Completion, change, is_for_client};
+use super::answer::{Completion, change};
 use super::error::ClientError;
+use super::reports::is_for_client;
 use super::session::{End, Session};
 use super::staying::unless_lost;
 use super::work::Work;
@@ -161,7 +162,8 @@ impl Session {
         }
         self.tracker.apply(&changes);
         lease.follow(self.tracker.state());
-        self.untold.late.extend(ok.track.iter().filter(|item| is_for_client(item)).cloned());
+        let chosen = self.reports.as_deref();
+        self.untold.late.extend(ok.track.iter().filter(|item| is_for_client(item, chosen)).cloned());
     }
 }
 

@@ -184,6 +184,7 @@ impl Session {
         let mut controls = AnswerControls::new(lease.capabilities, self.capabilities);
         controls.statement_id = work.prepared;
         controls.wrapped = self.wrap.open;
+        controls.reports = self.reports_during(work);
         controls.done.late = std::mem::take(&mut self.untold.late);
         controls.renames = renames;
         controls.repeated = repeats_conditions(work).then(|| self.repeated_conditions());
@@ -237,6 +238,9 @@ impl Session {
                 }
                 Answer::Finished => {
                     let gone = exchange.client_gone();
+                    if work.statement.any(Effects::SETS_TRACKERS) {
+                        Box::pin(self.take_over_reports(work, &mut controls.done)).await;
+                    }
                     self.finished(work, controls.done, exchange.mark().rows());
                     return if gone { Err(End::Client) } else { Ok(Attempt::Done) };
                 }
@@ -393,7 +397,7 @@ impl Session {
         if lease.commits.note(&done.track) {
             self.shared.acknowledged.note(self.handle.id, lease.server, lease.commits.last());
         }
-        if work.statement.any(Effects::SETS_TRACKERS) {
+        if work.statement.any(Effects::SETS_TRACKERS) && !done.is_reported {
             lease.commits.lose_track();
             // Nobody else may get it so: what it does not report is not known of them.
             lease.dirty = true;
@@ -434,7 +438,7 @@ impl Session {
         }
         if !quiet || error.is_some() {
             // Another one may be on the connection then.
-            self.here.no_row_count = keeps_row_count(&work.statement);
+            self.here.no_row_count = keeps_row_count(&work.statement) || done.is_reported;
             self.tracker.observe(&work.statement, work.text.of(&self.command), work.dialect, &outcome);
         }
         let pins = self.tracker.pins();

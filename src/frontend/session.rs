@@ -29,6 +29,7 @@ use super::journaling::Recorded;
 use super::raised::Untold;
 use super::reading::Reading;
 use super::registry::SessionHandle;
+use super::reports::Reports;
 use super::shared::Shared;
 use super::trace::UnitTrace;
 use super::work::Work;
@@ -97,6 +98,8 @@ pub(super) struct Session {
     pub(super) wrap: Wrap,
     /// What servers would tell with later answers of commands that were answered in their place.
     pub(super) untold: Untold,
+    /// What the client has chosen to be told of its session; `None`: what servers tell by default.
+    pub(super) reports: Option<Arc<Reports>>,
     /// What the open transaction did.
     pub(super) journal: Option<Box<Journal<Recorded>>>,
     /// Keeps others at the gate while it is found out whether the transaction is to be done again.
@@ -159,6 +162,7 @@ impl Session {
             unit: UnitTrace::default(),
             wrap: Wrap::default(),
             untold: Untold::default(),
+            reports: None,
             journal: None,
             returning: None,
             fixed: Fixed::default(),

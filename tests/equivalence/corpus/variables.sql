@@ -260,3 +260,65 @@ SELECT NOW(), CAST(TIME '10:20:30' AS DATETIME)
 SET timestamp = DEFAULT
 DELETE FROM plain
 SELECT NOW() > '2020-01-01'
+
+# Connector/J of MariaDB does this at every login, with rewriteBatchedStatements or always.
+## a choice of what is reported [text]
+SET autocommit=1, session_track_system_variables='auto_increment_increment', sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')
+!pins
+SELECT @@sql_mode, @@autocommit, ROW_COUNT()
+SET auto_increment_increment = 3
+SET time_zone = '+03:00', lock_wait_timeout = 12 + 5
+SELECT @@auto_increment_increment, @@time_zone, @@lock_wait_timeout
+USE information_schema
+SELECT DATABASE()
+SET session_track_system_variables = 'lock_wait_timeout,time_zone', lock_wait_timeout = 20 + 1, time_zone = '+02:00'
+!pins
+SET time_zone = '+01:00', lock_wait_timeout = 13
+SET auto_increment_increment = 1
+SELECT @@auto_increment_increment, @@time_zone, @@lock_wait_timeout, @@sql_mode
+SET session_track_schema = OFF
+!pins
+USE mysql
+SELECT DATABASE()
+SET session_track_schema = ON
+USE information_schema
+SET SESSION session_track_system_variables = CONCAT(@@global.session_track_system_variables, ',max_join_size')
+!pins
+SET max_join_size = 50000
+SET autocommit = 0
+SET autocommit = 1
+SELECT @@max_join_size, @@lock_wait_timeout
+SET session_track_system_variables = ''
+SET time_zone = '+05:00', max_join_size = 60000
+SELECT @@max_join_size, @@time_zone
+SET session_track_system_variables = 5
+SET time_zone = '+03:00'
+!reset_connection
+SET time_zone = '+06:00', max_join_size = 70000
+SELECT @@max_join_size, @@time_zone
+
+## a state change that is reported [text]
+SET session_track_state_change = ON
+SET time_zone = '+03:00'
+SET @a = 1
+SELECT @a
+USE mysql
+SET session_track_state_change = OFF
+SET time_zone = '+02:00'
+
+## transactions that are reported [text]
+SET session_track_transaction_info = 'CHARACTERISTICS'
+!pins
+SET TRANSACTION READ ONLY
+START TRANSACTION
+SELECT 1
+COMMIT
+SET session_track_transaction_info = 'OFF'
+START TRANSACTION READ ONLY
+COMMIT
+
+# MySQL warns, and what follows would take the warning away: what was chosen stays unheard there.
+## a choice of something that is not there, reported [text mariadb]
+SET session_track_system_variables = 'nonsense,time_zone'
+SHOW WARNINGS
+SET time_zone = '+04:00'
