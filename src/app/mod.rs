@@ -361,6 +361,7 @@ impl Commands {
             cut: cut.clone(),
             movable,
             part,
+            commanded: Default::default(),
         };
         let coordinator = Coordinator::new(commanded.clone(), settings.switchover.clone());
         let failover =

@@ -427,6 +427,7 @@ impl Run<'_> {
     async fn publish(&mut self) -> Event {
         let Some(pair) = &self.state.pair else { return Event::Failed };
         let (old, new) = (pair.from.id, pair.to.id);
+        self.parts.commanded.note(Some(new));
         let deadline = Instant::now() + PUBLISH;
         while Instant::now() < deadline {
             let topology = self.parts.monitor.look(&[old, new]).await;

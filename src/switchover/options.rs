@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::backend::{Account, Pools};
 use crate::flight::Flights;
 use crate::gate::Gate;
@@ -49,6 +51,23 @@ pub struct CoordinatorParts {
     pub movable: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Has sessions give up what only this server has for them; gives the number of those that still have something.
     pub part: Arc<dyn Fn(ServerId) -> usize + Send + Sync>,
+    /// Whom a command has made primary.
+    pub commanded: Commanded,
+}
+
+/// The server that was made primary by command, since the last failover. Whoever watches for failovers tells a switchover of ours
+/// from somebody else's by it.
+#[derive(Debug, Clone, Default)]
+pub struct Commanded(Arc<Mutex<Option<ServerId>>>);
+
+impl Commanded {
+    pub(super) fn note(&self, primary: Option<ServerId>) {
+        *self.0.lock() = primary;
+    }
+
+    pub(super) fn is(&self, primary: ServerId) -> bool {
+        *self.0.lock() == Some(primary)
+    }
 }
 
 /// One request.

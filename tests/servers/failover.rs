@@ -102,6 +102,12 @@ async fn killed(flavor: Flavor) -> TestResult {
         assert_eq!(snapshot.wrong_answers.count, 0, "{:#?}", snapshot.wrong_answers);
         assert!(books.is_clean(), "{books:#?}");
         assert!(snapshot.errors.keys().all(|&code| code == 1180), "{:#?}", snapshot.errors);
+        if round % 2 == 1 {
+            // It comes back to follow another primary than the one that was promoted in its place.
+            let switched = scene.proxy.admin().switchover(None, |_| {}).await?;
+            assert!(switched.is_done(), "{switched:#?}");
+            scene.cluster.find_primary().await?;
+        }
         old.set_read_only_at_start(round % 2 == 0);
         old.start_again().await?;
         if !taken_back(&scene, &old).await? {

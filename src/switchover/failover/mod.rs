@@ -115,13 +115,14 @@ struct Watch {
 
 impl Watch {
     /// There is a primary.
-    fn sees(&mut self, primary: ServerId) {
+    fn sees(&mut self, primary: ServerId, by_command: bool) {
         self.primary = Some(primary);
         self.asked.clear();
         (self.failures, self.not_before) = (0, None);
         // Somebody else has made another server primary since: who is to follow whom is theirs to say, also when ours is
-        // the primary again.
-        self.promoted = self.promoted.filter(|(promoted, _)| *promoted == primary);
+        // the primary again. A switchover of ours leaves it to us.
+        let stays = |promoted| promoted == primary || by_command;
+        self.promoted = self.promoted.filter(|(p, _)| stays(*p)).map(|(_, replaced)| (primary, replaced));
     }
 }
 
@@ -167,7 +168,7 @@ impl Failover {
     fn note(&mut self, topology: &Topology) {
         let watch = &mut self.watch;
         if let Some(primary) = topology.primary() {
-            watch.sees(primary.id);
+            watch.sees(primary.id, self.parts.commanded.is(primary.id));
             self.note.set("");
         }
         let seen = watch.primary.and_then(|id| topology.server(id)).is_some_and(|s| s.unanswered.is_none());
@@ -274,6 +275,7 @@ impl Failover {
         match result {
             Ok(new) => {
                 self.watch.promoted = Some((new, old.number));
+                self.parts.commanded.note(None);
                 self.finish(flight, ("done", &self.address(new)), None);
                 self.watch.tried.clear();
             }
@@ -362,12 +364,15 @@ mod tests {
 
     #[test]
     fn what_was_promoted_is_forgotten_when_somebody_else_has_promoted() {
-        let (ours, theirs) = (ServerId(0), ServerId(1));
+        let (ours, theirs, commanded) = (ServerId(0), ServerId(1), ServerId(2));
         let mut watch = Watch { promoted: Some((ours, 7)), ..Watch::default() };
-        watch.sees(ours);
+        watch.sees(ours, false);
         assert_eq!(watch.promoted, Some((ours, 7)));
-        watch.sees(theirs);
-        watch.sees(ours);
-        assert_eq!((watch.promoted, watch.primary), (None, Some(ours)));
+        watch.sees(commanded, true);
+        assert_eq!(watch.promoted, Some((commanded, 7)));
+        watch.sees(theirs, false);
+        watch.sees(ours, false);
+        watch.sees(commanded, true);
+        assert_eq!((watch.promoted, watch.primary), (None, Some(commanded)));
     }
 }
