@@ -217,7 +217,7 @@ impl Session {
     /// Relays the answer.
     async fn receive(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
         let place = self.place(&work.statement);
-        let Some((mut exchange, mut controls, first)) = self.exchange(work) else {
+        let Some((mut exchange, mut controls, mut first)) = self.exchange(work) else {
             return Ok(Attempt::Again);
         };
         let (mut ended_by_us, mut waits) = (false, false);
@@ -226,9 +226,7 @@ impl Session {
             let Some((answer, in_vain)) = relayed else {
                 return Ok(Attempt::Again);
             };
-            self.answer_at = exchange.next_sequence();
-            controls.done.result_set = exchange.scanner().saw_result_set();
-            controls.done.rows = exchange.scanner().rows();
+            first = self.note_place(&mut exchange, &mut controls.done, first);
             match answer {
                 Answer::ClientLeft => {
                     // The transaction can only be rolled back: its locks need not wait for the statement.
@@ -275,6 +273,16 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// How far the answer is. Gives the number of the packet with which another one would begin.
+    fn note_place(&mut self, exchange: &mut Exchange, done: &mut Completion, first: u8) -> u8 {
+        self.answer_at = exchange.next_sequence();
+        done.result_set = exchange.scanner().saw_result_set();
+        done.rows = exchange.scanner().rows();
+        let next = exchange.behind_reports();
+        self.amid_text |= next.is_some();
+        next.unwrap_or(first)
     }
 
     /// The server did not finish its answer.

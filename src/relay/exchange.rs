@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use tideover_protocol::frame::{FrameHeader, HEADER_LEN};
 use tideover_protocol::response::{Control, Next, ResponseScanner, Scan, Violation};
 
 use crate::net::{Departure, PacketIo};
@@ -88,6 +89,8 @@ pub struct Exchange {
     last_end: (u32, usize),
     /// The server numbers its frames otherwise than the client expects.
     renumbers: bool,
+    /// The number behind the last progress report, if the client was given nothing else.
+    reported: Option<u8>,
 }
 
 impl Exchange {
@@ -109,6 +112,7 @@ impl Exchange {
             results_ended: false,
             last_end: (0, 0),
             renumbers: false,
+            reported: None,
         }
     }
 
@@ -139,6 +143,13 @@ impl Exchange {
     #[must_use]
     pub fn delivered(&self) -> bool {
         self.delivered
+    }
+
+    /// The number of the next packet to a client that was given nothing but progress reports (MariaDB): those are no part of
+    /// an answer, and another one may follow them.
+    #[must_use]
+    pub fn behind_reports(&self) -> Option<u8> {
+        self.reported.filter(|_| !self.delivered)
     }
 
     /// Whether writing to the client failed. The answer is read to its end all the same.
@@ -426,7 +437,10 @@ impl Exchange {
         if count == 0 {
             return;
         }
-        self.delivered = true;
+        match reports(server.input().get(..count).unwrap_or_default()) {
+            Some(next) if !self.delivered => self.reported = Some(next),
+            _ => self.delivered = true,
+        }
         if self.client_gone {
             server.consume(count);
         } else if server.forward(count, client, cx).is_err() {
@@ -436,6 +450,19 @@ impl Exchange {
     }
 }
 
+/// The number behind these frames, if they are progress reports, whole and nothing else: error packets with the code 0xffff.
+fn reports(mut frames: &[u8]) -> Option<u8> {
+    let mut next = None;
+    while !frames.is_empty() {
+        let header = FrameHeader::parse(frames)?;
+        let whole = frames.get(..HEADER_LEN + header.payload_len)?;
+        whole.get(HEADER_LEN..)?.starts_with(&[0xff; 3]).then_some(())?;
+        next = Some(header.sequence.wrapping_add(1));
+        frames = frames.get(whole.len()..)?;
+    }
+    next
+}
+
 /// What a client has of an answer is not what came now.
 struct Differs;
 
@@ -443,4 +470,24 @@ enum Step {
     More,
     End,
     Stop(Answer),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_progress_are_told_from_answers() {
+        let report =
+            |sequence| [&[9, 0, 0, sequence][..], &[0xff, 0xff, 0xff, 1, 1, 2, 0x10, 0x27, 0]].concat();
+        let ok = [7, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0];
+        let error = [9, 0, 0, 1, 0xff, 0x15, 0x04, b'#', b'2', b'8', b'0', b'0', b'0'];
+        assert_eq!(reports(&report(1)), Some(2));
+        assert_eq!(reports(&[report(1), report(2)].concat()), Some(3));
+        assert_eq!(reports(&report(255)), Some(0));
+        assert_eq!(reports(&[report(2), ok.to_vec()].concat()), None);
+        assert_eq!(reports(&report(1)[..8]), None);
+        assert_eq!(reports(&error), None);
+        assert_eq!(reports(&[]), None);
+    }
 }
