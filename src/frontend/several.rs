@@ -97,6 +97,8 @@ impl Session {
         if !autocommit || done.status.contains(StatusFlags::IN_TRANS) != cut.open {
             return None;
         }
+        // In one transaction they prove each other.
+        let apart = !self.in_transaction() && !cut.open;
         let of = |text: &[u8]| {
             let statement = classify(text, work.dialect);
             Work { tags: statement.tags.clone(), statement, text: Text::None, ..work.clone() }
@@ -113,8 +115,10 @@ impl Session {
         self.command = first;
         self.finished(&head, done, rows);
         self.command = second;
-        // Those that were answered are in doubt no more.
-        self.unit.first += work.tags.offsets().filter(|at| *at < cut.tail).count() as u64;
+        if apart {
+            // Those that were answered are in doubt no more.
+            self.unit.first += work.tags.offsets().filter(|at| *at < cut.tail).count() as u64;
+        }
         let keeps = self.keeps_warnings(&tail.statement, tail.text.of(&self.command), tail.dialect);
         self.begin_statement(&tail.statement, keeps);
         Some(tail)

@@ -48,6 +48,9 @@ async fn all(flavor: Flavor) {
     for bytes in [5, 20, 60, 100, 150] {
         several_statements(&bench, &mut client, Moment::Amid(bytes)).await;
     }
+    for bytes in [5, 20, 50, 55, 60, 65, 70] {
+        end_with_others(&bench, &mut client, Moment::Amid(bytes)).await;
+    }
 }
 
 /// The number of the error, 0 for none. Nothing may break the client's connection.
@@ -133,6 +136,20 @@ async fn several_statements(bench: &Bench, client: &mut Conn, moment: Moment) {
     let stored = format!("SELECT SUM(n) FROM app.t WHERE v IN ('x {v}', 'y {v}', 'z {v}')");
     assert_eq!(bench.number(&stored).await, 2, "{v}");
     assert_eq!(bench.number(&format!("SELECT n FROM app.t WHERE v = 'w {v}'")).await, y, "{v}");
+}
+
+/// A text that ends a transaction, and whose own write changes nothing: what was written before it proves that it was committed.
+async fn end_with_others(bench: &Bench, client: &mut Conn, moment: Moment) {
+    let v = format!("end {moment:?}");
+    bench.run(&format!("INSERT INTO t (v) VALUES ('{v}')")).await;
+    client.query_drop("BEGIN").await.unwrap();
+    client.query_drop(format!("UPDATE t SET n = n + 1 WHERE v = '{v}'")).await.unwrap();
+    let text = format!("UPDATE t SET n = 7 WHERE v = 'nobody {v}'; COMMIT");
+    let mut done = bench.relays[0].cut(&text, moment);
+    let told = code(client.query_drop(&text).await);
+    assert!(done.happened(), "{v}: was not cut");
+    let stored = bench.number(&format!("SELECT n FROM app.t WHERE v = '{v}'")).await;
+    assert!(told == 0 && stored == 1 || told == 1180 && stored <= 1, "{v}: told {told}, {stored} times");
 }
 
 async fn delete(bench: &Bench, client: &mut Conn, cut: Cut) {
