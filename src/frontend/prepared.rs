@@ -198,8 +198,9 @@ impl Session {
     /// Prepares a statement on the leased connection, and gives its id there. `Ok(None)`: it could not be prepared, and the
     /// client was told why.
     async fn prepare_here(&mut self, prepared: &Arc<Prepared>) -> Result<Option<u32>, Sent> {
-        if prepared.statement.any(Effects::SETS_USER_VARIABLE) {
-            self.read_before_prepared(&prepared.statement).await;
+        let assigns = prepared.statement.any(Effects::SETS_USER_VARIABLE);
+        if assigns && !self.read_before_prepared(&prepared.statement).await {
+            return Err(Sent::Nothing);
         }
         let Some(lease) = &mut self.lease else { return Err(Sent::Nothing) };
         match prepare_on(lease, prepared, self.tracker.state()).await? {

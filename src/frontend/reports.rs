@@ -163,6 +163,7 @@ impl Session {
                 return;
             }
         };
+        self.here.found_rows = false;
         let (Some(choice), Some(values)) = (row.get(..first), row.get(first..)) else { return };
         if !row.iter().flatten().all(|byte| (b' '..0x7f).contains(byte)) {
             return;
@@ -180,7 +181,7 @@ impl Session {
             done.track.push(report);
         }
         self.reports = Some(Arc::new(before.behind(&trackers, choice)));
-        (done.is_reported, self.here.found_rows) = (true, false);
+        done.is_reported = true;
     }
 }
 

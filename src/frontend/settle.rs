@@ -219,14 +219,17 @@ impl Session {
     }
 
     /// Before a statement that assigns user variables is prepared on the leased connection, which changes them there (MariaDB, see
-    /// [`Tracker::prepared`](crate::session::Tracker::prepared)): reads those that only the server knows.
-    pub(super) async fn read_before_prepared(&mut self, statement: &Statement) {
+    /// [`Tracker::prepared`](crate::session::Tracker::prepared)): reads those that only the server knows. `false`:
+    /// the server did not say, and its answer may still come.
+    pub(super) async fn read_before_prepared(&mut self, statement: &Statement) -> bool {
         let unread = Unread { names: self.tracker.state().unread().map(str::to_owned).collect() };
         if unread.names.is_empty() || self.journal.is_some() || statement.any(LOOKS_BACK) {
-            return;
+            return true;
         }
         let patience = self.own_patience();
-        let Some(lease) = self.lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb) else { return };
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.flavor == Flavor::MariaDb) else {
+            return true;
+        };
         match unless_lost(&patience, lease.read_session(&unread)).await {
             Ok(Some((values, last_insert_id))) => {
                 self.tracker.learn(&unread, &values, last_insert_id);
@@ -235,8 +238,12 @@ impl Session {
                 (self.here.found_rows, self.here.no_row_count) = (false, true);
             }
             Ok(None) => {}
-            Err(_) => lease.broken = true,
+            Err(_) => {
+                lease.broken = true;
+                return false;
+            }
         }
+        true
     }
 
     /// Takes the lease away. What the session holds on it must not be seen by anybody else.
