@@ -252,3 +252,32 @@ fn what_was_seen_is_told() {
     scanner.scan(&bytes[row_at..]).unwrap();
     assert!(scanner.saw_rows());
 }
+
+/// Rows that are there as a whole are passed over in one go: what is told of them must not depend on how they came.
+#[test]
+fn rows_are_told_from_metadata_however_they_come() {
+    let rows = [vec![0xfb], b"\x01a".to_vec(), vec![7; 300], b"\x00".to_vec(), vec![0xfd; 70_000]];
+    let head = frames(&[vec![1], column()], 1);
+    let mut bytes = head.clone();
+    bytes.extend(frames(&rows, 3));
+    let whole = bytes.len();
+    bytes.extend(frames(&[end(none())], 8));
+    for step in [1, 2, 3, 5, 7, 64, 301, 4096, whole, bytes.len()] {
+        let mut scanner = ResponseScanner::new(TEXT, MODERN, 1);
+        let (mut taken, mut metadata, mut have) = (0, 0, 0);
+        while have < bytes.len() {
+            have = (have + step).min(bytes.len());
+            let scan = scanner.scan(&bytes[taken..have]).unwrap();
+            metadata += scan.metadata;
+            taken += scan.opaque;
+        }
+        assert_eq!((taken, metadata, scanner.rows()), (whole, head.len(), 5), "in steps of {step}");
+        assert!(scanner.is_done());
+    }
+    let mut scanner = ResponseScanner::new(TEXT, MODERN, 1);
+    let mut wrong = head;
+    wrong.extend(frames(&rows[..1], 3));
+    wrong.extend(frames(&rows[..1], 5));
+    let violation = scanner.scan(&wrong).unwrap_err();
+    assert_eq!(violation, Violation::Sequence { expected: 4, got: 5 });
+}

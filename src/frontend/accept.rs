@@ -53,7 +53,7 @@ pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
     if shared.registry.len() >= most {
         let text = format!("Too many connections (tideover: max_connections = {most})");
         shared.metrics.client_errors.with_label_values(&["max_connections"]).inc();
-        refuse(client, 0, &ErrPacket::new(1040, "08004", text)).await;
+        Box::pin(refuse(client, 0, &ErrPacket::new(1040, "08004", text))).await;
         return;
     }
     let registered = shared.registry.register(accepted.peer);
@@ -69,7 +69,7 @@ pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
             if MALFORMED.contains(&error.code) {
                 shared.metrics.client_errors.with_label_values(&["malformed_packet"]).inc();
             }
-            refuse(*client, sequence, &error).await;
+            Box::pin(refuse(*client, sequence, &error)).await;
             return;
         }
         Ok(Err(LoginFailure::Gone(error))) => {
@@ -82,7 +82,7 @@ pub async fn welcome(shared: Arc<Shared>, accepted: Accepted) {
         Ok(session) => session,
         Err(failure) => {
             if let LoginFailure::Refuse { client, sequence, error } = *failure {
-                refuse(*client, sequence, &error).await;
+                Box::pin(refuse(*client, sequence, &error)).await;
             }
             return;
         }

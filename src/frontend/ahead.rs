@@ -289,9 +289,12 @@ impl Session {
         if !self.after_ahead(ahead).await? {
             return Ok(false);
         }
-        self.after_opening().await?;
+        // Boxed, like what was above: few statements have anything in front of them, and all would make room for it.
+        if self.wrap.open {
+            Box::pin(self.after_opening()).await?;
+        }
         if prelude {
-            self.after_prelude().await?;
+            Box::pin(self.after_prelude()).await?;
         }
         Ok(true)
     }

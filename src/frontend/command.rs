@@ -81,16 +81,30 @@ impl Session {
 
     /// COM_QUERY.
     async fn query(&mut self) -> Result<(), End> {
-        let Ok(range) = query_text(&self.command, self.capabilities) else {
-            return self.refuse_malformed().await;
+        let Some(work) = self.read_query() else {
+            return Box::pin(self.refuse_malformed()).await;
         };
+        if let Kind::Kill { connection, id } = work.statement.kind {
+            return Box::pin(self.kill_text(&work, id, connection)).await;
+        }
+        self.perform(&work).await?;
+        if work.statement.any(Effects::RELEASE) {
+            // COMMIT RELEASE: the server closes its connection, and so do we.
+            self.break_lease();
+            return Err(End::Client);
+        }
+        Ok(())
+    }
+
+    /// The text of a COM_QUERY. `None`: it cannot be read.
+    fn read_query(&mut self) -> Option<Work> {
+        let range = query_text(&self.command, self.capabilities).ok()?;
         let dialect = self.lexing();
         let (statement, range) = self.read_text(range, dialect);
         let text = self.command.get(range.clone()).unwrap_or_default();
         let keeps = self.keeps_warnings(&statement, text, dialect);
         self.begin_statement(&statement, keeps);
-        let releases = statement.any(Effects::RELEASE);
-        let work = Work {
+        Some(Work {
             kind: CommandKind::Query,
             tags: statement.tags.clone(),
             statement,
@@ -98,17 +112,7 @@ impl Session {
             dialect,
             shape: ResponseShape::ResultSets { cursor: false },
             prepared: None,
-        };
-        if let Kind::Kill { connection, id } = work.statement.kind {
-            return Box::pin(self.kill_text(&work, id, connection)).await;
-        }
-        self.perform(&work).await?;
-        if releases {
-            // COMMIT RELEASE: the server closes its connection, and so do we.
-            self.break_lease();
-            return Err(End::Client);
-        }
-        Ok(())
+        })
     }
 
     /// What the text at `range` of the command is, and where it stands, once the id in it is the one that this client knows.

@@ -97,7 +97,8 @@ impl Session {
             return Ok(told);
         }
         if self.lease.is_none() && self.is_about_to_begin() {
-            return Ok(self.replay(MOVED, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+            let moved = Box::pin(self.replay(MOVED, None, hold)).await?;
+            return Ok(moved.map(|()| Attempt::Again).map_err(Box::new));
         }
         if self.is_beside_torn() && !self.pause_for_torn().await {
             return Box::pin(self.kept_lease_lost(work, MOVED, hold)).await.map(Ok);
@@ -105,7 +106,8 @@ impl Session {
         match self.lease(follows(work) == Follows::Afterwards, hold).await {
             Ok(Leased::Ready) if self.should_move(work) => {
                 let why = if self.is_on_replica() { PRIMARY_ONLY } else { NOT_WAITED_FOR };
-                return Ok(self.replay(why, None, hold).await?.map(|()| Attempt::Again).map_err(Box::new));
+                let moved = Box::pin(self.replay(why, None, hold)).await?;
+                return Ok(moved.map(|()| Attempt::Again).map_err(Box::new));
             }
             Ok(Leased::Ready) if !self.is_on_replica() && self.ends_with_mark(work) => {
                 return Box::pin(self.commit_marked(work, hold)).await.map(Ok);
@@ -124,7 +126,7 @@ impl Session {
             Ok(Leased::Ready) => self.wrap.open = false,
             Ok(Leased::Again) => return Ok(Ok(Attempt::Again)),
             Ok(Leased::Lost(MOVED)) if Box::pin(self.take_along()).await? => return Ok(Ok(Attempt::Again)),
-            Ok(Leased::Lost(why)) => return self.kept_lease_lost(work, why, hold).await.map(Ok),
+            Ok(Leased::Lost(why)) => return Box::pin(self.kept_lease_lost(work, why, hold)).await.map(Ok),
             Err(error) => return Ok(Err(Box::new(error))),
         }
         self.handle.set_movable(self.is_movable(work));
@@ -133,7 +135,10 @@ impl Session {
                 if let Some(took) = hold.left() {
                     self.shared.metrics.proxy_seconds.observe(took.as_secs_f64());
                 }
-                self.received(work, hold).await.map(Ok)
+                self.handle.turn();
+                let received = self.receive(work, hold).await;
+                self.handle.turn();
+                received.map(Ok)
             }
             Ok(false) => Ok(Ok(Attempt::Done)),
             Err(sent) => {
@@ -205,13 +210,6 @@ impl Session {
             exchange.skip(resume.mark, resume.next);
         }
         Some((exchange, controls, first))
-    }
-
-    async fn received(&mut self, work: &Work, hold: &mut Hold) -> Result<Attempt, End> {
-        self.handle.turn();
-        let received = self.receive(work, hold).await;
-        self.handle.turn();
-        received
     }
 
     /// Relays the answer.

@@ -134,9 +134,10 @@ impl Session {
         shared: Arc<Shared>,
         handle: Arc<SessionHandle>,
         logged_in: LoggedIn,
-    ) -> Result<Self, Box<LoginFailure>> {
+    ) -> Result<Box<Self>, Box<LoginFailure>> {
         let LoggedIn { client, login, account, dialect, sequence, nonce, password } = logged_in;
-        let mut session = Self {
+        // Boxed: the task would have room for it three times, as long as the client stays.
+        let mut session = Box::new(Self {
             shared,
             handle,
             client,
@@ -176,7 +177,7 @@ impl Session {
             lost_pins: Vec::new(),
             command: Vec::new(),
             answer_at: Some(1),
-        };
+        });
         let schema = login.database.as_deref().filter(|s| !s.is_empty());
         if let Err(refused) = session.check_in(schema, password).await {
             let ClientError { packet, .. } = *refused;
@@ -218,13 +219,13 @@ impl Session {
     }
 
     /// Reads and runs commands until somebody ends it.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let end = loop {
             if self.client.input().is_empty() && !self.settle(false).await {
                 break End::Client;
             }
             let end = match self.next_command().await {
-                Ok(kind) => Box::pin(self.dispatch(kind)).await,
+                Ok(kind) => self.dispatch(kind).await,
                 Err(end) => Err(end),
             };
             if let Err(end) = end {
@@ -244,10 +245,13 @@ impl Session {
     async fn next_command(&mut self) -> Result<CommandKind, End> {
         let mut silent = SILENCE;
         loop {
-            if let Some(length) = self.client.whole_packet() {
-                return self.take_command(length).await;
+            if let Some(error) = self.misfit() {
+                Box::pin(self.farewell(error)).await;
+                return Err(End::Client);
             }
-            self.check_size().await?;
+            if let Some(length) = self.client.whole_packet() {
+                return Ok(self.take_command(length));
+            }
             let amid = !self.client.input().is_empty();
             if !amid {
                 self.client.rest();
@@ -270,20 +274,18 @@ impl Session {
         }
     }
 
-    /// The frames of a command start with number 0; anything else is out of order.
-    async fn check_size(&mut self) -> Result<(), End> {
-        let Some(header) = FrameHeader::parse(self.client.input()) else { return Ok(()) };
+    /// What is wrong with the head of the command that comes in: its frames start with number 0, anything else is out of
+    /// order, and there is a limit to its size.
+    fn misfit(&self) -> Option<ClientError> {
+        let header = FrameHeader::parse(self.client.input())?;
         if header.sequence != 0 && !self.client.stream().is_compressed() {
             let packet = tideover_protocol::packet::ErrPacket::new(1156, "08S01", "Got packets out of order");
-            self.farewell(ClientError { cause: "malformed_packet", packet }).await;
-            return Err(End::Client);
+            return Some(ClientError { cause: "malformed_packet", packet });
         }
         let limit = self.shared.options().max_packet;
-        if header.payload_len > limit || self.client.input().len() > limit.saturating_add(MAX_PAYLOAD) {
-            self.farewell(error::too_large(limit)).await;
-            return Err(End::Client);
-        }
-        Ok(())
+        let too_large =
+            header.payload_len > limit || self.client.input().len() > limit.saturating_add(MAX_PAYLOAD);
+        too_large.then(|| error::too_large(limit))
     }
 
     async fn farewell(&mut self, error: ClientError) {
@@ -293,8 +295,7 @@ impl Session {
     }
 
     /// Joins the frames of a whole packet into `self.command`.
-    async fn take_command(&mut self, length: usize) -> Result<CommandKind, End> {
-        self.check_size().await?;
+    fn take_command(&mut self, length: usize) -> CommandKind {
         self.command.clear();
         let mut at = 0;
         let mut frames = 0_u8;
@@ -308,7 +309,7 @@ impl Session {
         }
         self.answer_at = Some(frames);
         self.client.consume(length);
-        Ok(CommandKind::of(&self.command))
+        CommandKind::of(&self.command)
     }
 
     async fn wait_for_input(&mut self, amid: bool, silent: Duration) -> Waited {

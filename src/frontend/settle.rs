@@ -34,16 +34,14 @@ impl Session {
     /// Gives the server connection back if nothing but what can be read keeps it. `at_once`: also if warnings or counts of
     /// the last statement get lost by it. `false`: the client left meanwhile.
     pub(super) async fn settle(&mut self, at_once: bool) -> bool {
-        if self.lease.is_none() || self.tracker.pins().is_empty() {
+        let inside = self.in_transaction() || self.journal.is_some();
+        if self.lease.is_none() || self.tracker.pins().is_empty() || inside {
             return true;
         }
         Box::pin(self.read_unread(at_once)).await
     }
 
     async fn read_unread(&mut self, at_once: bool) -> bool {
-        if self.in_transaction() || self.journal.is_some() {
-            return true;
-        }
         let Some(unread) = self.tracker.unread(at_once) else { return true };
         let patience = self.own_patience();
         let Some(lease) = &mut self.lease else { return true };

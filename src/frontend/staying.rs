@@ -85,27 +85,41 @@ impl Session {
         (hold, waits): (&mut Hold, &mut bool),
     ) -> Option<(Answer, bool)> {
         loop {
-            let Self { lease, client, handle, shared, .. } = self;
-            let lease = lease.as_mut()?;
-            let awaited = Awaited::of(lease);
-            let run = exchange.run(client, &mut lease.io, controls, &handle.signal);
             if !*waits {
-                return Some((run.await, false));
+                let Self { lease, client, handle, .. } = self;
+                let lease = lease.as_mut()?;
+                let answer = exchange.run(client, &mut lease.io, controls, &handle.signal).await;
+                return Some((answer, false));
             }
-            let until = hold.deadline(shared.options().hold_timeout);
-            tokio::select! {
-                biased;
-                answer = run => return Some((answer, false)),
-                back = awaited.is_back(shared, until) => {
-                    if !back {
-                        return Some((Answer::Interrupted(Signals::SERVER_LOST), true));
-                    }
-                }
+            let until = hold.deadline(self.shared.options().hold_timeout);
+            // Boxed: hardly any command waits so, and all would make room for it.
+            let relayed = Box::pin(self.relay_until_back(exchange, controls, until)).await?;
+            if let Some(relayed) = relayed {
+                return Some(relayed);
             }
             // As if it had not been away.
             hold.is_over();
             *waits = false;
         }
+    }
+
+    /// The same beside waiting for the server. `Some(None)`: it is back.
+    async fn relay_until_back(
+        &mut self,
+        exchange: &mut Exchange,
+        controls: &mut AnswerControls,
+        until: Instant,
+    ) -> Option<Option<(Answer, bool)>> {
+        let Self { lease, client, handle, shared, .. } = self;
+        let lease = lease.as_mut()?;
+        let awaited = Awaited::of(lease);
+        Some(tokio::select! {
+            biased;
+            answer = exchange.run(client, &mut lease.io, controls, &handle.signal) => Some((answer, false)),
+            back = awaited.is_back(shared, until) => {
+                (!back).then_some((Answer::Interrupted(Signals::SERVER_LOST), true))
+            }
+        })
     }
 
     /// How long is waited for what the session itself asks its server.

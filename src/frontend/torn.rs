@@ -85,7 +85,8 @@ impl Session {
     pub(super) async fn pause_for_torn(&mut self) -> bool {
         let Some(server) = self.lease.as_ref().map(|lease| lease.server) else { return true };
         self.handle.signal.lower(Signals::TORN);
-        self.calm_or_condemned(server).await
+        // Boxed: hardly anybody pauses, and it would make room for that in every command.
+        Box::pin(self.calm_or_condemned(server)).await
     }
 
     /// Waits until all is calm, or the server is known to be on its way out. Gives whether it is not.

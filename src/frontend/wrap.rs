@@ -181,10 +181,13 @@ impl Session {
 
     /// Queues what begins the transaction of ours, in front of the statement.
     pub(super) fn queue_opening(&mut self, work: &Work) {
+        if !self.wrap.open {
+            return;
+        }
         let state = self.tracker.state();
         let level = state.variable("transaction_isolation").or_else(|| state.variable("tx_isolation"));
         let weak = matches!(level, Some(b"READ-COMMITTED" | b"READ-UNCOMMITTED"));
-        let Some(lease) = self.lease.as_mut().filter(|_| self.wrap.open) else { return };
+        let Some(lease) = &mut self.lease else { return };
         self.wrap.sent = true;
         if !weak && work.statement.kind == Kind::Call {
             lease.queue_query(ISOLATION);

@@ -80,7 +80,7 @@ pub struct Exchange {
     /// The digest is wanted also if the answer comes in one piece.
     digest_rows: bool,
     /// What the client has already, of an answer that broke off.
-    skip: Option<Skip>,
+    skip: Option<Box<Skip>>,
     /// What came in front of a withheld frame, if the client was given nothing before.
     kept: Vec<u8>,
     /// An OK has ended a result.
@@ -130,7 +130,7 @@ impl Exchange {
     /// packet to the client, `None` amid a frame.
     pub fn skip(&mut self, from: Mark, next: Option<u8>) {
         self.delivered = true;
-        self.skip = Some(Skip { from, next });
+        self.skip = Some(Box::new(Skip { from, next }));
     }
 
     /// How far the client was served, of this answer or the one that it goes on with.

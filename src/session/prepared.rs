@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use thiserror::Error;
 
 use super::{Setting, StatementKey};
@@ -93,7 +94,7 @@ pub enum LongDataError {
 /// The prepared statements of one client, under the ids that it knows them by.
 #[derive(Debug, Clone)]
 pub struct PreparedStatements {
-    statements: HashMap<u32, ClientStatement>,
+    statements: HashMap<u32, ClientStatement, FixedState>,
     next_id: u32,
     kept: usize,
     limit: usize,
@@ -104,7 +105,7 @@ impl PreparedStatements {
     /// None yet. At most `long_data_limit` bytes of parameter data are kept for all of them together.
     #[must_use]
     pub fn new(long_data_limit: usize) -> Self {
-        Self { statements: HashMap::new(), next_id: 1, kept: 0, limit: long_data_limit, cursors: 0 }
+        Self { statements: HashMap::default(), next_id: 1, kept: 0, limit: long_data_limit, cursors: 0 }
     }
 
     /// The id that the next one will get: 1, 2, 3 … as servers do, going round past ids in use.

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use super::ParameterType;
 
 /// What makes two prepared statements the same to a server.
@@ -60,7 +62,8 @@ impl Hash for StatementKey {
 /// What one server connection has prepared, bounded: the statement used longest ago is closed for a new one.
 #[derive(Debug, Clone)]
 pub struct ServerStatements {
-    slots: HashMap<Arc<StatementKey>, Slot>,
+    // The keys bring a hash of their own, the ids of clients' statements are given by us: nobody can choose them.
+    slots: HashMap<Arc<StatementKey>, Slot, FixedState>,
     clock: u64,
     limit: usize,
     to_close: Vec<u32>,
@@ -78,7 +81,7 @@ impl ServerStatements {
     /// None yet, and at most `limit` (at least 1) at a time.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { slots: HashMap::new(), clock: 0, limit: limit.max(1), to_close: Vec::new() }
+        Self { slots: HashMap::default(), clock: 0, limit: limit.max(1), to_close: Vec::new() }
     }
 
     /// The server's id for a statement, if it is prepared there. Counts as a use.

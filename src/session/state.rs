@@ -38,6 +38,9 @@ pub struct SessionState {
     /// SQL-level prepared statements by name, in lower case.
     prepared: BTreeMap<String, SqlStatement>,
     fingerprint: u64,
+    /// A bit for each entry there has been in `settings`: most names that are asked for with every statement are not there,
+    /// and need not be searched.
+    mentioned: u64,
 }
 
 /// Stands in place of a literal for a value that only the server knows.
@@ -102,7 +105,11 @@ impl SessionState {
     /// The value of a system variable (name in lower case), if it is not as on a new connection.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&[u8]> {
-        let setting = self.settings.get(slot(name.as_bytes()))?;
+        let slot = slot(name.as_bytes());
+        if self.mentioned & bit(slot) == 0 {
+            return None;
+        }
+        let setting = self.settings.get(slot)?;
         (setting.name == name.as_bytes()).then_some(setting.value.as_slice())
     }
 
@@ -163,6 +170,7 @@ impl SessionState {
         }
         let slot = slot(&name).to_vec();
         let setting = Setting { name, value: value.to_vec() };
+        self.mentioned |= bit(&slot);
         self.toggle(&(1_u8, &setting.name, &setting.value));
         if let Some(old) = self.settings.insert(slot, setting) {
             self.untoggle(&(1_u8, &old.name, &old.value));
@@ -346,6 +354,12 @@ fn hash(part: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     part.hash(&mut hasher);
     hasher.finish()
+}
+
+/// One of 64 bits, by a few bytes of a slot's name.
+fn bit(slot: &[u8]) -> u64 {
+    let byte = |at: usize| slot.get(at).copied().map_or(0, usize::from);
+    1 << ((slot.len() + 5 * byte(slot.len() / 2) + 3 * byte(slot.len().saturating_sub(2))) % 64)
 }
 
 /// The entry that a variable (name in lower case) is kept under.

@@ -117,14 +117,13 @@ impl ResponseScanner {
             if !self.in_row {
                 metadata = at;
             }
+            at = self.pass_rows(bytes, at);
             let rest = bytes.get(at..).unwrap_or_default();
             if self.skip > 0 {
                 let passed = self.skip.min(rest.len());
                 self.skip -= passed;
                 at += passed;
-                if !self.in_row {
-                    metadata = at;
-                }
+                metadata = if self.in_row { metadata } else { at };
                 if self.skip > 0 {
                     return Ok(Scan { opaque: at, metadata, next: Next::More });
                 }
@@ -254,6 +253,32 @@ impl ResponseScanner {
     /// was given that part.
     pub fn is_amid_packet(&self) -> bool {
         self.skip > 0 || self.continued
+    }
+
+    /// Passes over rows that are there as a whole and can be nothing else, which is nearly all that is ever scanned. Gives
+    /// where the first frame stands that must be looked at.
+    fn pass_rows(&mut self, bytes: &[u8], from: usize) -> usize {
+        if self.state != State::Rows || self.skip > 0 || self.continued {
+            return from;
+        }
+        let (mut at, mut rows) = (from, 0);
+        while let Some(&[a, b, c, sequence, head]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let length = usize::from(a) | (usize::from(b) << 8) | (usize::from(c) << 16);
+            let end = at + HEADER_LEN + length;
+            // An end, an error, a report of progress, a part of a row.
+            let special = head >= 0xfe || length == 0 || length == MAX_PAYLOAD;
+            if special || sequence != self.sequence || end > bytes.len() {
+                break;
+            }
+            self.sequence = sequence.wrapping_add(1);
+            rows += 1;
+            at = end;
+        }
+        if rows > 0 {
+            self.rows += rows;
+            (self.in_row, self.saw_rows, self.first) = (true, true, false);
+        }
+        at
     }
 
     /// Accepts an opaque frame whose header has been read.
