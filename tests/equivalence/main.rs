@@ -12,6 +12,7 @@ mod ids;
 mod logins;
 mod packed;
 mod pair;
+mod progress;
 mod script;
 mod session;
 #[path = "../support/mod.rs"]

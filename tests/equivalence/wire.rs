@@ -208,7 +208,8 @@ impl Wire {
         out.to_vec()
     }
 
-    async fn packet(&mut self) -> TestResult<(Vec<u8>, u8)> {
+    /// The next packet and its number.
+    pub(crate) async fn packet(&mut self) -> TestResult<(Vec<u8>, u8)> {
         loop {
             if let Some(header) = FrameHeader::parse(&self.input)
                 && self.input.len() >= HEADER_LEN + header.payload_len
