@@ -117,6 +117,7 @@ async fn serve_shard(
         bounds: Default::default(),
         visible: Default::default(),
         texts: Default::default(),
+        states: Default::default(),
         buffers: BufferPool::new(),
     });
     let tasks = TaskTracker::new();

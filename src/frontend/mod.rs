@@ -42,6 +42,7 @@ mod session;
 mod settle;
 mod several;
 mod shared;
+mod states;
 mod staying;
 mod torn;
 mod trace;

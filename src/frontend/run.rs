@@ -460,6 +460,8 @@ impl Session {
             if let Some(journal) = &mut self.journal {
                 journal.keep_start(&lease.state);
             }
+            let same = self.shared.states.shared(self.tracker.state());
+            same.into_iter().for_each(|same| self.tracker.share(same));
             lease.follow(self.tracker.state());
         }
         if lease.reading && !pins.for_session().is_empty() {

@@ -208,7 +208,7 @@ impl Session {
         self.status.set(StatusFlags::NO_BACKSLASH_ESCAPES, texts.no_backslash_escapes);
         let mariadb = self.shared.accounts.flavor() == Flavor::MariaDb;
         self.status.set(StatusFlags::ANSI_QUOTES, mariadb && texts.ansi_quotes);
-        self.tracker.reset(state);
+        self.tracker.reset(self.shared.states.shared(&state).unwrap_or(state));
     }
 
     /// The family of the server that the client believes to talk to.

@@ -22,6 +22,7 @@ use super::accounts::AccountDirectory;
 use super::bounds::Bounds;
 use super::network::Network;
 use super::registry::SessionRegistry;
+use super::states::States;
 use super::visible::Visible;
 
 /// Bounds and choices of sessions, from the configuration.
@@ -86,6 +87,8 @@ pub struct Shared {
     pub tls: Option<Arc<ServerTls>>,
     /// For passwords without TLS.
     pub rsa: Arc<RsaKey>,
+    /// What sessions are alike in.
+    pub states: States,
     /// What nobody can have seen more than.
     pub bounds: Bounds,
     /// What a primary shows of what it has logged.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::sql_prepare::SqlStatement;
 use crate::sql::Dialect;
@@ -28,15 +29,18 @@ pub enum Change<'a> {
 ///
 /// A variable that is not here has the value a new connection has. Names are kept in lower case. Variables that
 /// share one setting (a character set and its collation, old and new spellings) share one entry.
+///
+/// Copies share what is in it until one of them changes: most sessions are what new connections are, and a connection is
+/// what its session is.
 #[derive(Debug, Clone, Default)]
 pub struct SessionState {
     schema: Option<Vec<u8>>,
-    settings: BTreeMap<Vec<u8>, Setting>,
-    users: BTreeMap<String, String>,
+    settings: Arc<BTreeMap<Vec<u8>, Setting>>,
+    users: Arc<BTreeMap<String, String>>,
     /// What follows SET ROLE.
     role: Option<String>,
     /// SQL-level prepared statements by name, in lower case.
-    prepared: BTreeMap<String, SqlStatement>,
+    prepared: Arc<BTreeMap<String, SqlStatement>>,
     fingerprint: u64,
     /// A bit for each entry there has been in `settings`: most names that are asked for with every statement are not there,
     /// and need not be searched.
@@ -94,6 +98,18 @@ impl SessionState {
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Whether other sessions are likely to be the same: it has no variables and no statements of its own.
+    #[must_use]
+    pub fn is_common(&self) -> bool {
+        self.users.is_empty() && self.prepared.is_empty()
+    }
+
+    /// Whether the variables of both lie in one place.
+    #[must_use]
+    pub fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.settings, &other.settings)
     }
 
     /// The default schema.
@@ -169,10 +185,13 @@ impl SessionState {
             return;
         }
         let slot = slot(&name).to_vec();
+        if self.settings.get(&slot).is_some_and(|old| old.name == name && old.value == value) {
+            return;
+        }
         let setting = Setting { name, value: value.to_vec() };
         self.mentioned |= bit(&slot);
         self.toggle(&(1_u8, &setting.name, &setting.value));
-        if let Some(old) = self.settings.insert(slot, setting) {
+        if let Some(old) = Arc::make_mut(&mut self.settings).insert(slot, setting) {
             self.untoggle(&(1_u8, &old.name, &old.value));
         }
     }
@@ -195,7 +214,10 @@ impl SessionState {
 
     /// Notes that a system variable (name in lower case) is as on a new connection again.
     pub fn forget_variable(&mut self, name: &str) {
-        if let Some(old) = self.settings.remove(slot(name.as_bytes())) {
+        let slot = slot(name.as_bytes());
+        if self.settings.contains_key(slot)
+            && let Some(old) = Arc::make_mut(&mut self.settings).remove(slot)
+        {
             self.untoggle(&(1_u8, &old.name, &old.value));
         }
     }
@@ -204,7 +226,7 @@ impl SessionState {
     /// reads the same in every mode.
     pub fn set_user_variable(&mut self, name: &str, literal: &str) {
         self.toggle(&(3_u8, name, literal));
-        if let Some(old) = self.users.insert(name.to_owned(), literal.to_owned()) {
+        if let Some(old) = Arc::make_mut(&mut self.users).insert(name.to_owned(), literal.to_owned()) {
             self.untoggle(&(3_u8, name, old.as_str()));
         }
     }
@@ -217,7 +239,9 @@ impl SessionState {
 
     /// Notes that a user variable (name in lower case without `@`) is as if it had never been set.
     pub fn forget_user_variable(&mut self, name: &str) {
-        if let Some(old) = self.users.remove(name) {
+        if self.users.contains_key(name)
+            && let Some(old) = Arc::make_mut(&mut self.users).remove(name)
+        {
             self.untoggle(&(3_u8, name, old.as_str()));
         }
     }
@@ -253,18 +277,20 @@ impl SessionState {
     }
 
     /// The SQL-level prepared statements.
-    pub(super) const fn prepared(&self) -> &BTreeMap<String, SqlStatement> {
+    pub(super) fn prepared(&self) -> &BTreeMap<String, SqlStatement> {
         &self.prepared
     }
 
     /// Notes that a statement was prepared under a name (in lower case), or that there is none any more.
     pub(super) fn set_prepared(&mut self, name: &str, statement: Option<SqlStatement>) {
-        if let Some(old) = self.prepared.remove(name) {
+        if self.prepared.contains_key(name)
+            && let Some(old) = Arc::make_mut(&mut self.prepared).remove(name)
+        {
             self.untoggle(&(5_u8, name, &old));
         }
         if let Some(new) = statement {
             self.toggle(&(5_u8, name, &new));
-            self.prepared.insert(name.to_owned(), new);
+            Arc::make_mut(&mut self.prepared).insert(name.to_owned(), new);
         }
     }
 
@@ -336,7 +362,7 @@ impl SessionState {
         hasher.finish()
     }
 
-    pub(super) const fn settings(&self) -> &BTreeMap<Vec<u8>, Setting> {
+    pub(super) fn settings(&self) -> &BTreeMap<Vec<u8>, Setting> {
         &self.settings
     }
 

@@ -74,6 +74,12 @@ impl Tracker {
         &self.state
     }
 
+    /// Goes on with a state that is the same, but shared with others.
+    pub fn share(&mut self, same: SessionState) {
+        debug_assert_eq!(self.state, same);
+        self.state = same;
+    }
+
     /// Why the session cannot go elsewhere now.
     #[must_use]
     pub const fn pins(&self) -> Pins {

@@ -109,6 +109,7 @@ impl Bench {
             bounds: Default::default(),
             visible: Default::default(),
             texts: Default::default(),
+            states: Default::default(),
             buffers: BufferPool::new(),
         };
         monitor.look_at_all().await;
@@ -162,6 +163,7 @@ fn with_second(first: Shared) -> [Arc<Shared>; 2] {
         bounds: Default::default(),
         visible: Default::default(),
         texts: Default::default(),
+        states: Default::default(),
         buffers: BufferPool::new(),
     };
     [first, second].map(Arc::new)
