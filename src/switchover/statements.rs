@@ -60,6 +60,14 @@ pub(super) fn stop_receiver(flavor: Flavor) -> &'static str {
     }
 }
 
+/// Lets a replica apply what it has received.
+pub(super) fn start_applier(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "START SLAVE SQL_THREAD",
+        Flavor::MySql => "START REPLICA SQL_THREAD",
+    }
+}
+
 /// Lets a replica receive again.
 pub(super) fn start_receiver(flavor: Flavor) -> &'static str {
     match flavor {

@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod appliers;
 mod bounds;
 mod certificates;
 mod choice;

@@ -5,6 +5,7 @@ mod ask;
 mod candidate;
 mod evidence;
 mod promotion;
+mod receiver;
 mod returner;
 
 use std::collections::HashMap;
@@ -238,12 +239,14 @@ impl Failover {
         }
         match &server.replication {
             Some(r) if r.source_number != lost && r.source_number != 0 => Testimony::Ignorant,
+            // Connecting: it has noticed by itself.
+            Some(r) if !r.receiving && !r.receiver_stopped => Testimony::Lost,
+            // To be asked, it would have to forget what it has received.
+            Some(r) if !receiver::could_restart(server.flavor, r) => Testimony::Ignorant,
             Some(r) if r.receiving => Testimony::Connected,
             // Given up after too many tries: it tells when it is made to try again.
-            Some(r) if r.receiver_stopped && !r.error.is_empty() => Testimony::Connected,
-            Some(r) if r.receiver_stopped => Testimony::Ignorant,
-            Some(_) => Testimony::Lost,
-            None => Testimony::Ignorant,
+            Some(r) if !r.error.is_empty() => Testimony::Connected,
+            Some(_) | None => Testimony::Ignorant,
         }
     }
 
