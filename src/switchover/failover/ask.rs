@@ -16,10 +16,10 @@ const STOP: Duration = Duration::from_secs(10);
 /// Between looks at the receiver.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Whether the replica reaches its source within `within`; `None` if it cannot be asked. The applier must go on, so that
-/// MariaDB keeps the relay log; one that somebody has stopped is not started for a mere question.
+/// Whether the replica reaches its source within `within`; `None` if it cannot be asked. The applier runs meanwhile, so that
+/// MariaDB keeps the relay log.
 pub(super) async fn reaches_source(control: &mut Control, within: Duration) -> Option<bool> {
-    if !receiver::can_restart(control).await.ok()? {
+    if !receiver::ready(control).await.ok()? {
         return None;
     }
     let flavor = control.flavor();

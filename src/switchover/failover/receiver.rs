@@ -20,21 +20,26 @@ struct Threads {
     broken: bool,
 }
 
-/// Stops the receiver, if that can be undone. An applier that somebody has stopped is started first: what was received is
-/// wanted now. One that an error has ended is for a person to mend, who needs the relay log: `false` if the replica is left
-/// receiving for that.
-pub(super) async fn stop(control: &mut Control) -> Result<bool, ControlError> {
+/// Gets a replica ready for a stop of its receiver that can be undone: an applier that somebody has stopped is started,
+/// since what was received is wanted now. One that an error has ended is for a person to mend, who needs the relay log: such
+/// a replica is not ready on MariaDB.
+pub(super) async fn ready(control: &mut Control) -> Result<bool, ControlError> {
     let flavor = control.flavor();
     let mut now = threads(control).await?;
-    if !now.applier && !now.broken && (now.receiver || keeps(flavor, now)) {
+    if !now.applier && !now.broken && (now.receiver || flavor == Flavor::MySql) {
         forgiving(control, statements::start_applier(flavor)).await?;
         now = threads(control).await?;
     }
-    if !keeps(flavor, now) {
-        return Ok(!now.receiver);
+    Ok(keeps(flavor, now))
+}
+
+/// Stops the receiver of one that can be made ready for it; `false` if it may go on receiving.
+pub(super) async fn stop(control: &mut Control) -> Result<bool, ControlError> {
+    if !ready(control).await? {
+        return Ok(!threads(control).await?.receiver);
     }
     // One that follows nobody, or has stopped, refuses.
-    forgiving(control, statements::stop_receiver(flavor)).await?;
+    forgiving(control, statements::stop_receiver(control.flavor())).await?;
     Ok(true)
 }
 
@@ -49,15 +54,9 @@ pub(super) async fn start(control: &mut Control) -> Result<(), ControlError> {
     control.query(statements::start_replica(flavor), STATEMENT).await.map(|_| ())
 }
 
-/// Whether its receiver can be stopped and started at once without forgetting anything.
-pub(super) async fn can_restart(control: &mut Control) -> Result<bool, ControlError> {
-    let now = threads(control).await?;
-    Ok(keeps(control.flavor(), now))
-}
-
-/// The same, as far as the last look told.
-pub(super) fn could_restart(flavor: Flavor, seen: &Replication) -> bool {
-    flavor == Flavor::MySql || seen.applying
+/// Whether it can be made ready, as far as the last look told.
+pub(super) fn can_be_ready(flavor: Flavor, seen: &Replication) -> bool {
+    flavor == Flavor::MySql || seen.applying || (seen.receiving && seen.error.is_empty())
 }
 
 /// Whether it keeps what it has received when its receiver is stopped and started.
@@ -89,5 +88,31 @@ async fn forgiving(control: &mut Control, sql: &str) -> Result<(), ControlError>
     match control.query(sql, STATEMENT).await {
         Err(error) if error.is_fatal() => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_can_be_asked_without_forgetting() {
+        let seen = |applying, receiving, error: &str| Replication {
+            source_host: "x".into(),
+            source_port: 1,
+            source_number: 1,
+            receiving,
+            receiver_stopped: !receiving,
+            applying,
+            lag: None,
+            error: error.to_owned(),
+            received: String::new(),
+        };
+        let maria =
+            |applying, receiving, error| can_be_ready(Flavor::MariaDb, &seen(applying, receiving, error));
+        assert!(maria(true, true, "") && maria(true, false, "gave up") && maria(false, true, ""));
+        // Neither thread runs, or an error has ended the applier.
+        assert!(!maria(false, false, "") && !maria(false, true, "duplicate key"));
+        assert!(can_be_ready(Flavor::MySql, &seen(false, false, "duplicate key")));
     }
 }
