@@ -46,4 +46,5 @@ mod stuck;
 mod texts;
 mod tls;
 mod unheard;
+mod unreadable;
 mod versions;
