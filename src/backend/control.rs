@@ -220,6 +220,26 @@ impl Control {
         }
     }
 
+    /// Runs `sql`, or `instead` if the server refuses that. MySQL 9 refuses each look at its PROCESSLIST and INNODB_TRX while
+    /// any statement runs whose text its three-byte characters cannot hold: an emoji, a picture (error 3854).
+    ///
+    /// # Errors
+    /// [`ControlError`]: if both are refused, what was said of the first.
+    pub async fn query_or(
+        &mut self,
+        sql: &str,
+        instead: &str,
+        within: Duration,
+    ) -> Result<Rows, ControlError> {
+        match self.query(sql, within).await {
+            Err(error) if !error.is_fatal() => match self.query(instead, within).await {
+                Err(second) if !second.is_fatal() => Err(error),
+                done => done,
+            },
+            done => done,
+        }
+    }
+
     async fn converse(&mut self, sql: &str) -> std::io::Result<Result<Rows, ErrPacket>> {
         let mut command = Vec::with_capacity(sql.len() + 1);
         command.push(0x03);

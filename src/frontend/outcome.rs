@@ -20,8 +20,9 @@ use super::staying::unless_lost;
 use super::unit::Hold;
 use super::work::Work;
 
-/// ER_QUERY_INTERRUPTED: what a killed statement answers.
-const INTERRUPTED: u16 = 1317;
+/// What a killed statement answers: ER_QUERY_INTERRUPTED, and ER_AUTOINC_READ_FAILED where it waited for the lock of a
+/// table's AUTO_INCREMENT (behind an INSERT … SELECT or LOAD DATA with `innodb_autoinc_lock_mode` 0 or 1).
+const INTERRUPTED: [u16; 2] = [1317, 1467];
 /// A server that shuts down closes its connections within this time of ending their statements.
 const GOODBYE: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -78,8 +79,8 @@ impl Session {
         match packet.code {
             code if is_read_only_refusal(code, &packet.message) => Broke::ReadOnly,
             code if is_not_ready(code, &packet.message) => Broke::NotReady,
-            INTERRUPTED if ended_by_us => Broke::EndedByUs,
-            INTERRUPTED if self.is_going_away().await => Broke::Lost,
+            code if INTERRUPTED.contains(&code) && ended_by_us => Broke::EndedByUs,
+            code if INTERRUPTED.contains(&code) && self.is_going_away().await => Broke::Lost,
             code => Broke::Answered(code),
         }
     }

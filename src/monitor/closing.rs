@@ -12,12 +12,16 @@ const QUERY: Duration = Duration::from_secs(1);
 const CLOSERS: &str = "SELECT id, info FROM information_schema.processlist WHERE command IN ('Query', 'Execute') \
                        AND id <> CONNECTION_ID() AND info LIKE '%read_only%'";
 
+/// The same of MySQL, for [`Control::query_or`].
+const CLOSERS_INSTEAD: &str = "SELECT id, info FROM performance_schema.processlist WHERE command IN ('Query', 'Execute') \
+                               AND id <> CONNECTION_ID() AND info LIKE '%read_only%'";
+
 /// Connection ids on the server that are setting `read_only` at this moment.
 ///
 /// # Errors
 /// [`ControlError`].
 pub async fn closers(control: &mut Control) -> Result<Vec<u64>, ControlError> {
-    let rows = control.query(CLOSERS, QUERY).await?;
+    let rows = control.query_or(CLOSERS, CLOSERS_INSTEAD, QUERY).await?;
     let closing = rows.rows.iter().filter(|row| row.at(1).is_some_and(|text| closes(&text)));
     Ok(closing.filter_map(|row| row.at(0)?.parse().ok()).collect())
 }

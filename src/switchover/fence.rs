@@ -50,14 +50,15 @@ pub(super) async fn fence(
             Ok(Err(error)) => return Err(format!("could not set read_only: {error}")),
             Err(_) if Instant::now() >= deadline => return Err(late(within)),
             Err(_) => {
-                fenced.ended +=
-                    end(helper, &statements::blockers(account)).await.map_err(|e| e.to_string())?;
+                let (which, instead) = (statements::blockers(account), statements::blockers_instead(account));
+                fenced.ended += end(helper, &which, &instead).await.map_err(|e| e.to_string())?;
                 next = Instant::now() + AGAIN;
             }
         }
     }
     let Some(strays) = statements::strays(flavor, helper.version(), account) else { return Ok(fenced) };
-    fenced.strays = end(helper, &strays).await.map_err(|e| format!("could not end stray writers: {e}"))?;
+    fenced.strays =
+        end(helper, &strays, &strays).await.map_err(|e| format!("could not end stray writers: {e}"))?;
     if fenced.strays > 0 {
         await_gone(helper, &strays, deadline).await?;
     }
@@ -78,12 +79,13 @@ const VIEW: Duration = Duration::from_millis(120);
 /// twice, further apart than the view is old: one that has just ended is not to be punished.
 pub(super) async fn end_doomed(control: &mut Control, account: &str) -> Result<usize, ControlError> {
     let (which, limit) = (statements::doomed(account), UNHURRIED);
-    let seen = control.query(&which, limit).await?;
+    let instead = statements::doomed_instead(account);
+    let seen = control.query_or(&which, &instead, limit).await?;
     if seen.rows.is_empty() {
         return Ok(0);
     }
     sleep(VIEW).await;
-    let still = control.query(&which, limit).await?;
+    let still = control.query_or(&which, &instead, limit).await?;
     let mut ended = 0;
     for row in &still.rows {
         let same = seen.rows.iter().any(|s| s.at(0) == row.at(0));
@@ -97,10 +99,10 @@ pub(super) async fn end_doomed(control: &mut Control, account: &str) -> Result<u
     Ok(ended)
 }
 
-/// Ends every connection that `which` selects; gives their number.
-async fn end(control: &mut Control, which: &str) -> Result<usize, ControlError> {
+/// Ends every connection that `which`, or else `instead`, selects; gives their number.
+async fn end(control: &mut Control, which: &str, instead: &str) -> Result<usize, ControlError> {
     let limit = Duration::from_secs(1);
-    let rows = control.query(which, limit).await?;
+    let rows = control.query_or(which, instead, limit).await?;
     let mut ended = 0;
     for row in &rows.rows {
         let Some(id) = row.at(0).and_then(|id| id.parse::<u64>().ok()) else { continue };

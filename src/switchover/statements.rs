@@ -60,6 +60,14 @@ pub(super) fn stop_receiver(flavor: Flavor) -> &'static str {
     }
 }
 
+/// Lets a replica apply what it has received.
+pub(super) fn start_applier(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MariaDb => "START SLAVE SQL_THREAD",
+        Flavor::MySql => "START REPLICA SQL_THREAD",
+    }
+}
+
 /// Lets a replica receive again.
 pub(super) fn start_receiver(flavor: Flavor) -> &'static str {
     match flavor {
@@ -140,6 +148,18 @@ pub(super) fn blockers(account: &str) -> String {
     )
 }
 
+/// The same of MySQL, for `Control::query_or`: who holds a lock has a transaction open.
+pub(super) fn blockers_instead(account: &str) -> String {
+    format!(
+        "SELECT p.id FROM performance_schema.processlist p WHERE p.id <> CONNECTION_ID() AND p.user <> {} \
+         AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user') \
+         AND p.command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon') \
+         AND (p.command <> 'Sleep' OR p.id IN (SELECT t.processlist_id FROM performance_schema.data_locks d JOIN \
+         performance_schema.threads t ON t.thread_id = d.thread_id))",
+        quoted(account)
+    )
+}
+
 /// Connections to end once the fence stands: accounts that may write in spite of it. MySQL's `super_read_only` knows
 /// none; MariaDB's `read_only` lets the privileged through, before 10.11 those with SUPER too. Everybody else's COMMIT is
 /// refused. `version`: the server's version text.
@@ -178,6 +198,17 @@ pub(super) fn doomed(account: &str) -> String {
         "SELECT t.trx_id, t.trx_mysql_thread_id FROM information_schema.innodb_trx t JOIN \
          information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
          WHERE t.trx_rows_modified > 0 AND p.user <> {} AND p.user <> 'system user'",
+        quoted(account)
+    )
+}
+
+/// The same of MySQL, where [`doomed`] is refused: whoever has changed rows has the table locked for that.
+pub(super) fn doomed_instead(account: &str) -> String {
+    format!(
+        "SELECT DISTINCT d.engine_transaction_id, p.id FROM performance_schema.data_locks d JOIN \
+         performance_schema.threads t ON t.thread_id = d.thread_id JOIN performance_schema.processlist p \
+         ON p.id = t.processlist_id WHERE d.lock_type = 'TABLE' AND d.lock_mode = 'IX' AND p.user <> {} \
+         AND p.user <> 'system user'",
         quoted(account)
     )
 }

@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod appliers;
 mod bounds;
 mod certificates;
 mod choice;
@@ -45,4 +46,5 @@ mod stuck;
 mod texts;
 mod tls;
 mod unheard;
+mod unreadable;
 mod versions;

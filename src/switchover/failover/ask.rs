@@ -9,16 +9,19 @@ use crate::backend::{Control, Row};
 use crate::topology::Flavor;
 
 use super::super::statements;
-use super::STATEMENT;
+use super::{STATEMENT, receiver};
 
 /// Stopping a receiver may take this long.
 const STOP: Duration = Duration::from_secs(10);
 /// Between looks at the receiver.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Whether the replica reaches its source within `within`; `None` if it cannot be asked. The applier goes on, so that
+/// Whether the replica reaches its source within `within`; `None` if it cannot be asked. The applier runs meanwhile, so that
 /// MariaDB keeps the relay log.
 pub(super) async fn reaches_source(control: &mut Control, within: Duration) -> Option<bool> {
+    if !receiver::ready(control).await.ok()? {
+        return None;
+    }
     let flavor = control.flavor();
     let patience = Patience::shorten(control).await;
     for sql in [statements::stop_receiver(flavor), statements::start_receiver(flavor)] {

@@ -5,6 +5,7 @@ mod ask;
 mod candidate;
 mod evidence;
 mod promotion;
+mod receiver;
 mod returner;
 
 use std::collections::HashMap;
@@ -212,7 +213,9 @@ impl Failover {
     fn evidence(&self, topology: &Topology, lost: ServerId) -> Evidence {
         let primary = topology.server(lost);
         let number = primary.map(|p| p.number).unwrap_or_default();
-        let others = topology.servers.iter().filter(|s| s.id != lost);
+        let mut others: Vec<_> = topology.servers.iter().filter(|s| s.id != lost).collect();
+        // Where somebody has stopped the applier, a question starts it: such a replica is asked if another did not get through.
+        others.sort_by_key(|s| s.replication.as_ref().is_some_and(|r| !r.applying));
         let unanswered = primary.and_then(|p| p.unanswered);
         // A look that is not answered takes time by itself, and counts from before it; a refusal counts from itself on.
         let since = match unanswered {
@@ -223,7 +226,7 @@ impl Failover {
             unanswered,
             down: primary.is_some_and(|p| !p.is_up()),
             unseen: since.map(|at| at.elapsed()).unwrap_or_default(),
-            others: others.map(|s| (s.id, self.testimony(s, number))).collect(),
+            others: others.iter().map(|s| (s.id, self.testimony(s, number))).collect(),
         }
     }
 
@@ -238,12 +241,14 @@ impl Failover {
         }
         match &server.replication {
             Some(r) if r.source_number != lost && r.source_number != 0 => Testimony::Ignorant,
+            // Connecting: it has noticed by itself.
+            Some(r) if !r.receiving && !r.receiver_stopped => Testimony::Lost,
+            // To be asked, it would have to forget what it has received.
+            Some(r) if !receiver::can_be_ready(server.flavor, r) => Testimony::Ignorant,
             Some(r) if r.receiving => Testimony::Connected,
             // Given up after too many tries: it tells when it is made to try again.
-            Some(r) if r.receiver_stopped && !r.error.is_empty() => Testimony::Connected,
-            Some(r) if r.receiver_stopped => Testimony::Ignorant,
-            Some(_) => Testimony::Lost,
-            None => Testimony::Ignorant,
+            Some(r) if !r.error.is_empty() => Testimony::Connected,
+            Some(_) | None => Testimony::Ignorant,
         }
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::backend::{Control, ControlError};
+use crate::backend::Control;
 use crate::flight::FlightId;
 use crate::gate::Reasons;
-use crate::topology::{Flavor, GtidSet, Server, ServerId, Topology};
+use crate::topology::{Flavor, GtidSet, Server, ServerId, Topology, Unanswered};
 
 use super::super::fence::fence;
 use super::super::options::{CoordinatorParts, SwitchoverOptions};
@@ -17,7 +17,7 @@ use super::super::repoint::{forget, repoint, source_of};
 use super::super::statements;
 use super::candidate::{Candidate, choose};
 use super::returner::Return;
-use super::{STATEMENT, connect};
+use super::{STATEMENT, connect, receiver};
 
 /// A primary that is gone gets this long to prove the opposite before its successor becomes writable.
 const LAST_CHANCE: Duration = Duration::from_millis(300);
@@ -106,9 +106,7 @@ impl Promotion<'_> {
                 return Err("the lock of a replica cannot be had: another proxy is failing over".to_owned());
             }
         }
-        // From here on nothing arrives from the old primary any more, should it live after all.
-        let stops = replicas.iter_mut().map(|r| stop_receiver(&mut r.control));
-        join_all(stops).await.into_iter().collect::<Result<Vec<()>, _>>().map_err(|e| e.to_string())?;
+        self.quieten(replicas).await?;
         self.step("stop_receivers", &format!("{} replicas", replicas.len()), begun);
 
         let begun = Instant::now();
@@ -136,6 +134,22 @@ impl Promotion<'_> {
         applied?;
         self.step("apply", "all that was received", begun);
         Ok(chosen.id)
+    }
+
+    /// From here on nothing arrives from the old primary any more, should it live after all.
+    async fn quieten(&self, replicas: &mut [Reached]) -> Result<(), String> {
+        let stops = join_all(replicas.iter_mut().map(|r| receiver::stop(&mut r.control))).await;
+        for (replica, stopped) in replicas.iter().zip(stops) {
+            // From one that refuses connections nothing arrives anyway.
+            if !stopped.map_err(|e| e.to_string())? && self.old.unanswered != Some(Unanswered::Gone) {
+                let address = replica.control.address();
+                return Err(format!(
+                    "{address} cannot be kept from receiving: its applier has ended with an error, and it would forget \
+                     what it has received"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the old primary answers after all. The end of its binary log is what one that hangs cannot tell.
@@ -233,8 +247,7 @@ impl Promotion<'_> {
     /// Nothing came of it: the replicas try to reach the old primary again.
     async fn receive_again(&self, replicas: &mut [Reached]) {
         for replica in replicas {
-            let sql = statements::start_replica(replica.control.flavor());
-            if let Err(error) = replica.control.query(sql, STATEMENT).await {
+            if let Err(error) = receiver::start(&mut replica.control).await {
                 tracing::warn!("a replica could not be started again: {error}");
             }
         }
@@ -243,15 +256,6 @@ impl Promotion<'_> {
     fn step(&self, what: &str, detail: &str, begun: Instant) {
         tracing::info!(phase = what, ms = begun.elapsed().as_millis(), detail, "failover");
         self.parts.flights.step(self.flight, what, detail, Some(begun.elapsed()));
-    }
-}
-
-async fn stop_receiver(control: &mut Control) -> Result<(), ControlError> {
-    let sql = statements::stop_receiver(control.flavor());
-    match control.query(sql, STATEMENT).await {
-        // One that follows nobody, or has stopped.
-        Err(error) if error.is_fatal() => Err(error),
-        _ => Ok(()),
     }
 }
 
