@@ -307,7 +307,8 @@ impl Session {
         if matches!(place, Place::Commit | Place::Rollback) || work.statement.any(Effects::ENDS) {
             return false;
         }
-        self.kill_statement(false);
+        // Some of these do not end with an error, but answer something else (seen): MySQL's SLEEP 1, MariaDB's GET_LOCK NULL.
+        self.kill_statement(work.statement.any(Effects::SLEEPS | Effects::USER_LOCK));
         true
     }
 

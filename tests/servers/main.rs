@@ -48,3 +48,4 @@ mod tls;
 mod unheard;
 mod unreadable;
 mod versions;
+mod waits;
