@@ -205,21 +205,27 @@ async fn binlog(
 fn replication(row: &Row) -> Replication {
     let text = |names: &[&str]| row.any(names).unwrap_or_default();
     let receiver = text(&["Replica_IO_Running", "Slave_IO_Running"]);
-    let errors = [text(&["Last_IO_Error"]), text(&["Last_SQL_Error"])];
+    let applying = text(&["Replica_SQL_Running", "Slave_SQL_Running"]) == "Yes";
     Replication {
         source_host: text(&["Source_Host", "Master_Host"]),
         source_port: text(&["Source_Port", "Master_Port"]).parse().unwrap_or(0),
         source_number: text(&["Source_Server_Id", "Master_Server_Id"]).parse().unwrap_or(0),
         receiving: receiver == "Yes",
         receiver_stopped: receiver == "No",
-        applying: text(&["Replica_SQL_Running", "Slave_SQL_Running"]) == "Yes",
+        applying,
         lag: row
             .any(&["Seconds_Behind_Source", "Seconds_Behind_Master"])
             .and_then(|s| s.parse().ok())
             .map(Duration::from_secs),
-        error: errors.into_iter().find(|e| !e.is_empty()).unwrap_or_default(),
+        error: foremost(applying, text(&["Last_IO_Error"]), text(&["Last_SQL_Error"])),
         received: text(&["Retrieved_Gtid_Set", "Gtid_IO_Pos"]).split_whitespace().collect(),
     }
+}
+
+/// The error of that thread whose error says more: an applier that does not run keeps a replica from being promoted.
+fn foremost(applying: bool, receiver: String, applier: String) -> String {
+    let (first, second) = if applying { (receiver, applier) } else { (applier, receiver) };
+    if first.is_empty() { second } else { first }
 }
 
 fn is_on(value: &str) -> bool {
@@ -235,6 +241,17 @@ fn is_closed(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_error_of_the_thread_that_does_not_run_is_told() {
+        let foremost = |applying, receiver: &str, applier: &str| {
+            super::foremost(applying, receiver.to_owned(), applier.to_owned())
+        };
+        assert_eq!(foremost(true, "no route", ""), "no route");
+        assert_eq!(foremost(false, "no route", "duplicate key"), "duplicate key");
+        assert_eq!(foremost(false, "no route", ""), "no route");
+        assert_eq!(foremost(true, "", ""), "");
+    }
 
     #[test]
     fn every_kind_of_read_only_is_closed() {
