@@ -244,13 +244,13 @@ mod tests {
 
     #[test]
     fn the_error_of_the_thread_that_does_not_run_is_told() {
-        let foremost = |applying, receiver: &str, applier: &str| {
-            super::foremost(applying, receiver.to_owned(), applier.to_owned())
+        let told = |applying, receiver: &str, applier: &str| {
+            foremost(applying, receiver.to_owned(), applier.to_owned())
         };
-        assert_eq!(foremost(true, "no route", ""), "no route");
-        assert_eq!(foremost(false, "no route", "duplicate key"), "duplicate key");
-        assert_eq!(foremost(false, "no route", ""), "no route");
-        assert_eq!(foremost(true, "", ""), "");
+        assert_eq!(told(true, "no route", ""), "no route");
+        assert_eq!(told(false, "no route", "duplicate key"), "duplicate key");
+        assert_eq!(told(false, "no route", ""), "no route");
+        assert_eq!(told(true, "", ""), "");
     }
 
     #[test]
