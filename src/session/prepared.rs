@@ -94,6 +94,7 @@ pub enum LongDataError {
 /// The prepared statements of one client, under the ids that it knows them by.
 #[derive(Debug, Clone)]
 pub struct PreparedStatements {
+    // We give the ids: nobody can choose some that collide.
     statements: HashMap<u32, ClientStatement, FixedState>,
     next_id: u32,
     kept: usize,

@@ -62,7 +62,7 @@ impl Hash for StatementKey {
 /// What one server connection has prepared, bounded: the statement used longest ago is closed for a new one.
 #[derive(Debug, Clone)]
 pub struct ServerStatements {
-    // The keys bring a hash of their own, the ids of clients' statements are given by us: nobody can choose them.
+    // The keys bring a hash of their own.
     slots: HashMap<Arc<StatementKey>, Slot, FixedState>,
     clock: u64,
     limit: usize,
